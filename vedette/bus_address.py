@@ -1,0 +1,61 @@
+"""Where the bus is, and with which credentials: an existing server of the configuration, or this site's embedded one."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from vedette.config import Config, Retention
+from vedette.errors import BusUnavailable
+from vedette.secret import SecretText, SecretUrl
+
+STATE_FOLDER = Path(".vedette")
+"""In the working directory; one folder a site."""
+
+
+@dataclass(frozen=True, slots=True)
+class BusAddress:
+    """How to connect, and how the streams are to be."""
+
+    url: SecretUrl
+    user: str | None = None
+    password: SecretText | None = None
+    credentials: SecretText | None = None
+    """Text of a `.creds` file."""
+    replicas: int = 1
+    retention: Retention = Retention()
+
+
+def site_folder(site: str) -> Path:
+    """What the site keeps on this machine: the embedded server's store, its credentials, logs."""
+    return STATE_FOLDER / site
+
+
+def embedded_address_file(site: str) -> Path:
+    """Written (mode 0600) by the embedded server's start; read by everything on this machine that connects to it."""
+    return site_folder(site) / "nats.json"
+
+
+def address_of(config: Config) -> BusAddress:
+    """The configuration's server, or the embedded one as its start left word of it.
+
+    Raises:
+        BusUnavailable: the embedded server was never started here.
+    """
+    if config.nats is not None:
+        return BusAddress(
+            url=config.nats.url,
+            credentials=config.nats.credentials,
+            replicas=config.nats.replicas,
+            retention=config.retention,
+        )
+    file = embedded_address_file(config.site)
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BusUnavailable(f"no embedded nats-server was started for site {config.site} here ({file} is missing)") from None
+    return BusAddress(
+        url=SecretUrl(known["url"]),
+        user=known["user"],
+        password=SecretText(known["password"]),
+        retention=config.retention,
+    )

@@ -1,0 +1,240 @@
+"""The configuration: one YAML file for every service, read by `vedette/config_file.py` into these frozen classes.
+
+Unknown keys are errors. Durations and sizes carry their unit in the name.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from vedette.ids import Id, default_site
+from vedette.secret import SecretText, SecretUrl
+
+SOURCE_SCHEMES = ("rtsp", "file")
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Point = tuple[Fraction, Fraction]
+Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
+
+
+class Settings(BaseModel):
+    """What all parts of the configuration have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Address(Settings):
+    """A host and a port to listen on, written `host:port`; port 0 is a free one."""
+
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parse(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        host, colon, port = value.rpartition(":")
+        if not colon or not host or not port.isdigit():
+            raise ValueError("must be host:port, as in 127.0.0.1:8080")
+        return {"host": host.strip("[]"), "port": int(port)}
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def with_offset(self, offset: int) -> "Address":
+        """The same host, `offset` ports up; a free port stays a free port."""
+        return self if self.port == 0 else Address(host=self.host, port=self.port + offset)
+
+
+def _address(text: str) -> Any:
+    return Field(default_factory=lambda: Address.model_validate(text))
+
+
+class Listen(Settings):
+    """Where the processes of this machine listen."""
+
+    nats: Address = _address("127.0.0.1:4222")
+    """The embedded nats-server; default 127.0.0.1:4222."""
+    gateway: Address = _address("127.0.0.1:8080")
+    """Health and metrics of the gateway; default 127.0.0.1:8080."""
+    inference: Address = _address("127.0.0.1:8000")
+    """Health and metrics of the first inference process, each further one 10 ports up; default 127.0.0.1:8000."""
+
+
+class Nats(Settings):
+    """An existing NATS server. Left out, `vedette up` runs an embedded one."""
+
+    url: SecretUrl
+    """`nats://` or `tls://`, with user and password if it needs them."""
+    credentials: SecretText | None = None
+    """The text of a `.creds` file, usually `${file:/run/secrets/nats.creds}`."""
+    replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    """Copies of each stream; 3 in a cluster. Default 1."""
+
+
+class Sampling(Settings):
+    """Which frames of a stream are looked at."""
+
+    fps: Annotated[float, Field(gt=0, le=120)] | None = None
+    """Frames a second; above the source's own rate every frame is taken."""
+    keyframes: bool = False
+    """Only the stream's keyframes, whenever they come."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Sampling":
+        if self.keyframes == (self.fps is not None):
+            raise ValueError("needs one of both: fps, or keyframes: true")
+        return self
+
+
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _source_url(url: SecretUrl) -> SecretUrl:
+    scheme = urlsplit(url.reveal()).scheme
+    if "://" in url.reveal() and scheme not in SOURCE_SCHEMES:
+        raise ValueError(f"{scheme}:// is not a source; rtsp://… or a file's path is")
+    return url
+
+
+class Camera(Settings):
+    """One camera."""
+
+    url: Annotated[SecretUrl, AfterValidator(_source_url)]
+    """`rtsp://user:password@host:port/path`, or the path of a video file (relative to the configuration file)."""
+    pipeline: Annotated[tuple[Id, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+    """The pipeline, or a list: one decode, each pipeline's frames at its own size."""
+    sampling: Sampling | None = None
+    """Default: the pipeline's."""
+    privacy: tuple[Polygon, ...] = ()
+    """Polygons in fractions of the displayed picture; they are black before a JPEG exists."""
+    transport: Literal["auto", "tcp", "udp"] = "auto"
+    """How RTSP carries the pictures. Default auto: TCP, or UDP where the camera refuses TCP."""
+    loop: bool = False
+    """A file starts again at its end. Default: it is played once."""
+    matrix: Literal["bt601", "bt709"] | None = None
+    """Colour matrix of the stream, where the camera doesn't say or says it wrong. Default: the stream's tag, or BT.601."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the source is a file rather than a network stream."""
+        return urlsplit(self.url.reveal()).scheme in ("", "file")
+
+    @property
+    def path(self) -> Path:
+        """The file, where the source is one."""
+        return Path(self.url.reveal().removeprefix("file://"))
+
+
+class FrameSize(Settings):
+    """The picture that a pipeline works on."""
+
+    width: Annotated[int, Field(ge=32, le=7680)] = 640
+    """Pixels; the height follows from the stream. Never upscaled. Default 640."""
+    quality: Annotated[int, Field(ge=10, le=100)] = 85
+    """JPEG quality. Default 85."""
+
+
+class Stage(Settings):
+    """A model's place in a pipeline."""
+
+    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}(@\S+)?$")]
+    """A model and which version: `coco-detector`, `coco-detector@1.0.0`, `coco-detector@^1`."""
+    labels: tuple[str, ...] | None = None
+    """Only these labels. Default: all of the model's."""
+    confidence: Fraction | None = None
+    """Only detections at or above this. Default: the model's own threshold."""
+
+    @property
+    def model_name(self) -> str:
+        return self.model.partition("@")[0]
+
+
+class Pipeline(Settings):
+    """What is done with a camera's frames."""
+
+    frame: FrameSize = FrameSize()
+    sampling: Sampling = Sampling(fps=2)
+    """For cameras that don't say their own. Default fps 2."""
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=1)]
+    """The models; one, in this version."""
+
+    @property
+    def model_name(self) -> str:
+        return self.stages[0].model_name
+
+
+class Models(Settings):
+    """The model repository."""
+
+    path: Path = Path("models")
+    """A folder, relative to the configuration file. Default models."""
+
+
+class Inference(Settings):
+    """How inference processes work."""
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:N`. One that is named and not there is an error. Default auto."""
+    sessions: Annotated[int, Field(ge=1, le=64)] = 2
+    """ONNX Runtime sessions a process, each in a thread of its own. Default 2."""
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    """Threads a session; 0 shares the machine's cores out among the sessions. Default 0."""
+    replicas: Annotated[int, Field(ge=0, le=64)] = 1
+    """Processes a model that `vedette up` starts. Default 1."""
+    budget_ms: Annotated[float, Field(gt=0)] = 1000
+    """A live frame older than this is dropped, not inferred. Default 1000."""
+
+
+class Retention(Settings):
+    """How long, and how much, the streams keep."""
+
+    detections_h: Annotated[float, Field(gt=0)] = 6
+    """Hours of detections events. Default 6."""
+    detections_gib: Annotated[float, Field(gt=0)] = 10
+    """Bound of their size. Default 10."""
+    pictures_s: Annotated[float, Field(gt=0)] = 60
+    """Seconds that inferred pictures with detections are kept, in memory. Default 60."""
+    pictures_mib: Annotated[int, Field(gt=0)] = 128
+    """Bound of their size. Default 128."""
+    frames_mib: Annotated[int, Field(gt=0)] = 256
+    """Bound of the live frames (one a camera and pipeline). Default 256."""
+    clips_mib: Annotated[int, Field(gt=0)] = 1024
+    """Bound of the frames of recordings under way. Default 1024."""
+
+
+class Simulator(Settings):
+    """An RTSP server that plays video files as cameras, started by `vedette up`: for demonstrations and tests."""
+
+    listen: Address = _address("127.0.0.1:8554")
+    """Default 127.0.0.1:8554."""
+    videos: Annotated[tuple[Path, ...], Field(min_length=1)]
+    """Each is served as rtsp://<listen>/<file name without its ending>; relative to the configuration file."""
+
+
+class Config(Settings):
+    """The whole file."""
+
+    site: Id = Field(default_factory=default_site)
+    """Default: the host's name made to fit."""
+    nats: Nats | None = None
+    """Default: an embedded server."""
+    listen: Listen = Field(default_factory=Listen)
+    cameras: dict[Id, Camera] = {}
+    pipelines: dict[Id, Pipeline] = {}
+    models: Models = Models()
+    inference: Inference = Inference()
+    retention: Retention = Retention()
+    simulator: Simulator | None = None
+
+    def sampling_of(self, camera: str, pipeline: str) -> Sampling:
+        """The camera's own sampling, or the pipeline's."""
+        return self.cameras[camera].sampling or self.pipelines[pipeline].sampling
+
+    def model_names(self) -> tuple[str, ...]:
+        """The models that the pipelines use, each once, in order."""
+        return tuple(dict.fromkeys(pipeline.model_name for pipeline in self.pipelines.values()))

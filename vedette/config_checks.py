@@ -1,0 +1,48 @@
+"""What the types of a configuration can't say: names that must exist, keys that contradict each other."""
+
+import difflib
+from urllib.parse import urlsplit
+
+from vedette.config import Camera, Config
+from vedette.config_problems import Problem
+
+
+def contradictions(config: Config) -> list[Problem]:
+    """All that is wrong with a configuration whose types are right."""
+    return [
+        *_undefined_pipelines(config),
+        *(problem for name, camera in config.cameras.items() for problem in _camera(name, camera)),
+    ]
+
+
+def _undefined_pipelines(config: Config) -> list[Problem]:
+    problems = []
+    for name, camera in config.cameras.items():
+        for pipeline in camera.pipeline:
+            if pipeline not in config.pipelines:
+                near = difflib.get_close_matches(pipeline, config.pipelines, n=1)
+                known = ", ".join(config.pipelines) or "none"
+                hint = f", did you mean {near[0]}?" if near else ""
+                text = f"the pipeline {pipeline} is not defined{hint} (defined: {known})"
+                problems.append(Problem(("cameras", name, "pipeline"), text))
+    return problems
+
+
+def _camera(name: str, camera: Camera) -> list[Problem]:
+    problems = []
+    url = camera.url.reveal()
+    if camera.loop and not camera.is_file:
+        problems.append(Problem(("cameras", name, "loop"), "is for files; a network stream has no end to loop at"))
+    if not camera.is_file and not _has_host(url):
+        problems.append(Problem(("cameras", name, "url"), "has no host, or a port that is no number"))
+    if len(set(camera.pipeline)) < len(camera.pipeline):
+        problems.append(Problem(("cameras", name, "pipeline"), "names a pipeline twice"))
+    return problems
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False

@@ -1,0 +1,166 @@
+"""Reads the configuration file: YAML 1.2 → `${…}` put in → `Config`, with file, line and key in every error.
+
+`${NAME}` takes an environment variable, `${file:/path}` a file's text without its last line break. They are put
+into parsed scalars, never into the text of the file; in the user part of a URL they are percent-encoded.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from vedette.config import Config
+from vedette.config_checks import contradictions
+from vedette.config_problems import KeyPath, Problem, explain
+from vedette.errors import ConfigError
+
+PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+_MAX_NODES = 100_000
+_WORDS: dict[str, object] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+
+def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read and check `path`; files that it names are made absolute against its folder.
+
+    Raises:
+        ConfigError: with a line a problem: `file:line: key: what is wrong and what would be right`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or 'is not UTF-8 text'}") from error
+    reader = _Reader(environ)
+    data = reader.read(_compose(path, text))
+    problems = reader.problems
+    config: Config | None = None
+    if not problems:
+        try:
+            config = Config.model_validate(data)
+            problems = contradictions(config)
+        except ValidationError as error:
+            problems = explain(error, data)
+    if problems or config is None:
+        raise ConfigError("\n".join(f"{path}:{reader.line(problem.key)}: {problem}" for problem in problems))
+    return _with_absolute_paths(config, path.resolve().parent)
+
+
+def _compose(path: Path, text: str) -> Node | None:
+    yaml = YAML(pure=True)
+    yaml.version = "1.2"  # type: ignore[assignment]  # annotated as a tuple, documented as either
+    try:
+        node: Node | None = yaml.compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise ConfigError(f"{path}:{line}: {error.problem or error.context}{_hint(text, line)}") from error
+    except YAMLError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return node
+
+
+def _hint(text: str, line: int) -> str:
+    around = "\n".join(text.splitlines()[max(0, line - 2) : line])
+    return '; ${…} inside braces or brackets must be quoted: "${NAME}"' if "${" in around else ""
+
+
+class _Reader:
+    """Turns YAML nodes into plain data, remembers the line of every key, and collects problems."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._lines: dict[KeyPath, int] = {(): 1}
+        self._nodes = 0
+        self.problems: list[Problem] = []
+
+    def read(self, node: Node | None, key: KeyPath = ()) -> Any:
+        """`node` as dict, list or scalar."""
+        if node is None:
+            return {}
+        self._nodes += 1
+        if self._nodes > _MAX_NODES:
+            raise ConfigError(f"the file has over {_MAX_NODES} values (an alias that contains itself, perhaps)")
+        self._lines.setdefault(key, node.start_mark.line + 1)
+        if isinstance(node, MappingNode):
+            return self._mapping(node, key)
+        if isinstance(node, SequenceNode):
+            return [self.read(item, (*key, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node, key)
+
+    def line(self, key: KeyPath) -> int:
+        """The line of `key`, or of the nearest key above it that is in the file."""
+        while key not in self._lines:
+            key = key[:-1]
+        return self._lines[key]
+
+    def _mapping(self, node: MappingNode, key: KeyPath) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for name_node, value_node in node.value:
+            name = str(name_node.value) if isinstance(name_node, ScalarNode) else "?"
+            path = (*key, name)
+            if name in mapping:
+                first = self._lines[path]
+                self._lines[path] = name_node.start_mark.line + 1
+                self.problems.append(Problem(path, f"is there twice; the first is in line {first}"))
+            self._lines[path] = name_node.start_mark.line + 1
+            mapping[name] = self.read(value_node, path)
+        return mapping
+
+    def _scalar(self, node: ScalarNode, key: KeyPath) -> Any:
+        text: str = node.value
+        if "${" in text:
+            return self._fill_in(text, key)
+        return text if node.style in ("'", '"', "|", ">") else _resolve(text)
+
+    def _fill_in(self, text: str, key: KeyPath) -> str:
+        authority_end = text.rfind("@") if "://" in text else -1
+
+        def replacement(match: re.Match[str]) -> str:
+            value = self._look_up(match[1], key)
+            return quote(value, safe="") if match.end() <= authority_end else value
+
+        return PLACEHOLDER.sub(replacement, text)
+
+    def _look_up(self, name: str, key: KeyPath) -> str:
+        try:
+            if name.startswith("file:"):
+                return Path(name.removeprefix("file:")).read_text(encoding="utf-8").removesuffix("\n")
+            return self._environ[name]
+        except KeyError:
+            self.problems.append(Problem(key, f"the environment variable {name} is not set"))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+            self.problems.append(Problem(key, f"{name.removeprefix('file:')}: {reason}"))
+        return ""
+
+
+def _resolve(text: str) -> object:
+    """A plain scalar by the core schema of YAML 1.2 (section 10.3.2), without octal and hexadecimal."""
+    lower = text.lower()
+    if lower in _WORDS:
+        return _WORDS[lower]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _with_absolute_paths(config: Config, folder: Path) -> Config:
+    cameras = {
+        name: camera.model_copy(update={"url": type(camera.url)(str(folder / camera.path))}) if camera.is_file else camera
+        for name, camera in config.cameras.items()
+    }
+    models = config.models.model_copy(update={"path": folder / config.models.path})
+    simulator = config.simulator and config.simulator.model_copy(
+        update={"videos": tuple(folder / video for video in config.simulator.videos)}
+    )
+    return config.model_copy(update={"cameras": cameras, "models": models, "simulator": simulator})

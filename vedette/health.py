@@ -1,0 +1,72 @@
+"""`/healthz`, `/readyz` and `/metrics` of a process. Ready means: every named condition holds."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from vedette.config import Address
+from vedette.errors import StartFailed
+
+Condition = Callable[[], bool]
+
+
+class Health:
+    """What must hold for this process to be ready."""
+
+    def __init__(self) -> None:
+        self._conditions: dict[str, Condition] = {}
+        self.stopping = False
+        """Set first of all at the end: a process that stops is not ready."""
+
+    def require(self, name: str, condition: Condition) -> None:
+        """Ready only while `condition()` is true; `name` is shown while it isn't."""
+        self._conditions[name] = condition
+
+    def missing(self) -> list[str]:
+        """The names of the conditions that don't hold; empty means ready."""
+        missing = [name for name, condition in self._conditions.items() if not condition()]
+        return ["stopping", *missing] if self.stopping else missing
+
+
+@asynccontextmanager
+async def serve_health(health: Health, listen: Address, key: str) -> AsyncIterator[Address]:
+    """Serve the three endpoints on `listen`; yields the real address.
+
+    Raises:
+        StartFailed: the port is taken; `key` is the configuration key to name.
+    """
+    application = web.Application()
+    application["health"] = health
+    application.add_routes(
+        [web.get("/healthz", _healthz), web.get("/readyz", _readyz), web.get("/metrics", _metrics)]
+    )
+    runner = web.AppRunner(application, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, listen.host, listen.port, shutdown_timeout=0.5)
+        try:
+            await site.start()
+        except OSError as error:
+            raise StartFailed(f"{key}: {listen}: {error.strerror}; choose another port there") from error
+        host, port = runner.addresses[0][:2]
+        yield Address(host=host, port=port)
+    finally:
+        await runner.cleanup()
+
+
+async def _healthz(request: web.Request) -> web.Response:
+    return web.Response(text="ok\n")
+
+
+async def _readyz(request: web.Request) -> web.Response:
+    health: Health = request.app["health"]
+    missing = health.missing()
+    if missing:
+        return web.json_response({"ready": False, "missing": missing}, status=503)
+    return web.json_response({"ready": True})
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,122 @@
+"""Who owns a camera: a lease in a KV bucket, with a TTL, and the revision at which it was taken as fencing token.
+
+The revision (`epoch`) travels in every id, and readers drop what comes from a lower one. The owner itself acts only
+while its last renewal is young enough by its own monotonic clock, so that a process that was paused stops before
+another can begin (M. Kleppmann, "How to do distributed locking", 2016; C. Gray, D. Cheriton, "Leases", SOSP 1989).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import monotonic
+
+from nats.errors import Error as NatsError
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
+
+from vedette.bus import Bus, describe
+from vedette.stream_setup import MEMBERSHIP_TTL_S
+from vedette.subjects import LEASES
+
+logger = logging.getLogger(__name__)
+
+RENEW_EVERY_S = 0.5
+_SAFETY_S = 0.5
+
+
+class Lease:
+    """Takes the lease `key` as soon as it is free, and renews it until `run` is cancelled."""
+
+    def __init__(self, bus: Bus, key: str, owner: str, clock: Callable[[], float] = monotonic) -> None:
+        self.key = key
+        self.other_owner: str | None = None
+        """Who has it, where it isn't us."""
+        self._bus = bus
+        self._owner = owner.encode()
+        self._clock = clock
+        self._epoch = 0
+        self._revision = 0
+        self._renewed_s = -1e9
+        self._changed = asyncio.Event()
+
+    @property
+    def held(self) -> bool:
+        """Whether we may act as owner now."""
+        return self._epoch > 0 and self._clock() < self._renewed_s + MEMBERSHIP_TTL_S - _SAFETY_S
+
+    @property
+    def epoch(self) -> int:
+        """The revision at which the lease was taken; 0 while it never was."""
+        return self._epoch
+
+    async def until_held(self) -> None:
+        """Wait until we are the owner."""
+        while not self.held:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def until_owned_by_other(self) -> None:
+        """Wait until another owner was seen."""
+        while self.other_owner is None:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def run(self) -> None:
+        """Take and renew; on cancellation give it back, so that a successor needn't wait for its end."""
+        try:
+            while True:
+                await self._take_or_renew()
+                self._changed.set()
+                await asyncio.sleep(RENEW_EVERY_S)
+        finally:
+            await self._give_back()
+
+    async def _take_or_renew(self) -> None:
+        started_s = self._clock()
+        try:
+            bucket = await self._bus.bucket(LEASES)
+            if not self._epoch or not await self._renew(bucket):
+                await self._take(bucket)
+        except (NatsError, TimeoutError) as error:
+            logger.debug("lease %s: %s", self.key, describe(error))
+        else:
+            if self._epoch:
+                self._renewed_s = started_s
+
+    async def _renew(self, bucket: KeyValue) -> bool:
+        try:
+            self._revision = await bucket.update(self.key, self._owner, last=self._revision)
+        except KeyWrongLastSequenceError:
+            logger.warning("lease %s was lost", self.key)
+            self._epoch = 0
+            return False
+        return True
+
+    async def _take(self, bucket: KeyValue) -> None:
+        owner, revision = await _current(bucket, self.key)
+        if owner and owner != self._owner:
+            self.other_owner = owner.decode()
+            return
+        try:
+            self._epoch = self._revision = await bucket.update(self.key, self._owner, last=revision)
+            self.other_owner = None
+        except KeyWrongLastSequenceError:
+            logger.debug("lease %s: another was faster", self.key)
+
+    async def _give_back(self) -> None:
+        if not self.held:
+            return
+        revision, self._epoch = self._revision, 0
+        try:
+            await (await self._bus.bucket(LEASES)).delete(self.key, last=revision)
+        except (NatsError, TimeoutError) as error:
+            logger.debug("lease %s was not given back: %s", self.key, describe(error))
+
+
+async def _current(bucket: KeyValue, key: str) -> tuple[bytes, int]:
+    """Owner and revision; no owner where the lease expired or was given back (a marker stands in its place)."""
+    try:
+        entry = await bucket.get(key)
+    except KeyNotFoundError as error:
+        return b"", error.entry.revision or 0 if error.entry else 0
+    return entry.value or b"", entry.revision or 0

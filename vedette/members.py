@@ -1,0 +1,79 @@
+"""Live members of the system: each process says every 0.5 s, in a KV bucket with a TTL, what it is and where it answers."""
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+from dataclasses import asdict, dataclass
+
+from nats.errors import Error as NatsError
+from nats.js.errors import NoKeysError
+
+from vedette.bus import Bus, describe
+from vedette.subjects import MEMBERS
+
+logger = logging.getLogger(__name__)
+
+_HEARTBEAT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One live process."""
+
+    name: str
+    """`gateway-1f3a9c`: its kind, and a random part that is new at each start."""
+    kind: str
+    site: str
+    http: str
+    """host:port of its health and metrics."""
+    pid: int
+    serves: str = ""
+    """What it does of its kind: an inference process' model."""
+    ready: bool = False
+
+
+def new_member(kind: str, site: str, http: str, serves: str = "") -> Member:
+    """This process as a member."""
+    return Member(f"{kind}-{secrets.token_hex(3)}", kind, site, http, os.getpid(), serves)
+
+
+async def announce(bus: Bus, member: Member) -> None:
+    """Say that `member` is alive and ready, until cancelled."""
+    key = f"{member.site}.{member.name}"
+    payload = json.dumps(asdict(member) | {"ready": True}).encode()
+    try:
+        while True:
+            try:
+                await (await bus.bucket(MEMBERS)).put(key, payload)
+            except (NatsError, TimeoutError) as error:
+                logger.debug("heartbeat: %s", describe(error))
+            await asyncio.sleep(_HEARTBEAT_S)
+    finally:
+        await _leave(bus, key)
+
+
+async def _leave(bus: Bus, key: str) -> None:
+    try:
+        await (await bus.bucket(MEMBERS)).delete(key)
+    except (NatsError, TimeoutError) as error:
+        logger.debug("leaving: %s", describe(error))
+
+
+async def live_members(bus: Bus, site: str) -> list[Member]:
+    """The members of a site that are alive now."""
+    bucket = await bus.bucket(MEMBERS)
+    try:
+        keys = await bucket.keys(filters=[f"{site}.*"])
+    except NoKeysError:
+        return []
+    members = []
+    for key in keys:
+        try:
+            entry = await bucket.get(key)
+        except NatsError:
+            continue
+        if entry.value:
+            members.append(Member(**json.loads(entry.value)))
+    return sorted(members, key=lambda member: member.name)

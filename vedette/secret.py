@@ -1,0 +1,51 @@
+"""Text that must not be shown: camera URLs with passwords, credentials."""
+
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from vedette.redaction import redact
+
+
+class SecretText:
+    """Text whose `str`, `repr`, format and JSON hide what is secret in it; `reveal()` gives it to who needs it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the library that connects with it."""
+        return self._text
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretText) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        text = core_schema.no_info_after_validator_function(cls, core_schema.str_schema(min_length=1))
+        return core_schema.json_or_python_schema(
+            json_schema=text,
+            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), text]),
+            serialization=core_schema.plain_serializer_function_ser_schema(str),
+        )
+
+
+class SecretUrl(SecretText):
+    """A URL (or path) that is shown without its user and password."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return redact(self.reveal())

@@ -1,0 +1,180 @@
+"""Every subject, stream, consumer and bucket of the system, defined once.
+
+A frame and its token are two messages: `FRAMES` keeps the latest frame of a camera, `WORK` at most one token that
+says "this camera has a frame to be served". A worker takes a token, reads the frame as it is then, and acknowledges
+the token when the result is stored. So every camera gets its turn, and always with its freshest picture.
+"""
+
+from dataclasses import dataclass
+
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StoreCompression,
+    StreamConfig,
+)
+
+from vedette.config import Retention
+
+FRAMES, WORK, CLIPS, PICTURES, DETECTIONS, STATUS = "FRAMES", "WORK", "CLIPS", "PICTURES", "DETECTIONS", "STATUS"
+MEMBERS, LEASES = "vedette-members", "vedette-leases"
+"""KV buckets: live members, and who owns which camera."""
+
+CLIPS_IN_FLIGHT = 8
+"""Frames of a recording on the bus at a time; readers restore order within this bound."""
+DELIVERIES_PER_CLIP = 3
+"""After as many deliveries without a result, a recording's frame becomes a message with an error."""
+ACK_WAIT_S = 2.0
+"""After this long without word from its worker a token or clip is served by another."""
+LIVE_FRAME_MAX_AGE_S = 5.0
+
+_MIB = 2**20
+_GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Whose frames: one camera's, for one pipeline."""
+
+    pipeline: str
+    site: str
+    camera: str
+
+    @property
+    def frame(self) -> str:
+        return f"vedette.frame.{self.pipeline}.{self.site}.{self.camera}"
+
+    @property
+    def work(self) -> str:
+        return f"vedette.work.{self.pipeline}.{self.site}.{self.camera}"
+
+    @property
+    def served(self) -> str:
+        return f"vedette.served.{self.pipeline}.{self.site}.{self.camera}"
+
+    @property
+    def clip(self) -> str:
+        return f"vedette.clip.{self.pipeline}.{self.site}.{self.camera}"
+
+    @property
+    def picture(self) -> str:
+        return f"vedette.picture.{self.pipeline}.{self.site}.{self.camera}"
+
+    @property
+    def detections(self) -> str:
+        return f"vedette.detections.{self.site}.{self.camera}.{self.pipeline}"
+
+    @classmethod
+    def parse(cls, subject: str) -> "Feed":
+        """The feed of a frame, work, served, clip or picture subject."""
+        _, _, pipeline, site, camera = subject.split(".")
+        return cls(pipeline, site, camera)
+
+
+def status(site: str, camera: str) -> str:
+    """Where a camera's state is published."""
+    return f"vedette.status.{site}.{camera}"
+
+
+def served_of_site(site: str) -> str:
+    """All `served` notes of a site."""
+    return f"vedette.served.*.{site}.*"
+
+
+def detections_filter(site: str = "*", camera: str = "*", pipeline: str = "*") -> str:
+    """Detections of some cameras; `*` is any."""
+    return f"vedette.detections.{site}.{camera}.{pipeline}"
+
+
+def streams(retention: Retention, replicas: int = 1) -> tuple[StreamConfig, ...]:
+    """The streams, as they are ensured at start and after every reconnect (memory streams die with their server)."""
+    detections = StreamConfig(
+        name=DETECTIONS,
+        subjects=["vedette.detections.>"],
+        storage=StorageType.FILE,
+        max_age=retention.detections_h * 3600,
+        max_bytes=int(retention.detections_gib * _GIB),
+        compression=StoreCompression.S2,
+        duplicate_window=120,
+    )
+    frames = StreamConfig(
+        name=FRAMES,
+        subjects=["vedette.frame.>"],
+        storage=StorageType.MEMORY,
+        max_msgs_per_subject=1,
+        max_age=LIVE_FRAME_MAX_AGE_S,
+        max_bytes=retention.frames_mib * _MIB,
+        allow_direct=True,
+        duplicate_window=0.1,
+    )
+    work = StreamConfig(
+        name=WORK,
+        subjects=["vedette.work.>"],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.MEMORY,
+        discard=DiscardPolicy.NEW,
+        discard_new_per_subject=True,
+        max_msgs_per_subject=1,
+        max_age=LIVE_FRAME_MAX_AGE_S,
+        max_bytes=16 * _MIB,
+        duplicate_window=0.1,
+    )
+    clips = StreamConfig(
+        name=CLIPS,
+        subjects=["vedette.clip.>"],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        discard_new_per_subject=True,
+        max_msgs_per_subject=CLIPS_IN_FLIGHT,
+        max_age=3600,
+        max_bytes=retention.clips_mib * _MIB,
+        duplicate_window=120,
+    )
+    pictures = StreamConfig(
+        name=PICTURES,
+        subjects=["vedette.picture.>"],
+        storage=StorageType.MEMORY,
+        max_age=retention.pictures_s,
+        max_bytes=retention.pictures_mib * _MIB,
+        allow_direct=True,
+        duplicate_window=0.1,
+    )
+    status_stream = StreamConfig(
+        name=STATUS,
+        subjects=["vedette.status.>"],
+        storage=StorageType.MEMORY,
+        max_msgs_per_subject=1,
+        max_age=30,
+        max_bytes=16 * _MIB,
+        allow_direct=True,
+        duplicate_window=0.1,
+    )
+    every = (frames, work, clips, pictures, detections, status_stream)
+    return tuple(stream.evolve(num_replicas=replicas) for stream in every)
+
+
+def work_consumer(pipeline: str) -> ConsumerConfig:
+    """The tokens of a pipeline. A token is never given up (`max_deliver` -1): that would block its camera."""
+    return _work_queue_consumer(f"w-{pipeline}", f"vedette.work.{pipeline}.>")
+
+
+def clip_consumer(pipeline: str) -> ConsumerConfig:
+    """The frames of recordings for a pipeline."""
+    return _work_queue_consumer(f"c-{pipeline}", f"vedette.clip.{pipeline}.>")
+
+
+def _work_queue_consumer(name: str, subject: str) -> ConsumerConfig:
+    return ConsumerConfig(
+        durable_name=name,
+        filter_subject=subject,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=ACK_WAIT_S,
+        max_deliver=-1,
+        max_waiting=512,
+        max_ack_pending=10_000,
+        inactive_threshold=24 * 3600,
+    )
