@@ -70,7 +70,9 @@ class Bus:
         self.check_size(subject, payload)
         extra = {"Nats-Msg-Id": message_id} if message_id else {}
         try:
-            return await self.jetstream.publish(subject, payload, headers={**headers, **extra}, timeout=_CONFIRM_TIMEOUT_S)
+            return await self.jetstream.publish(
+                subject, payload, headers={**headers, **extra}, timeout=_CONFIRM_TIMEOUT_S
+            )
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{subject}: {describe(error)}") from error
 
@@ -217,5 +219,3 @@ def _check_version(client: Client) -> None:
     if (version.major, version.minor) < OLDEST_SERVER:
         wanted = ".".join(map(str, OLDEST_SERVER))
         raise BusMisfit(f"nats-server is {version.major}.{version.minor}.{version.patch}; {wanted} or later is needed")
-
-

@@ -52,7 +52,9 @@ def address_of(config: Config) -> BusAddress:
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BusUnavailable(f"no embedded nats-server was started for site {config.site} here ({file} is missing)") from None
+        raise BusUnavailable(
+            f"no embedded nats-server was started for site {config.site} here ({file} is missing)"
+        ) from None
     return BusAddress(
         url=SecretUrl(known["url"]),
         user=known["user"],

@@ -55,7 +55,7 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 def _compose(path: Path, text: str) -> Node | None:
     yaml = YAML(pure=True)
-    yaml.version = "1.2"  # type: ignore[assignment]  # annotated as a tuple, documented as either
+    yaml.version = "1.2"
     try:
         node: Node | None = yaml.compose(text)
     except MarkedYAMLError as error:
@@ -93,7 +93,7 @@ class _Reader:
             return self._mapping(node, key)
         if isinstance(node, SequenceNode):
             return [self.read(item, (*key, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node, key)
+        return self._scalar(node, key) if isinstance(node, ScalarNode) else None
 
     def line(self, key: KeyPath) -> int:
         """The line of `key`, or of the nearest key above it that is in the file."""
@@ -156,7 +156,9 @@ def _resolve(text: str) -> object:
 
 def _with_absolute_paths(config: Config, folder: Path) -> Config:
     cameras = {
-        name: camera.model_copy(update={"url": type(camera.url)(str(folder / camera.path))}) if camera.is_file else camera
+        name: camera.model_copy(update={"url": type(camera.url)(str(folder / camera.path))})
+        if camera.is_file
+        else camera
         for name, camera in config.cameras.items()
     }
     models = config.models.model_copy(update={"path": folder / config.models.path})

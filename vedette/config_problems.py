@@ -48,7 +48,9 @@ def dotted(key: KeyPath) -> str:
 
 def explain(error: ValidationError, data: Any) -> list[Problem]:
     """All that pydantic found, in plain words; not what only follows from a problem further down."""
-    problems = {_key_in(data, tuple(item["loc"])): item for item in error.errors(include_input=False, include_url=False)}
+    problems = {
+        _key_in(data, tuple(item["loc"])): item for item in error.errors(include_input=False, include_url=False)
+    }
     above = {key[:length] for key in problems for length in range(len(key))}
     return [Problem(key, _words(key, item)) for key, item in problems.items() if key not in above]
 

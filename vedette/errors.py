@@ -1,13 +1,13 @@
 """What can go wrong in the shared parts.
 
-    VedetteError
-    ├── ConfigError          the configuration is wrong: the process ends with status 2
-    ├── BusError             the bus can't do what was asked
-    │   ├── BusUnavailable   not now (no connection, no stream, no answer): try again
-    │   ├── BusMisfit        never (server too old, a stream with other settings, no permission): the process ends
-    │   └── MessageTooLarge  this message only
-    ├── MalformedMessage     a message on the bus that breaks the contract: ends that message
-    └── StartFailed          a child process or the embedded server did not start: the process ends with status 1
+VedetteError
+├── ConfigError          the configuration is wrong: the process ends with status 2
+├── BusError             the bus can't do what was asked
+│   ├── BusUnavailable   not now (no connection, no stream, no answer): try again
+│   ├── BusMisfit        never (server too old, a stream with other settings, no permission): the process ends
+│   └── MessageTooLarge  this message only
+├── MalformedMessage     a message on the bus that breaks the contract: ends that message
+└── StartFailed          a child process or the embedded server did not start: the process ends with status 1
 """
 
 

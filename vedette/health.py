@@ -39,9 +39,7 @@ async def serve_health(health: Health, listen: Address, key: str) -> AsyncIterat
     """
     application = web.Application()
     application["health"] = health
-    application.add_routes(
-        [web.get("/healthz", _healthz), web.get("/readyz", _readyz), web.get("/metrics", _metrics)]
-    )
+    application.add_routes([web.get("/healthz", _healthz), web.get("/readyz", _readyz), web.get("/metrics", _metrics)])
     runner = web.AppRunner(application, access_log=None, handle_signals=False)
     await runner.setup()
     try:

@@ -1,4 +1,4 @@
-"""Live members of the system: each process says every 0.5 s, in a KV bucket with a TTL, what it is and where it answers."""
+"""Live members: each process says every 0.5 s, in a KV bucket with a TTL, what it is and where it answers."""
 
 import asyncio
 import json
@@ -65,11 +65,11 @@ async def live_members(bus: Bus, site: str) -> list[Member]:
     """The members of a site that are alive now."""
     bucket = await bus.bucket(MEMBERS)
     try:
-        keys = await bucket.keys(filters=[f"{site}.*"])
+        keys = await bucket.keys()
     except NoKeysError:
         return []
     members = []
-    for key in keys:
+    for key in filter(lambda key: key.startswith(f"{site}."), keys):
         try:
             entry = await bucket.get(key)
         except NatsError:

@@ -1,4 +1,4 @@
-"""Makes streams, buckets and consumers as `vedette/subjects.py` defines them. Idempotent, by several processes at once."""
+"""Makes streams, buckets and consumers as `vedette/subjects.py` defines them. Idempotent; many processes may at once."""
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext

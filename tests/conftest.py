@@ -1,0 +1,39 @@
+"""Fixtures of all tests. Every test runs with a real server; a blocking call inside the event loop fails it."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+from tests.nats_server import NatsServer
+from vedette.bus import Bus, connect
+
+MEDIA = Path(__file__).parent.parent / "media"
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls_in_the_loop() -> Iterator[BlockBuster]:
+    with blockbuster_ctx(["vedette", "gateway", "inference"]) as blockbuster:
+        yield blockbuster
+
+
+@pytest.fixture
+def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
+    folder = tmp_path / "nats"
+    folder.mkdir()
+    server = NatsServer(folder)
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
+    async with await connect(nats_server.address, "test") as bus:
+        yield bus
+
+
+@pytest.fixture
+def pedestrians() -> Path:
+    return MEDIA / "pedestrians.mp4"

@@ -1,0 +1,58 @@
+"""A real nats-server for tests, on a free port, that can be killed and come back on the same one."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from vedette.bus_address import BusAddress
+from vedette.config import Retention
+from vedette.embedded_nats import server_binary
+from vedette.secret import SecretUrl
+
+DEADLINE_S = 10.0
+SMALL = Retention(detections_gib=0.5, clips_mib=64, frames_mib=64, pictures_mib=32)
+
+
+class NatsServer:
+    def __init__(self, folder: Path, *extra: str) -> None:
+        self.folder = folder
+        self.port = -1
+        self._extra = extra
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> BusAddress:
+        return BusAddress(url=SecretUrl(f"nats://127.0.0.1:{self.port}"), retention=SMALL)
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        for old in self.folder.glob("*.ports"):
+            old.unlink()
+        log = self.folder / "nats.log"
+        listen = ["-a", "127.0.0.1", "-p", str(self.port), "--ports_file_dir", str(self.folder), "-l", str(log)]
+        self._process = subprocess.Popen(
+            [str(server_binary()), *listen, "-js", "-sd", str(self.folder / "store"), *self._extra]
+        )
+        deadline = time.monotonic() + DEADLINE_S
+        while not (ports := [file.read_text() for file in self.folder.glob("*.ports")]) or "nats://" not in ports[0]:
+            assert time.monotonic() < deadline, f"nats-server did not start: {log.read_text()}"
+            time.sleep(0.005)
+        self.port = int(ports[0].split("nats://127.0.0.1:")[1].split('"')[0])
+
+    def kill(self) -> None:
+        """SIGKILL: memory streams are gone, file streams are as they were."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def close(self) -> None:
+        if self._process is not None:
+            self.kill()
