@@ -1,0 +1,37 @@
+"""What can go wrong in inference, split by what the caller does about it.
+
+InferenceError
+├── ModelError           a model, its card or its reference is unusable: the process exits
+├── DeviceUnavailable    the device asked for is not there: the process exits
+├── BatchFailed          the runtime failed on a batch: its messages are left to be delivered again
+└── UndecodableImage     one picture is unusable: that message ends, its batch-mates go on
+"""
+
+
+class InferenceError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class ModelError(InferenceError):
+    """A model cannot be loaded; the text names the file and, in a card, the key."""
+
+
+class DeviceUnavailable(InferenceError):
+    """The device that was asked for is not there; the text says what to install."""
+
+    def __init__(self, device: str, reason: str) -> None:
+        super().__init__(f"device {device}: {reason}")
+        self.device = device
+        self.reason = reason
+
+
+class BatchFailed(InferenceError):
+    """ONNX Runtime failed on a batch, for instance out of memory."""
+
+
+class UndecodableImage(InferenceError):
+    """A picture is no JPEG, is damaged or is too large; `reason` is short and fit for a message."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,111 @@
+"""JPEG bytes to a slot of the batch, and boxes back to the picture: pure, and the one wrapper round simplejpeg.
+
+The picture is placed as NanoDet's published validation does it (`get_resize_matrix`, `warp_and_resize`): scaled with
+its aspect kept until its longest side is the input's, enlarged if it is smaller, bilinear, centred on a border of the
+pad value. Where the published input is square, ours ends at the next multiple of the stride: fewer pixels to infer.
+Rotation in EXIF is not applied: cameras rotate pixels.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from inference.card import ImageInput
+from inference.errors import UndecodableImage
+
+MAX_PIXELS = 7680 * 4320
+"""8K: the largest picture that cameras make."""
+
+MAX_SCANS = 32
+"""Encoders write about ten, and a thumbnail may add as many. A scan of 53 bytes costs 28 ms of an 8K picture."""
+
+_SCAN = b"\xff\xda"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a picture lies in the model's input; pixels of the input."""
+
+    input_width: int
+    input_height: int
+    left: int
+    top: int
+    width: int
+    """Of the scaled picture."""
+    height: int
+
+
+def place(width: int, height: int, spec: ImageInput) -> Placement:
+    """The placement of a picture of this size (pixels, at least 1)."""
+    scale = spec.size / max(width, height)
+    scaled_width = max(1, round(width * scale))
+    scaled_height = max(1, round(height * scale))
+    input_width = -(-scaled_width // spec.multiple) * spec.multiple
+    input_height = -(-scaled_height // spec.multiple) * spec.multiple
+    left = (input_width - scaled_width) // 2
+    top = (input_height - scaled_height) // 2
+    return Placement(input_width, input_height, left, top, scaled_width, scaled_height)
+
+
+def jpeg_size(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """(width, height) from the header, in microseconds.
+
+    Raises UndecodableImage for what is no JPEG, and for what would take too long to decode: more than `max_pixels`, or
+    more scans than an honest encoder writes.
+    """
+    try:
+        header: tuple[Any, ...] = simplejpeg.decode_jpeg_header(data)
+    except ValueError as error:
+        raise UndecodableImage("not a JPEG, or its header is damaged") from error
+    height, width = int(header[0]), int(header[1])
+    if width * height > max_pixels:
+        raise UndecodableImage(f"{width}x{height} is more than {max_pixels} pixels")
+    if data.count(_SCAN) > MAX_SCANS:
+        raise UndecodableImage(f"more than {MAX_SCANS} scans")
+    return width, height
+
+
+def fill(slot: NDArray[np.uint8], jpeg: bytes, placement: Placement, pad: int = 0) -> None:
+    """Decode a JPEG, whose size has been checked by `jpeg_size`, into a slot [input height, input width, 3], BGR.
+
+    Every pixel of the slot is written unless it raises. Grayscale and CMYK come out as BGR. Raises UndecodableImage for
+    damaged and cut-off data, ValueError for a slot of another shape.
+    """
+    if slot.shape != (placement.input_height, placement.input_width, 3) or slot.dtype != np.uint8:
+        expected = f"uint8 [{placement.input_height}, {placement.input_width}, 3]"
+        raise ValueError(f"the slot is {slot.dtype} {list(slot.shape)}, its placement {expected}")
+    picture = _decode(jpeg, placement.width, placement.height)
+    right, bottom = placement.left + placement.width, placement.top + placement.height
+    inside = slot[placement.top : bottom, placement.left : right]
+    cv2.resize(picture, (placement.width, placement.height), dst=inside, interpolation=cv2.INTER_LINEAR)
+    slot[: placement.top] = pad
+    slot[bottom:] = pad
+    slot[placement.top : bottom, : placement.left] = pad
+    slot[placement.top : bottom, right:] = pad
+
+
+def to_normalised(boxes: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
+    """Boxes [k, 4] as x1, y1, x2, y2 in input pixels to x, y, width, height of the picture, 0 to 1, clipped to it."""
+    origin = np.array([placement.left, placement.top] * 2, np.float32)
+    size = np.array([placement.width, placement.height] * 2, np.float32)
+    corners = ((boxes - origin) / size).clip(0, 1)
+    return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+
+
+def _decode(jpeg: bytes, width: int, height: int) -> NDArray[np.uint8]:
+    """BGR [h, w, 3], at a half, a quarter, … if that still covers width x height: less than 2:1 is left to scale.
+
+    The scales in between (3/4, 5/8) are slower than decoding whole: 1.48 against 1.02 ms for a fill from 640x360. A
+    buffer of one's own gains nothing: glibc gives the same warm memory back, without page faults.
+    """
+    try:
+        picture: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+            jpeg, "BGR", min_width=width, min_height=height, min_factor=2, strict=True
+        )
+    except ValueError as error:
+        raise UndecodableImage(f"damaged: {error}") from error
+    return picture
