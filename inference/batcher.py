@@ -1,0 +1,154 @@
+"""The dynamic batcher: images in from any task, results out, the model run in batches as large as pays here.
+
+This file lets images in and answers for each of them. What runs next, and in which size, is decided in
+`inference/batching.py` and `inference/batch_policy.py`; the threads that run it are in `inference/session_pool.py`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from typing import Generic
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.batch_policy import BatchPolicy, Shape
+from inference.batching import WEIGHTS, BatcherClosed, BatcherFull, Lane
+from inference.session_pool import Inferred, Observer, Request, SessionPool
+from inference.session_runner import OpenSession, R
+from vedette.retry import Backoff
+
+logger = logging.getLogger(__name__)
+
+BATCHES_HELD = 2
+"""Each session's running batch and its next: a session is never idle, and no frame grows old in here."""
+LINGER_S = 2.0
+"""How long `close` waits for a run that nobody waits for any more."""
+NO_BACKOFF_GIVEN = Backoff()
+
+
+class Batcher(Generic[R]):
+    """Every submitted image gets exactly one answer, whatever happens to its batch-mates, the model, a session or
+    the batcher itself. All methods belong to the event loop of `start`."""
+
+    def __init__(
+        self,
+        open_session: OpenSession[R],
+        *,
+        sessions: int,
+        policy: BatchPolicy,
+        weights: Mapping[Lane, int] = WEIGHTS,
+        backoff: Backoff = NO_BACKOFF_GIVEN,
+        observer: Observer | None = None,
+    ) -> None:
+        self._pool = SessionPool(open_session, sessions, policy, weights, backoff, observer, self._pool_changed)
+        self._held: dict[Lane, set[Request[R]]] = {lane: set() for lane in weights}
+        self._room_changed = asyncio.Event()
+        self._refusal: str | None = "the batcher has not been started"
+
+    async def start(self, warm_up: Iterable[Shape] = ()) -> None:
+        """Open every session and measure what each batch size costs for images of the shapes in `warm_up`.
+
+        Without a warm-up no batch is ever waited for, and idle sessions share the waiting images out evenly. Raises
+        `ModelFailed` if a session cannot be opened or run; the batcher is closed then.
+        """
+        try:
+            await self._pool.start(tuple(warm_up))
+        except BaseException:
+            await self.close(grace_s=0)
+            raise
+        self._refusal = None
+
+    @property
+    def in_service(self) -> int:
+        """Sessions that can run: 0 before `start`, after `close`, and while the model cannot be opened."""
+        return self._pool.in_service
+
+    @property
+    def capacity(self) -> int:
+        """How many images a lane may hold, the running ones included. It follows the size of batch that pays."""
+        return self._pool.images_at_once * BATCHES_HELD
+
+    def room(self, lane: Lane = "live") -> int:
+        """How many images the lane takes now: 0 while no session is in service."""
+        return max(0, self.capacity - len(self._held[lane]))
+
+    async def wait_for_room(self, lane: Lane = "live") -> int:
+        """Wait until the lane takes an image; returns how many it takes. Raises `BatcherClosed`.
+
+        The room is the caller's as long as it awaits nothing else before `submit`. Waiters come in order of arrival.
+        """
+        while True:
+            self._refuse_if_closed()
+            if room := self.room(lane):
+                return room
+            self._room_changed.clear()
+            await self._room_changed.wait()
+
+    async def submit(self, image: NDArray[np.uint8], deadline: float | None = None, lane: Lane = "live") -> Inferred[R]:
+        """The result for `image`, uint8 [H, W, 3]; it is not copied here and must not change meanwhile.
+
+        `deadline` is in monotonic seconds; an image is dropped if it passes before its batch is formed. Raises
+        `BatcherFull` (at once, if the lane has no room), `DeadlineExceeded`, `ModelFailed` or `BatcherClosed`. The
+        image of a cancelled caller is not run if it still waits.
+        """
+        if image.dtype != np.uint8 or image.ndim != 3:
+            raise ValueError(f"an image is uint8 [H, W, 3], not {image.dtype} {list(image.shape)}")
+        self._refuse_if_closed()
+        if self._pool.in_service and not self.room(lane):
+            raise BatcherFull(f"the {lane} lane holds {len(self._held[lane])} images")
+        request = Request[R](
+            shape=image.shape,
+            enqueued=time.monotonic(),
+            deadline=deadline,
+            lane=lane,
+            image=image,
+            answer=asyncio.get_running_loop().create_future(),
+        )
+        self._pool.add(request)
+        self._held[lane].add(request)
+        try:
+            return await request.answer
+        finally:
+            self._release(request)
+
+    async def close(self, grace_s: float) -> None:
+        """Take nothing in, run what is here within `grace_s`, fail the rest with `BatcherClosed`, end the threads.
+
+        A session that hangs in its run is left behind after `LINGER_S`, in its daemon thread.
+        """
+        self._refuse("the batcher is closing")
+        self._pool.hurry()
+        if answers := [request.answer for held in self._held.values() for request in held]:
+            await asyncio.wait(answers, timeout=grace_s)
+        self._stop("the batcher was closed before the image was run")
+        if not await self._pool.ended(LINGER_S):
+            logger.error("a session is still running %.1f s after closing: its thread is left behind", LINGER_S)
+
+    def _refuse_if_closed(self) -> None:
+        if self._refusal is not None:
+            raise BatcherClosed(self._refusal)
+
+    def _refuse(self, reason: str) -> None:
+        self._refusal = reason
+        self._room_changed.set()
+
+    def _release(self, request: Request[R]) -> None:
+        self._held[request.lane].discard(request)
+        if request.answer.cancelled():
+            self._pool.discard(request)
+        self._room_changed.set()
+
+    def _stop(self, reason: str) -> None:
+        """Nothing will be run any more: nobody may be left waiting for it."""
+        self._refuse(reason)
+        self._pool.stop()
+        for held in self._held.values():
+            for request in held:
+                request.fail(BatcherClosed(reason))
+
+    def _pool_changed(self) -> None:
+        if self._pool.death is not None:
+            self._stop(self._pool.death)
+        self._room_changed.set()

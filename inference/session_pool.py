@@ -1,0 +1,297 @@
+"""The session threads: each takes its next batch from the shared queue by itself, runs it, and posts the outcome.
+
+One lock guards queue and learned costs; nobody runs a model or copies an image under it. Threads decide for
+themselves, so that a session never waits for the event loop while there is work, and the loop is called once a batch.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.batch_policy import BatchCosts, BatchPolicy, Shape
+from inference.batching import BatchQueue, DeadlineExceeded, Item, Lane, ModelFailed
+from inference.errors import InferenceError
+from inference.session_runner import OpenSession, R, Samples, SessionRunner, curve_of
+from vedette.retry import Backoff, Retry
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred(Generic[R]):
+    """An image's result, and where its time went."""
+
+    result: R
+    queue_s: float
+    """From `submit` until its batch was formed."""
+    infer_s: float
+    """The run of the whole batch, its assembly included."""
+    batch_size: int
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Request(Item, Generic[R]):
+    """An image and the future of its answer, which may be cancelled at any time."""
+
+    image: NDArray[np.uint8]
+    answer: asyncio.Future[Inferred[R]]
+
+    def resolve(self, inferred: Inferred[R]) -> None:
+        if not self.answer.done():
+            self.answer.set_result(inferred)
+
+    def fail(self, error: InferenceError) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Observer(Protocol):
+    """Told what happens, on the event loop."""
+
+    def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None: ...
+    def on_rebuild(self, reason: str) -> None: ...
+
+
+class SessionPool(Generic[R]):
+    """N sessions in N daemon threads, `session-0` and on, in front of one queue.
+
+    A session that raises is replaced, and each request of its batch is run alone on the new one: a bad image fails
+    nobody else, and a bad batch costs one new session, however many of its images are bad. If none can be opened the
+    batch fails and its thread tries again by `backoff`, while the others go on; the last one to go out of service
+    fails what waits. A request whose waiter is gone is run only if its batch is running already.
+    """
+
+    def __init__(
+        self,
+        open_session: OpenSession[R],
+        sessions: int,
+        policy: BatchPolicy,
+        weights: Mapping[Lane, int],
+        backoff: Backoff,
+        observer: Observer | None,
+        on_change: Callable[[], None],
+    ) -> None:
+        """`on_change` is called on the event loop when `in_service` or `death` has changed."""
+        self._open_session = open_session
+        self._sessions = sessions
+        self._policy = policy
+        self._backoff = backoff
+        self._observer = observer
+        self._on_change = on_change
+        self.death: str | None = None
+        """Why the pool's own machinery broke down, if it has: nothing will be run any more."""
+        self._ended: list[asyncio.Future[None]] = []
+        self._changed = threading.Condition()  # its lock guards all below
+        self._queue = BatchQueue[Request[R]](policy, BatchCosts(), weights)
+        self._idle = 0
+        self._in_service = 0
+        self._stopping = False
+
+    # On the event loop.
+
+    async def start(self, shapes: Sequence[Shape]) -> None:
+        """Open all sessions at once and measure them together, as they will run. Raises `ModelFailed`."""
+        self._loop = asyncio.get_running_loop()
+        measured = await asyncio.gather(*(self._start_thread(number, shapes) for number in range(self._sessions)))
+        with self._changed:
+            for shape in shapes:
+                self._queue.costs.seed(shape, curve_of(samples[shape] for samples in measured))
+            self._in_service += self._sessions
+
+    @property
+    def in_service(self) -> int:
+        """Sessions that can run."""
+        return self._in_service
+
+    @property
+    def images_at_once(self) -> int:
+        """How many images run at once when each session in service has a batch of the size that pays."""
+        with self._changed:
+            return self._in_service * self._queue.preferred
+
+    def add(self, request: Request[R]) -> None:
+        """Put a request into the queue. Raises `ModelFailed` if no session is there to take it."""
+        with self._changed:
+            if not self._in_service:
+                raise ModelFailed("no session is in service")
+            self._queue.add(request)
+            self._changed.notify()
+
+    def discard(self, request: Request[R]) -> None:
+        """Don't run a request, if it is not running yet."""
+        with self._changed:
+            self._queue.discard(request)
+
+    def hurry(self) -> None:
+        """Nobody will come any more: stop waiting for larger batches."""
+        with self._changed:
+            self._queue.policy = replace(self._policy, max_delay_s=0)
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Forget what waits; each thread ends when its run is over."""
+        with self._changed:
+            self._stopping = True
+            self._in_service = 0
+            self._queue.clear()
+            self._changed.notify_all()
+
+    async def ended(self, timeout_s: float) -> bool:
+        """Wait for the threads' ends; False if one is still there after `timeout_s`."""
+        return not self._ended or not (await asyncio.wait(self._ended, timeout=timeout_s))[1]
+
+    def _start_thread(self, number: int, shapes: Sequence[Shape]) -> asyncio.Future[Samples]:
+        ready: asyncio.Future[Samples] = self._loop.create_future()
+        ended: asyncio.Future[None] = self._loop.create_future()
+        self._ended.append(ended)
+        threading.Thread(target=self._live, args=(shapes, ready, ended), name=f"session-{number}", daemon=True).start()
+        return ready
+
+    # In the session threads.
+
+    def _post(self, callback: Callable[..., object], *args: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(callback, *args)
+
+    def _live(self, shapes: Sequence[Shape], ready: asyncio.Future[Samples], ended: asyncio.Future[None]) -> None:
+        try:
+            if (runner := self._open(shapes, ready)) is not None:
+                self._serve(runner)
+        except BaseException as error:
+            logger.exception("the batcher's own machinery failed")
+            self.death = f"the batcher died: {_reason(error)}"
+            self._post(_settle, ready, ModelFailed(self.death))
+            self._post(self._on_change)
+        finally:
+            self._post(_settle, ended, None)
+
+    def _open(self, shapes: Sequence[Shape], ready: asyncio.Future[Samples]) -> SessionRunner[R] | None:
+        runner = SessionRunner(self._open_session, self._policy)
+        try:
+            runner.open()
+            samples = runner.measure(shapes)
+        except Exception as error:  # noqa: BLE001 - raised by `start`
+            self._post(_settle, ready, ModelFailed(_reason(error)))
+            return None
+        self._post(_settle, ready, samples)
+        return runner
+
+    def _serve(self, runner: SessionRunner[R]) -> None:
+        while batch := self._next_batch():
+            if (error := self._run(runner, batch)) is not None:
+                self._recover(runner, batch, error)
+
+    def _next_batch(self) -> list[Request[R]]:
+        """Block until there is a batch to run; an empty one ends the thread."""
+        with self._changed:
+            self._idle += 1
+            try:
+                while not self._stopping:
+                    now = time.monotonic()
+                    if expired := self._queue.expire(now):
+                        self._post(_fail, expired, DeadlineExceeded, "the deadline passed before the image was run")
+                    batch = self._queue.take(self._idle, now)
+                    if isinstance(batch, list):
+                        if self._queue:
+                            self._changed.notify()  # what is left is for another session, if one is idle
+                        return batch
+                    self._changed.wait(None if batch == math.inf else batch - now)
+                return []
+            finally:
+                self._idle -= 1
+
+    def _run(self, runner: SessionRunner[R], batch: Sequence[Request[R]]) -> Exception | None:
+        """Run and deliver; or what the model raised, whatever it is: a matter of this batch alone."""
+        started = time.monotonic()
+        try:
+            results = runner.run([request.image for request in batch])
+        except Exception as error:  # noqa: BLE001 - logged by `_recover` or given to the waiter
+            return error
+        infer_s = time.monotonic() - started
+        self._post(self._deliver, batch, results, started, infer_s)
+        with self._changed:
+            self._queue.costs.observe(batch[0].shape, len(batch), infer_s)
+        return None
+
+    def _recover(self, runner: SessionRunner[R], batch: Sequence[Request[R]], error: Exception) -> None:
+        logger.error("a batch of %d failed, its session is replaced", len(batch), exc_info=error)
+        self._post(self._rebuilding, _reason(error))
+        try:
+            runner.open()
+        except Exception as unopened:  # noqa: BLE001 - logged and retried by `_reopen`
+            self._post(_fail, batch, ModelFailed, _reason(error))
+            self._reopen(runner, unopened)
+            return
+        for request in batch:
+            if not request.answer.done() and (alone := self._run(runner, [request])) is not None:
+                self._post(_fail, [request], ModelFailed, _reason(alone))
+
+    def _reopen(self, runner: SessionRunner[R], error: Exception) -> None:
+        """Out of service until a session opens or the pool stops."""
+        logger.error("no session can be opened, trying again: %s", _reason(error), exc_info=error)
+        self._leave_service(_reason(error))
+        retry = Retry(self._backoff)
+        opened = False
+        while not opened and not self._stops_within(retry.wait_s(lasted_s=0.0)):
+            with contextlib.suppress(Exception):  # the first failure has been logged; the next ones say the same
+                runner.open()
+                opened = True
+        if opened:
+            self._return_to_service()
+
+    def _leave_service(self, reason: str) -> None:
+        with self._changed:
+            self._in_service -= 1
+            waiting = [] if self._in_service else self._queue.clear()
+        self._post(_fail, waiting, ModelFailed, f"no session is in service: {reason}")
+        self._post(self._on_change)
+
+    def _return_to_service(self) -> None:
+        logger.info("a session is back in service")
+        with self._changed:
+            self._in_service += not self._stopping
+        self._post(self._on_change)
+
+    def _stops_within(self, timeout_s: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._stopping, timeout_s)
+
+    # Posted by the session threads: on the event loop again.
+
+    def _deliver(self, batch: Sequence[Request[R]], results: Sequence[R], started: float, infer_s: float) -> None:
+        queue_s = [started - request.enqueued for request in batch]
+        for request, result, waited_s in zip(batch, results, queue_s, strict=True):
+            request.resolve(Inferred(result, waited_s, infer_s, len(batch)))
+        if self._observer is not None:
+            self._observer.on_batch(len(batch), queue_s, infer_s)
+
+    def _rebuilding(self, reason: str) -> None:
+        if self._observer is not None:
+            self._observer.on_rebuild(reason)
+
+
+def _fail(requests: Sequence[Request[Any]], error: type[InferenceError], reason: str) -> None:
+    for request in requests:
+        request.fail(error(reason))
+
+
+def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
