@@ -1,0 +1,130 @@
+import hashlib
+import importlib.util
+import subprocess
+import sys
+from functools import cache
+from types import ModuleType
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inference.repository import Repository
+from inference.session import Detected, DetectorSession, open_session
+from tests.inference import nanodet_reference as reference
+from tests.inference.nanodet_reference import ROOT, Box
+
+SCRIPT = ROOT / "models/build/coco_detector.py"
+MODEL = Repository(ROOT / "models").resolve("coco-detector@1.0.0")
+
+
+@cache
+def detector() -> DetectorSession:
+    return open_session(MODEL, "cpu")
+
+
+def build_script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("coco_detector", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def boxes_of(detected: Detected) -> list[Box]:
+    rows = zip(detected.boxes, detected.scores, detected.labels, strict=True)
+    return [Box(corners, float(score), int(label)) for corners, score, label in rows]
+
+
+def matched(boxes: list[Box], others: list[Box]) -> list[bool]:
+    """For each box over 0.5, whether the others have it: same label, IoU 0.9, score within 0.001."""
+    return [
+        any(
+            box.label == other.label
+            and reference.overlap(box.corners, other.corners) >= 0.9
+            and abs(box.score - other.score) < 1e-3
+            for other in others
+        )
+        for box in boxes
+        if box.score > 0.5
+    ]
+
+
+def test_building_again_gives_the_committed_bytes() -> None:
+    done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert hashlib.sha256(MODEL.path.read_bytes()).hexdigest() in done.stdout
+
+
+def test_other_thresholds_give_another_digest() -> None:
+    script = build_script()
+    looser = MODEL.card.thresholds.model_copy(update={"score": 0.3})
+    built = script.build(script.WEIGHTS.read_bytes(), MODEL.card.model_copy(update={"thresholds": looser}))
+    assert f"sha256:{hashlib.sha256(built).hexdigest()}" != MODEL.digest
+
+
+def test_weights_other_than_the_published_ones_are_refused() -> None:
+    script = build_script()
+    with pytest.raises(ValueError, match="not the published weights"):
+        script.build(script.WEIGHTS.read_bytes() + b"\0", MODEL.card)
+
+
+@pytest.mark.parametrize("height", [320, 256])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_the_graph_finds_what_the_published_decoding_finds(height: int, batch: int) -> None:
+    images = np.stack([reference.letterboxed(frame, height) for frame in reference.pedestrians()])
+    thresholds = MODEL.card.thresholds
+    there, back = [], []
+    for start in range(0, len(images), batch):
+        chunk = images[start : start + batch]
+        for image, detected in zip(chunk, detector().run(chunk), strict=True):
+            expected = reference.detect(image, thresholds.score, thresholds.iou)
+            found = boxes_of(detected)
+            assert abs(len(found) - len(expected)) <= 1
+            there += matched(found, expected)
+            back += matched(expected, found)
+    assert len(there) > 4 * len(images)
+    assert np.mean(there) >= 0.99
+    assert np.mean(back) >= 0.99
+
+
+def test_a_batch_equals_its_images_one_by_one() -> None:
+    images = np.stack([reference.letterboxed(frame, 320) for frame in reference.pedestrians()[:4]])
+    images[2] = 0
+    for image, batched in zip(images, detector().run(images), strict=True):
+        (alone,) = detector().run(image[None])
+        np.testing.assert_array_equal(batched.labels, alone.labels)
+        np.testing.assert_allclose(batched.scores, alone.scores, atol=1e-5)
+        np.testing.assert_allclose(batched.boxes, alone.boxes, atol=1e-2)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (32, 416), (416, 32), (416, 416), (736, 1280)])
+def test_boxes_lie_in_an_input_of_any_shape(shape: tuple[int, int]) -> None:
+    picture = np.resize(reference.pedestrians()[0], (1, *shape, 3))
+    (detected,) = detector().run(picture)
+    assert (detected.boxes >= 0).all()
+    assert (detected.boxes <= [shape[1], shape[0], shape[1], shape[0]]).all()
+    assert (detected.boxes[:, :2] <= detected.boxes[:, 2:]).all()
+
+
+def test_scores_fall_and_exceed_the_threshold_and_no_more_than_100_are_kept() -> None:
+    frame = np.tile(reference.pedestrians()[0], (3, 3, 1))[: 1728 // 32 * 32, : 2304 // 32 * 32]
+    (detected,) = detector().run(np.ascontiguousarray(frame[None]))
+    assert len(detected.scores) == 100
+    assert (np.diff(detected.scores) <= 0).all()
+    assert (detected.scores > MODEL.card.thresholds.score).all()
+    assert set(detected.labels) <= set(range(len(MODEL.card.labels)))
+
+
+def test_rows_past_the_count_are_zero() -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(MODEL.path, providers=["CPUExecutionProvider"])
+    image: NDArray[np.uint8] = reference.letterboxed(reference.pedestrians()[0], 320)[None]
+    boxes, scores, labels, counts = session.run(["boxes", "scores", "labels", "counts"], {"images": image})
+    assert boxes.shape == (1, 100, 4)
+    assert 0 < counts[0] < 100
+    assert not boxes[0, counts[0] :].any()
+    assert not scores[0, counts[0] :].any()
+    assert not labels[0, counts[0] :].any()
