@@ -8,7 +8,10 @@ InferenceError
 """
 
 
-class InferenceError(Exception):
+from vedette.errors import VedetteError
+
+
+class InferenceError(VedetteError):
     """Anything this package raises on purpose."""
 
 

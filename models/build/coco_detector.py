@@ -138,7 +138,9 @@ def main() -> int:
 
 
 def build(weights: bytes, card: ModelCard) -> bytes:
-    """The fused graph, serialised. Raises ValueError for weights other than the published ones."""
+    """The fused graph, serialised. Raises ValueError for weights other than the published ones, or not 80 labels."""
+    if len(card.labels) != 80:
+        raise ValueError(f"the network knows 80 classes, the card names {len(card.labels)}")
     if hashlib.sha256(weights).hexdigest() != WEIGHTS_SHA256:
         raise ValueError(f"these are not the published weights: their sha256 is not {WEIGHTS_SHA256}")
     classes, sides = ([f"{kind}_{stride}" for stride in STRIDES] for kind in ("classes", "sides"))

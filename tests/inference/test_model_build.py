@@ -70,6 +70,12 @@ def test_weights_other_than_the_published_ones_are_refused() -> None:
         script.build(script.WEIGHTS.read_bytes() + b"\0", MODEL.card)
 
 
+def test_a_card_with_other_than_80_labels_is_refused() -> None:
+    script = build_script()
+    with pytest.raises(ValueError, match="80 classes, the card names 79"):
+        script.build(script.WEIGHTS.read_bytes(), MODEL.card.model_copy(update={"labels": MODEL.card.labels[:-1]}))
+
+
 @pytest.mark.parametrize("height", [320, 256])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_graph_finds_what_the_published_decoding_finds(height: int, batch: int) -> None:
