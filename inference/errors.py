@@ -7,7 +7,6 @@ InferenceError
 └── UndecodableImage     one picture is unusable: that message ends, its batch-mates go on
 """
 
-
 from vedette.errors import VedetteError
 
 
