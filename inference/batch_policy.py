@@ -150,13 +150,16 @@ class BatchPolicy:
         """What an idle session does about the images of one shape that wait; `idle_sessions` counts it too.
 
         A batch never exceeds what is economical for those waiting, so that with flat costs several sessions share
-        them out. It waits only while fewer than the preferred size are there, and no longer than `max_delay_s` after
-        the oldest came, nor into the time that a run needs before the earliest deadline. Where nothing has been
-        measured it never waits, and shares out evenly.
+        them out. It waits only while fewer than the preferred size are there and they come at the pace that would
+        complete it within `max_delay_s` of the oldest: k of n are expected by k/n of the delay, so that a few callers
+        who wait for their answers, or a lonely camera, don't pay for a batch that will never be. It does not wait
+        into the time that a run needs before the earliest deadline. Where nothing has been measured it never waits,
+        and shares out evenly.
         """
         if curve is None:
             return Run(min(self.max_batch, math.ceil(group.waiting / idle_sessions)))
         if group.waiting >= curve.preferred:
             return Run(curve.preferred)
-        until = min(group.oldest + self.max_delay_s, group.earliest_deadline - curve.predict(curve.preferred))
+        patience_s = self.max_delay_s * group.waiting / curve.preferred
+        until = min(group.oldest + patience_s, group.earliest_deadline - curve.predict(curve.preferred))
         return Run(curve.economical(group.waiting)) if now >= until else WaitUntil(until)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Generic
 
 import numpy as np
@@ -44,7 +45,7 @@ class Batcher(Generic[R]):
     ) -> None:
         self._pool = SessionPool(open_session, sessions, policy, weights, backoff, observer, self._pool_changed)
         self._held: dict[Lane, set[Request[R]]] = {lane: set() for lane in weights}
-        self._room_changed = asyncio.Event()
+        self._waiting: dict[Lane, dict[asyncio.Event, None]] = {lane: {} for lane in weights}  # for room, in order
         self._refusal: str | None = "the batcher has not been started"
 
     async def start(self, warm_up: Iterable[Shape] = ()) -> None:
@@ -77,14 +78,21 @@ class Batcher(Generic[R]):
     async def wait_for_room(self, lane: Lane = "live") -> int:
         """Wait until the lane takes an image; returns how many it takes. Raises `BatcherClosed`.
 
-        The room is the caller's as long as it awaits nothing else before `submit`. Waiters come in order of arrival.
+        The room is the caller's as long as it awaits nothing else before `submit`. Waiters have it in their order of
+        arrival, each woken when it is its turn.
         """
-        while True:
+        waiting, turn = self._waiting[lane], asyncio.Event()
+        waiting[turn] = None
+        try:
             self._refuse_if_closed()
-            if room := self.room(lane):
-                return room
-            self._room_changed.clear()
-            await self._room_changed.wait()
+            while turn not in islice(waiting, self.room(lane)):
+                turn.clear()
+                await turn.wait()
+                self._refuse_if_closed()
+            return self.room(lane)
+        finally:
+            del waiting[turn]
+            self._announce_room()
 
     async def submit(self, image: NDArray[np.uint8], deadline: float | None = None, lane: Lane = "live") -> Inferred[R]:
         """The result for `image`, uint8 [H, W, 3]; it is not copied here and must not change meanwhile.
@@ -132,13 +140,19 @@ class Batcher(Generic[R]):
 
     def _refuse(self, reason: str) -> None:
         self._refusal = reason
-        self._room_changed.set()
+        self._announce_room()
+
+    def _announce_room(self) -> None:
+        for lane, waiting in self._waiting.items():
+            if waiting:
+                for turn in islice(waiting, self.room(lane) if self._refusal is None else None):
+                    turn.set()
 
     def _release(self, request: Request[R]) -> None:
         self._held[request.lane].discard(request)
         if request.answer.cancelled():
             self._pool.discard(request)
-        self._room_changed.set()
+        self._announce_room()
 
     def _stop(self, reason: str) -> None:
         """Nothing will be run any more: nobody may be left waiting for it."""
@@ -151,4 +165,4 @@ class Batcher(Generic[R]):
     def _pool_changed(self) -> None:
         if self._pool.death is not None:
             self._stop(self._pool.death)
-        self._room_changed.set()
+        self._announce_room()

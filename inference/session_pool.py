@@ -93,8 +93,11 @@ class SessionPool(Generic[R]):
         self._changed = threading.Condition()  # its lock guards all below
         self._queue = BatchQueue[Request[R]](policy, BatchCosts(), weights)
         self._idle = 0
-        self._in_service = 0
         self._stopping = False
+        self.in_service = 0
+        """Sessions that can run."""
+        self.images_at_once = 0
+        """How many images run at once when each session in service has a batch of the size that pays."""
 
     # On the event loop.
 
@@ -105,23 +108,12 @@ class SessionPool(Generic[R]):
         with self._changed:
             for shape in shapes:
                 self._queue.costs.seed(shape, curve_of(samples[shape] for samples in measured))
-            self._in_service += self._sessions
-
-    @property
-    def in_service(self) -> int:
-        """Sessions that can run."""
-        return self._in_service
-
-    @property
-    def images_at_once(self) -> int:
-        """How many images run at once when each session in service has a batch of the size that pays."""
-        with self._changed:
-            return self._in_service * self._queue.preferred
+            self._serve_with(self._sessions)
 
     def add(self, request: Request[R]) -> None:
         """Put a request into the queue. Raises `ModelFailed` if no session is there to take it."""
         with self._changed:
-            if not self._in_service:
+            if not self.in_service:
                 raise ModelFailed("no session is in service")
             self._queue.add(request)
             self._changed.notify()
@@ -141,13 +133,18 @@ class SessionPool(Generic[R]):
         """Forget what waits; each thread ends when its run is over."""
         with self._changed:
             self._stopping = True
-            self._in_service = 0
+            self._serve_with(0)
             self._queue.clear()
             self._changed.notify_all()
 
     async def ended(self, timeout_s: float) -> bool:
         """Wait for the threads' ends; False if one is still there after `timeout_s`."""
         return not self._ended or not (await asyncio.wait(self._ended, timeout=timeout_s))[1]
+
+    def _serve_with(self, sessions: int) -> None:
+        """The caller holds the lock."""
+        self.in_service = sessions
+        self.images_at_once = sessions * self._queue.preferred
 
     def _start_thread(self, number: int, shapes: Sequence[Shape]) -> asyncio.Future[Samples]:
         ready: asyncio.Future[Samples] = self._loop.create_future()
@@ -220,6 +217,7 @@ class SessionPool(Generic[R]):
         self._post(self._deliver, batch, results, started, infer_s)
         with self._changed:
             self._queue.costs.observe(batch[0].shape, len(batch), infer_s)
+            self._serve_with(self.in_service)
         return None
 
     def _recover(self, runner: SessionRunner[R], batch: Sequence[Request[R]], error: Exception) -> None:
@@ -250,15 +248,15 @@ class SessionPool(Generic[R]):
 
     def _leave_service(self, reason: str) -> None:
         with self._changed:
-            self._in_service -= 1
-            waiting = [] if self._in_service else self._queue.clear()
+            self._serve_with(max(0, self.in_service - 1))
+            waiting = [] if self.in_service else self._queue.clear()
         self._post(_fail, waiting, ModelFailed, f"no session is in service: {reason}")
         self._post(self._on_change)
 
     def _return_to_service(self) -> None:
         logger.info("a session is back in service")
         with self._changed:
-            self._in_service += not self._stopping
+            self._serve_with(0 if self._stopping else self.in_service + 1)
         self._post(self._on_change)
 
     def _stops_within(self, timeout_s: float) -> bool:
