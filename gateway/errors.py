@@ -1,0 +1,53 @@
+"""What can go wrong between a camera and a frame.
+
+GatewayError
+└── SourceError      a source can't be opened or read on: its supervisor tries again
+"""
+
+from enum import StrEnum
+
+from vedette.redaction import redact
+
+
+class GatewayError(Exception):
+    """The root: what a user can be told in one line, without a traceback."""
+
+
+class Reason(StrEnum):
+    """Why a source can't be read, in terms that a camera's status and a metric's label use."""
+
+    UNAUTHORIZED = "unauthorized"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    NOT_FOUND = "not_found"
+    TIMEOUT = "timeout"
+    REJECTED = "rejected"
+    """The server answered with another error (RTSP or HTTP 4xx, 5xx)."""
+    TLS = "tls"
+    TRANSPORT = "transport"
+    """The server doesn't serve the transport that was asked for (RTSP 461)."""
+    UNSUPPORTED_URL = "unsupported_url"
+    NO_VIDEO = "no_video"
+    UNSUPPORTED_CODEC = "unsupported_codec"
+    ENDED = "ended"
+    """A live source ended or closed the connection."""
+    STALLED = "stalled"
+    """Connected, and nothing comes."""
+    UNDECODABLE = "undecodable"
+    """Bytes come, and no picture can be made of them."""
+    TRUNCATED = "truncated"
+    UNREADABLE = "unreadable"
+    """A file that may not be read, or is none."""
+
+
+class SourceError(GatewayError):
+    """A source can't be opened or read on. The text never holds credentials, whatever `message` does."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(redact(message))
+        self.reason = reason
+
+    @property
+    def retry_slowly(self) -> bool:
+        """Whether quick retries do harm: wrong credentials again and again lock a camera's account."""
+        return self.reason is Reason.UNAUTHORIZED
