@@ -1,4 +1,4 @@
-"""A process's one connection to NATS: connects with retry, and ensures the streams at start and after every reconnect."""
+"""A process's one connection to NATS. It is kept for ever; the streams are ensured at start and at each reconnect."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from nats.aio.client import Client, RawCredentials, Server
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
@@ -15,14 +15,15 @@ from nats.js.errors import APIError
 from nats.js.kv import KeyValue
 
 from vedette.bus_address import BusAddress
+from vedette.bus_client import RECONNECT, open_client
 from vedette.errors import BusMisfit, BusUnavailable, MessageTooLarge
-from vedette.retry import Backoff, Retry
+from vedette.metrics import BUS_RECONNECTS
+from vedette.retry import Retry
 from vedette.stream_setup import ensure_buckets, ensure_streams
 
 logger = logging.getLogger(__name__)
 
 OLDEST_SERVER = (2, 14)
-_RECONNECT = Backoff(first_s=0.1, cap_s=2.0)
 _CONFIRM_TIMEOUT_S = 2.0
 _HEADER_OVERHEAD_BYTES = 512
 
@@ -32,14 +33,18 @@ Listener = Callable[[], Awaitable[None]]
 class Bus:
     """Use `async with await connect(...) as bus`. Nothing is buffered while disconnected: publishing fails at once."""
 
-    def __init__(self, client: Client, address: BusAddress) -> None:
+    def __init__(self, client: Client, address: BusAddress, keeps_streams: bool = True) -> None:
         self.client = client
         self.jetstream: JetStreamContext = client.jetstream(timeout=_CONFIRM_TIMEOUT_S)
-        self.reconnects = 0
+        self.refused: str | None = None
+        """What the server last refused for lack of permission: it says so only here, never to who asked."""
         self._address = address
+        self._keeps_streams = keeps_streams
         self._listeners: list[Listener] = []
         self._buckets: dict[str, KeyValue] = {}
         self._ready = False
+        self._closing = False
+        self._lost = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         return self
@@ -58,6 +63,15 @@ class Bus:
         """Call `listener` after each reconnect, when the streams are there again, in the order of registration."""
         self._listeners.append(listener)
 
+    async def until_lost(self) -> None:
+        """Until the server ended the connection for good (credentials revoked, protocol violated); never otherwise.
+
+        Raises:
+            BusUnavailable: then. There is no way back: the process (or reader) has to connect anew.
+        """
+        await self._lost.wait()
+        raise BusUnavailable(f"{self._address.url}: the server ended the connection{self._last_error()}")
+
     async def publish_confirmed(
         self, subject: str, payload: bytes, headers: Mapping[str, str], message_id: str | None = None
     ) -> PubAck:
@@ -68,6 +82,9 @@ class Bus:
             BusUnavailable: not connected, no stream, refused, or no answer in 2 s: it may or may not be stored.
         """
         self.check_size(subject, payload)
+        if not self.client.is_connected:
+            # The library would refuse it too, but keep a future for the answer for ever (nats-py 2.16).
+            raise BusUnavailable(f"{subject}: not connected")
         extra = {"Nats-Msg-Id": message_id} if message_id else {}
         try:
             return await self.jetstream.publish(
@@ -92,25 +109,34 @@ class Bus:
             BusMisfit: one exists with settings that can't be changed.
             BusUnavailable: the server doesn't answer.
         """
-        await ensure_streams(self.jetstream, self._address)
-        await ensure_buckets(self.jetstream, self._address.replicas)
+        if self._keeps_streams:
+            await ensure_streams(self.jetstream, self._address)
+            await ensure_buckets(self.jetstream, self._address.replicas)
         self._ready = True
 
     async def bucket(self, name: str) -> KeyValue:
-        """A KV bucket by name."""
+        """A KV bucket by name.
+
+        Raises:
+            NatsError, TimeoutError: not connected, or no such bucket.
+        """
+        if not self.client.is_connected:
+            raise NatsError("not connected")
         if name not in self._buckets:
             self._buckets[name] = await self.jetstream.key_value(name)
         return self._buckets[name]
 
     async def close(self) -> None:
         """Send what is under way and disconnect."""
-        self._ready = False
+        self._ready, self._closing = False, True
         if self.client.is_connected:
             try:
                 await self.client.flush(timeout=1)
             except (NatsError, TimeoutError) as error:
                 logger.warning("the bus was left without a last flush: %s", describe(error))
-        await self.client.close()
+        client = self.client
+        if client.is_connected or client.is_connecting or client.is_reconnecting:  # else there is nothing to close
+            await client.close()
 
     async def disconnected(self) -> None:
         """Called by the client when the connection is lost."""
@@ -120,19 +146,42 @@ class Bus:
 
     async def reconnected(self) -> None:
         """Called by the client when the connection is back."""
-        self.reconnects += 1
-        retry = Retry(_RECONNECT)
-        while self.client.is_connected:
+        BUS_RECONNECTS.inc()
+        retry = Retry(RECONNECT)
+        while self.client.is_connected and not self._ready:
             try:
                 await self.ensure()
-                break
             except (BusUnavailable, BusMisfit) as error:
                 logger.warning("after the reconnect: %s", error)
                 await asyncio.sleep(retry.wait_s(0.0))
         if self.connected:
             logger.info("the bus is back")
             for listener in self._listeners:
-                await listener()
+                await _call(listener)
+
+    async def ended(self) -> None:
+        """Called by the client when it will not reconnect any more."""
+        if not self._closing:
+            logger.error("the server ended the connection to the bus%s", self._last_error())
+            self._lost.set()
+
+    def failed(self, error: Exception) -> None:
+        """Called by the client with what went wrong in the background."""
+        if "permissions violation" in str(error).lower():
+            self.refused = describe(error)
+        logger.log(logging.WARNING if self.client.is_connected else logging.DEBUG, "bus: %s", describe(error))
+
+    def _last_error(self) -> str:
+        error = self.client.last_error
+        return f": {describe(error)}" if error else ""
+
+
+async def _call(listener: Listener) -> None:
+    # This runs inside the library's reconnecting, which an error would end for good.
+    try:
+        await listener()
+    except Exception:
+        logger.exception("after the reconnect")
 
 
 def describe(error: BaseException) -> str:
@@ -142,75 +191,39 @@ def describe(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-async def connect(address: BusAddress, name: str, give_up_after_s: float | None = None) -> Bus:
-    """Connect, retrying by the one policy, and ensure the streams.
+async def connect(
+    address: BusAddress, name: str, give_up_after_s: float | None = None, keeps_streams: bool = True
+) -> Bus:
+    """Connect, retrying by the one policy, and ensure the streams (a mere reader doesn't: `keeps_streams` False).
 
     Raises:
         BusUnavailable: not within `give_up_after_s` (None: try for ever).
-        BusMisfit: the server is older than 2.14, or a stream exists with settings that can't be changed.
+        BusMisfit: the server is older than 2.14 or refuses the credentials, or a stream exists with settings that
+            can't be changed.
     """
-    retry, started = Retry(_RECONNECT), monotonic()
+    retry, started_s = Retry(RECONNECT), monotonic()
     while True:
         try:
-            bus = await _connect_once(address, name)
-        except (OSError, NatsError, TimeoutError) as error:
+            return await _connect_once(address, name, keeps_streams)
+        except (OSError, NatsError, TimeoutError, BusUnavailable) as error:
             reason = f"{address.url}: {describe(error)}"
-            if give_up_after_s is not None and monotonic() - started >= give_up_after_s:
+            if give_up_after_s is not None and monotonic() - started_s >= give_up_after_s:
                 raise BusUnavailable(reason) from error
             if retry.failures % 10 == 0:
                 logger.warning("no bus yet: %s", reason)
             await asyncio.sleep(retry.wait_s(0.0))
-            continue
-        try:
-            _check_version(bus.client)
-            await _ensure_with_patience(bus, retry)
-        except BaseException:
-            await bus.close()
-            raise
-        return bus
 
 
-async def _ensure_with_patience(bus: Bus, retry: Retry) -> None:
-    while True:
-        try:
-            return await bus.ensure()
-        except BusUnavailable as error:
-            logger.warning("the streams are not there yet: %s", error)
-            await asyncio.sleep(retry.wait_s(0.0))
-
-
-async def _connect_once(address: BusAddress, name: str) -> Bus:
+async def _connect_once(address: BusAddress, name: str, keeps_streams: bool) -> Bus:
     client = Client()
-    bus = Bus(client, address)
-    retry = Retry(_RECONNECT)
-
-    async def on_error(error: Exception) -> None:
-        # Until the first connect has succeeded the library would retry for ever on its own: raising here ends it.
-        if client.is_connecting or not client.connected_url:
-            raise error
-        logger.log(logging.DEBUG if not client.is_connected else logging.WARNING, "bus: %s", describe(error))
-
-    def next_server(servers: list[Server], info: dict[str, object]) -> tuple[Server | None, float]:
-        return None, retry.wait_s(0.0)
-
-    await client.connect(
-        servers=[address.url.reveal()],
-        name=name,
-        user=address.user,
-        password=address.password.reveal() if address.password else None,
-        user_credentials=RawCredentials(address.credentials.reveal()) if address.credentials else None,
-        error_cb=on_error,
-        disconnected_cb=bus.disconnected,
-        reconnected_cb=bus.reconnected,
-        reconnect_to_server_handler=next_server,
-        max_reconnect_attempts=-1,
-        connect_timeout=2,
-        ping_interval=5,
-        max_outstanding_pings=2,
-        # No buffer: what is published while disconnected would be delivered stale; and a full buffer makes the
-        # library swallow cancellation (nats-py 2.16, Client._flush_pending).
-        pending_size=0,
-    )
+    bus = Bus(client, address, keeps_streams)
+    try:
+        await open_client(client, address, name, bus)
+        _check_version(client)
+        await bus.ensure()
+    except BaseException:
+        await bus.close()
+        raise
     return bus
 
 

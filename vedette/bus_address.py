@@ -1,7 +1,7 @@
-"""Where the bus is, and with which credentials: an existing server of the configuration, or this site's embedded one."""
+"""Where the bus is, and with which credentials: the configuration's server, or this site's embedded one."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vedette.config import Config, Retention
@@ -22,7 +22,7 @@ class BusAddress:
     credentials: SecretText | None = None
     """Text of a `.creds` file."""
     replicas: int = 1
-    retention: Retention = Retention()
+    retention: Retention = field(default_factory=Retention)
 
 
 def site_folder(site: str) -> Path:
@@ -39,7 +39,7 @@ def address_of(config: Config) -> BusAddress:
     """The configuration's server, or the embedded one as its start left word of it.
 
     Raises:
-        BusUnavailable: the embedded server was never started here.
+        BusUnavailable: the embedded server was never started here, or by another user.
     """
     if config.nats is not None:
         return BusAddress(
@@ -51,13 +51,12 @@ def address_of(config: Config) -> BusAddress:
     file = embedded_address_file(config.site)
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
+        url, user, password = SecretUrl(known["url"]), str(known["user"]), SecretText(known["password"])
     except FileNotFoundError:
         raise BusUnavailable(
             f"no embedded nats-server was started for site {config.site} here ({file} is missing)"
         ) from None
-    return BusAddress(
-        url=SecretUrl(known["url"]),
-        user=known["user"],
-        password=SecretText(known["password"]),
-        retention=config.retention,
-    )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is damaged; start the embedded server again"
+        raise BusUnavailable(f"{file}: {reason}") from None
+    return BusAddress(url=url, user=user, password=password, retention=config.retention)

@@ -19,10 +19,18 @@ Point = tuple[Fraction, Fraction]
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
 
 
+def _flag(value: Any) -> Any:
+    return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else value
+
+
+Flag = Annotated[bool, Field(strict=True), BeforeValidator(_flag)]
+"""true or false; `on`, `yes` and 1 are words and numbers here, as in YAML 1.2."""
+
+
 class Settings(BaseModel):
     """What all parts of the configuration have in common."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Address(Settings):
@@ -37,7 +45,7 @@ class Address(Settings):
         if not isinstance(value, str):
             return value
         host, colon, port = value.rpartition(":")
-        if not colon or not host or not port.isdigit():
+        if not colon or not host or not (port.isascii() and port.isdigit()):
             raise ValueError("must be host:port, as in 127.0.0.1:8080")
         return {"host": host.strip("[]"), "port": int(port)}
 
@@ -80,7 +88,7 @@ class Sampling(Settings):
 
     fps: Annotated[float, Field(gt=0, le=120)] | None = None
     """Frames a second; above the source's own rate every frame is taken."""
-    keyframes: bool = False
+    keyframes: Flag = False
     """Only the stream's keyframes, whenever they come."""
 
     @model_validator(mode="after")
@@ -91,11 +99,15 @@ class Sampling(Settings):
 
 
 def _as_tuple(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
+    return value if isinstance(value, list | tuple | dict) else (value,)
 
 
 def _source_url(url: SecretUrl) -> SecretUrl:
-    scheme = urlsplit(url.reveal()).scheme
+    try:
+        scheme = urlsplit(url.reveal()).scheme
+    except ValueError:
+        # The library's text quotes the password (and must not be chained).
+        raise ValueError("is no valid URL; percent-encode special characters of the password") from None
     if "://" in url.reveal() and scheme not in SOURCE_SCHEMES:
         raise ValueError(f"{scheme}:// is not a source; rtsp://… or a file's path is")
     return url
@@ -114,10 +126,10 @@ class Camera(Settings):
     """Polygons in fractions of the displayed picture; they are black before a JPEG exists."""
     transport: Literal["auto", "tcp", "udp"] = "auto"
     """How RTSP carries the pictures. Default auto: TCP, or UDP where the camera refuses TCP."""
-    loop: bool = False
+    loop: Flag = False
     """A file starts again at its end. Default: it is played once."""
     matrix: Literal["bt601", "bt709"] | None = None
-    """Colour matrix of the stream, where the camera doesn't say or says it wrong. Default: the stream's tag, or BT.601."""
+    """Colour matrix of the stream, where the camera says none or a wrong one. Default: the stream's tag, or BT.601."""
 
     @property
     def is_file(self) -> bool:

@@ -22,10 +22,13 @@ from vedette.config_problems import KeyPath, Problem, explain
 from vedette.errors import ConfigError
 
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+_USER_PART = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*(?=@)", re.IGNORECASE)
 _MAX_NODES = 100_000
+_MAX_BYTES = 4 * 2**20
+_QUOTED_VALUE = re.compile(r"'(?!<)[^']{2,}'|\"[^\"]{2,}\"")
 _WORDS: dict[str, object] = {"true": True, "false": False, "null": None, "~": None, "": None}
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,30})")
+_NUMBER = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*|(?=[eE])))([eE][-+]?[0-9]+)?")
 
 
 def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -34,12 +37,13 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     Raises:
         ConfigError: with a line a problem: `file:line: key: what is wrong and what would be right`.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or 'is not UTF-8 text'}") from error
     reader = _Reader(environ)
-    data = reader.read(_compose(path, text))
+    try:
+        data = reader.read(_compose(path, _text(path)))
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deeply (an alias that contains itself, perhaps)") from None
+    except _TooManyValues:
+        raise ConfigError(f"{path}: has over {_MAX_NODES} values (aliases of aliases, perhaps)") from None
     problems = reader.problems
     config: Config | None = None
     if not problems:
@@ -53,6 +57,19 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     return _with_absolute_paths(config, path.resolve().parent)
 
 
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ConfigError(f"{path}: is over {_MAX_BYTES >> 20} MiB: no configuration file")
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text") from None
+
+
 def _compose(path: Path, text: str) -> Node | None:
     yaml = YAML(pure=True)
     yaml.version = "1.2"
@@ -61,15 +78,25 @@ def _compose(path: Path, text: str) -> Node | None:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise ConfigError(f"{path}:{line}: {error.problem or error.context}{_hint(text, line)}") from error
-    except YAMLError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        problem = _without_values(error.problem or error.context or "is no YAML")
+        raise ConfigError(f"{path}:{line}: {problem}{_hint(text, line)}") from None
+    except YAMLError:
+        raise ConfigError(f"{path}: is no YAML text (it has control characters)") from None
     return node
+
+
+def _without_values(problem: str) -> str:
+    """What the parser found wrong, without names it quotes: a password that begins with `*` or `!` would be one."""
+    return _QUOTED_VALUE.sub("'…'", problem)
 
 
 def _hint(text: str, line: int) -> str:
     around = "\n".join(text.splitlines()[max(0, line - 2) : line])
     return '; ${…} inside braces or brackets must be quoted: "${NAME}"' if "${" in around else ""
+
+
+class _TooManyValues(Exception):
+    pass
 
 
 class _Reader:
@@ -87,7 +114,7 @@ class _Reader:
             return {}
         self._nodes += 1
         if self._nodes > _MAX_NODES:
-            raise ConfigError(f"the file has over {_MAX_NODES} values (an alias that contains itself, perhaps)")
+            raise _TooManyValues
         self._lines.setdefault(key, node.start_mark.line + 1)
         if isinstance(node, MappingNode):
             return self._mapping(node, key)
@@ -121,12 +148,14 @@ class _Reader:
         return text if node.style in ("'", '"', "|", ">") else _resolve(text)
 
     def _fill_in(self, text: str, key: KeyPath) -> str:
-        authority_end = text.rfind("@") if "://" in text else -1
+        user_end = _end_of_user_part(text)
 
         def replacement(match: re.Match[str]) -> str:
             value = self._look_up(match[1], key)
-            return quote(value, safe="") if match.end() <= authority_end else value
+            return quote(value, safe="") if match.end() <= user_end else value
 
+        if "${" in PLACEHOLDER.sub("", text):
+            self.problems.append(Problem(key, "has a ${ without its }"))
         return PLACEHOLDER.sub(replacement, text)
 
     def _look_up(self, name: str, key: KeyPath) -> str:
@@ -142,8 +171,15 @@ class _Reader:
         return ""
 
 
+def _end_of_user_part(text: str) -> int:
+    """Where the `@` of `scheme://user:password@host` stands in a URL with placeholders; -1 where there is none."""
+    bare = PLACEHOLDER.sub(lambda match: "x" * len(match[0]), text)
+    found = _USER_PART.match(bare)
+    return found.end() if found else -1
+
+
 def _resolve(text: str) -> object:
-    """A plain scalar by the core schema of YAML 1.2 (section 10.3.2), without octal and hexadecimal."""
+    """A plain scalar by the core schema of YAML 1.2 (section 10.3.2); numbers with leading zeros stay text."""
     lower = text.lower()
     if lower in _WORDS:
         return _WORDS[lower]

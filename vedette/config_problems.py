@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, said so that its author can mend it. Values are never quoted: they may be secret."""
+"""What is wrong with a configuration, said so that its author can mend it. Values may be secret: none is quoted."""
 
 import difflib
 from dataclasses import dataclass

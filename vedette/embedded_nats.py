@@ -68,7 +68,7 @@ class EmbeddedNats:
     def _known_password(self) -> str | None:
         try:
             known: str = json.loads(embedded_address_file(self._config.site).read_text(encoding="utf-8"))["password"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return known
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from vedette.errors import MalformedMessage
 from vedette.messages import FrameRef, rfc3339
@@ -60,14 +61,14 @@ class FrameHeaders:
         if headers.get("Vedette-Contract") != CONTRACT:
             raise MalformedMessage(f"Vedette-Contract is {headers.get('Vedette-Contract')!r}, not {CONTRACT!r}")
         try:
-            width, height = (int(side) for side in headers["Vedette-Size"].split("x"))
+            width, height = (_count(side) for side in headers["Vedette-Size"].split("x"))
             return cls(
-                epoch=int(headers["Vedette-Epoch"]),
-                seq=int(headers["Vedette-Seq"]),
+                epoch=_count(headers["Vedette-Epoch"]),
+                seq=_count(headers["Vedette-Seq"]),
                 pts=_optional(headers, "Vedette-Pts"),
-                captured_at=dt.datetime.fromisoformat(headers["Vedette-Captured-At"]),
+                captured_at=_moment(headers["Vedette-Captured-At"]),
                 clock=headers["Vedette-Clock"],
-                age_ms=float(headers["Vedette-Age-Ms"]),
+                age_ms=_number(headers["Vedette-Age-Ms"]),
                 budget_ms=_optional(headers, "Vedette-Budget-Ms"),
                 width=width,
                 height=height,
@@ -97,4 +98,24 @@ class FrameHeaders:
 
 
 def _optional(headers: Mapping[str, str], name: str) -> float | None:
-    return float(headers[name]) if name in headers else None
+    return _number(headers[name]) if name in headers else None
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise ValueError(f"{text!r} is no count")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text!r} is no number")
+    return value
+
+
+def _moment(text: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return moment

@@ -10,6 +10,7 @@ from vedette.config import Address
 from vedette.errors import StartFailed
 
 Condition = Callable[[], bool]
+_HEALTH: "web.AppKey[Health]" = web.AppKey("health")
 
 
 class Health:
@@ -38,7 +39,7 @@ async def serve_health(health: Health, listen: Address, key: str) -> AsyncIterat
         StartFailed: the port is taken; `key` is the configuration key to name.
     """
     application = web.Application()
-    application["health"] = health
+    application[_HEALTH] = health
     application.add_routes([web.get("/healthz", _healthz), web.get("/readyz", _readyz), web.get("/metrics", _metrics)])
     runner = web.AppRunner(application, access_log=None, handle_signals=False)
     await runner.setup()
@@ -59,8 +60,7 @@ async def _healthz(request: web.Request) -> web.Response:
 
 
 async def _readyz(request: web.Request) -> web.Response:
-    health: Health = request.app["health"]
-    missing = health.missing()
+    missing = request.app[_HEALTH].missing()
     if missing:
         return web.json_response({"ready": False, "missing": missing}, status=503)
     return web.json_response({"ready": True})

@@ -15,8 +15,7 @@ from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from vedette.bus import Bus, describe
-from vedette.stream_setup import MEMBERSHIP_TTL_S
-from vedette.subjects import LEASES
+from vedette.subjects import LEASES, MEMBERSHIP_TTL_S
 
 logger = logging.getLogger(__name__)
 
@@ -104,11 +103,13 @@ class Lease:
             logger.debug("lease %s: another was faster", self.key)
 
     async def _give_back(self) -> None:
-        if not self.held:
-            return
-        revision, self._epoch = self._revision, 0
+        # Read again: a renewal that was cancelled on its way may have arrived, and have made another revision.
+        self._epoch = 0
         try:
-            await (await self._bus.bucket(LEASES)).delete(self.key, last=revision)
+            bucket = await self._bus.bucket(LEASES)
+            owner, revision = await _current(bucket, self.key)
+            if owner == self._owner:
+                await bucket.delete(self.key, last=revision)
         except (NatsError, TimeoutError) as error:
             logger.debug("lease %s was not given back: %s", self.key, describe(error))
 
@@ -118,5 +119,5 @@ async def _current(bucket: KeyValue, key: str) -> tuple[bytes, int]:
     try:
         entry = await bucket.get(key)
     except KeyNotFoundError as error:
-        return b"", error.entry.revision or 0 if error.entry else 0
+        return b"", (error.entry.revision or 0) if error.entry else 0
     return entry.value or b"", entry.revision or 0

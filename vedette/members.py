@@ -5,12 +5,14 @@ import json
 import logging
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from nats.errors import Error as NatsError
-from nats.js.errors import NoKeysError
+from nats.js.errors import KeyNotFoundError, NoKeysError
+from nats.js.kv import KeyValue
 
 from vedette.bus import Bus, describe
+from vedette.errors import BusUnavailable
 from vedette.subjects import MEMBERS
 
 logger = logging.getLogger(__name__)
@@ -62,18 +64,30 @@ async def _leave(bus: Bus, key: str) -> None:
 
 
 async def live_members(bus: Bus, site: str) -> list[Member]:
-    """The members of a site that are alive now."""
-    bucket = await bus.bucket(MEMBERS)
+    """The members of a site that are alive now, by name.
+
+    Raises:
+        BusUnavailable: the server doesn't answer.
+    """
     try:
-        keys = await bucket.keys()
+        bucket = await bus.bucket(MEMBERS)
+        keys = [key for key in await bucket.keys() if key.startswith(f"{site}.")]
+        found = [await _member(bucket, key) for key in keys]
     except NoKeysError:
         return []
-    members = []
-    for key in filter(lambda key: key.startswith(f"{site}."), keys):
-        try:
-            entry = await bucket.get(key)
-        except NatsError:
-            continue
-        if entry.value:
-            members.append(Member(**json.loads(entry.value)))
-    return sorted(members, key=lambda member: member.name)
+    except (NatsError, TimeoutError) as error:
+        raise BusUnavailable(f"members: {describe(error)}") from error
+    return sorted(filter(None, found), key=lambda member: member.name)
+
+
+async def _member(bucket: KeyValue, key: str) -> Member | None:
+    """None where it has just left, or is of a version that says other things of itself."""
+    try:
+        entry = await bucket.get(key)
+    except KeyNotFoundError:
+        return None
+    try:
+        said = json.loads(entry.value or b"")
+        return Member(**{field.name: said[field.name] for field in fields(Member) if field.name in said})
+    except (TypeError, ValueError):
+        return None

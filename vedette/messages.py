@@ -7,7 +7,7 @@ Frames themselves are JPEG with headers: see `vedette/frames.py`.
 import datetime as dt
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 from vedette.ids import Id
 
@@ -22,7 +22,7 @@ def rfc3339(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Moment = Annotated[dt.datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+Moment = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
 """A point in time, UTC, written with milliseconds."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -31,7 +31,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class Message(BaseModel):
     """What all messages have in common: frozen, and unknown fields are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
 
 class FrameRef(Message):

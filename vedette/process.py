@@ -12,13 +12,20 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from vedette.errors import BusMisfit, ConfigError, VedetteError
 
 logger = logging.getLogger(__name__)
 
 DONE, FAILED, MISUSED = 0, 1, 2
+
+
+T = TypeVar("T")
+
+
+class Stopped(VedetteError):
+    """An end was asked for before the process had begun its work."""
 
 
 class Stop:
@@ -40,6 +47,19 @@ class Stop:
         """Until an end is asked for."""
         await self._event.wait()
 
+    async def unless_requested(self, body: Coroutine[Any, Any, T]) -> T:
+        """What `body` returns; if an end is asked for first, `body` is cancelled and `Stopped` raised."""
+        task, stopping = asyncio.create_task(body), asyncio.create_task(self.wait())
+        try:
+            await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Stopped
+            return await task
+        finally:
+            stopping.cancel()
+            task.cancel()
+            await asyncio.gather(task, stopping, return_exceptions=True)
+
 
 Body = Callable[[Stop], Coroutine[Any, Any, int]]
 
@@ -52,21 +72,6 @@ def run(body: Body) -> int:
         return _report(_first_known(group))
     except VedetteError as error:
         return _report(error)
-
-
-async def stopped_or(stop: Stop, body: Coroutine[Any, Any, None]) -> bool:
-    """Run `body` until it ends or a stop is asked for, whichever is first; True when it came to its end."""
-    task, stopping = asyncio.create_task(body), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            await task
-            return True
-        return False
-    finally:
-        stopping.cancel()
-        task.cancel()
-        await asyncio.gather(task, stopping, return_exceptions=True)
 
 
 async def _with_signals(body: Body) -> int:
@@ -86,6 +91,8 @@ async def _with_signals(body: Body) -> int:
 
 
 def _report(error: BaseException) -> int:
+    if isinstance(error, Stopped):
+        return DONE
     sys.stderr.write(f"vedette: {error}\n")
     return MISUSED if isinstance(error, ConfigError | BusMisfit) else FAILED
 

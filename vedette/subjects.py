@@ -18,10 +18,13 @@ from nats.js.api import (
 )
 
 from vedette.config import Retention
+from vedette.errors import MalformedMessage
 
 FRAMES, WORK, CLIPS, PICTURES, DETECTIONS, STATUS = "FRAMES", "WORK", "CLIPS", "PICTURES", "DETECTIONS", "STATUS"
 MEMBERS, LEASES = "vedette-members", "vedette-leases"
 """KV buckets: live members, and who owns which camera."""
+MEMBERSHIP_TTL_S = 2.0
+"""A lease or a member's heartbeat that is not renewed for so long is gone."""
 
 CLIPS_IN_FLIGHT = 8
 """Frames of a recording on the bus at a time; readers restore order within this bound."""
@@ -30,6 +33,8 @@ DELIVERIES_PER_CLIP = 3
 ACK_WAIT_S = 2.0
 """After this long without word from its worker a token or clip is served by another."""
 LIVE_FRAME_MAX_AGE_S = 5.0
+READER_ACK_WAIT_S = 30.0
+"""An event that a durable reader took and did not acknowledge for so long is delivered again."""
 
 _MIB = 2**20
 _GIB = 2**30
@@ -69,9 +74,15 @@ class Feed:
 
     @classmethod
     def parse(cls, subject: str) -> "Feed":
-        """The feed of a frame, work, served, clip or picture subject."""
-        _, _, pipeline, site, camera = subject.split(".")
-        return cls(pipeline, site, camera)
+        """The feed of a frame, work, served, clip or picture subject.
+
+        Raises:
+            MalformedMessage: it is none.
+        """
+        tokens = subject.split(".")
+        if len(tokens) != 5:
+            raise MalformedMessage(f"{subject!r} is no subject of a camera's frames")
+        return cls(*tokens[2:])
 
 
 def status(site: str, camera: str) -> str:
@@ -155,6 +166,54 @@ def streams(retention: Retention, replicas: int = 1) -> tuple[StreamConfig, ...]
     )
     every = (frames, work, clips, pictures, detections, status_stream)
     return tuple(stream.evolve(num_replicas=replicas) for stream in every)
+
+
+def buckets(replicas: int = 1) -> tuple[StreamConfig, ...]:
+    """The KV buckets as the streams they are (NATS ADR-8): in files always, because fencing lives in their revisions.
+
+    An expired key leaves a marker for a second (ADR-43), which tells watchers; a marker has a revision too.
+    """
+    return tuple(
+        StreamConfig(
+            name=f"KV_{bucket}",
+            subjects=[f"$KV.{bucket}.>"],
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            max_msgs_per_subject=1,
+            max_age=MEMBERSHIP_TTL_S,
+            duplicate_window=MEMBERSHIP_TTL_S,
+            allow_rollup_hdrs=True,
+            allow_msg_ttl=True,
+            deny_delete=True,
+            subject_delete_marker_ttl=1,
+            num_replicas=replicas,
+        )
+        for bucket in (MEMBERS, LEASES)
+    )
+
+
+def stream_of(subject: str) -> str:
+    """The stream that keeps the events of `subject`.
+
+    Raises:
+        ValueError: no single stream does.
+    """
+    for stream, prefix in ((DETECTIONS, "vedette.detections."), (STATUS, "vedette.status.")):
+        if subject.startswith(prefix):
+            return stream
+    raise ValueError(f"{subject}: no stream keeps it; vedette.detections.… and vedette.status.… are kept")
+
+
+def reader_consumer(durable: str, subject: str) -> ConsumerConfig:
+    """A reader's place in a stream: from the oldest message kept; forgotten when it was away for a week."""
+    return ConsumerConfig(
+        durable_name=durable,
+        filter_subject=subject,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=READER_ACK_WAIT_S,
+        max_deliver=-1,
+        inactive_threshold=7 * 24 * 3600,
+    )
 
 
 def work_consumer(pipeline: str) -> ConsumerConfig:

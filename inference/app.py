@@ -1,0 +1,119 @@
+"""The inference process: one model, its data plane, and the consumers of the pipelines that begin with it."""
+
+import asyncio
+import logging
+import os
+
+from inference.clip_consumer import ClipConsumer
+from inference.dataplane import DataPlane
+from inference.intake import Intake
+from inference.latest_frames import LatestFrames
+from inference.live_consumer import LiveConsumer
+from inference.repository import Model, Repository
+from inference.results import Results
+from inference.server_clock import ServerClock
+from inference.tokens import Tokens
+from vedette.background import background
+from vedette.bus import Bus, connect
+from vedette.bus_address import address_of
+from vedette.config import Address, Config
+from vedette.errors import ConfigError
+from vedette.health import Health, serve_health
+from vedette.logs import current_model
+from vedette.members import announce, new_member
+from vedette.process import DONE, Stop
+from vedette.subjects import CLIPS, WORK, clip_consumer, work_consumer
+
+logger = logging.getLogger(__name__)
+
+_DRAIN_S = 2.0
+
+
+async def serve(config: Config, model_name: str, listen: Address, stop: Stop) -> int:
+    """Serve `model_name` until stopped; returns the exit status.
+
+    Raises ModelError, DeviceUnavailable, ConfigError, StartFailed, BusMisfit.
+    """
+    current_model.set(model_name)
+    model = resolve(config, model_name)
+    health = Health()
+    async with serve_health(health, listen, "listen.inference") as address:
+        plane = _data_plane(config, model)
+        try:
+            await _run(config, plane, health, address, stop)
+        finally:
+            health.stopping = True
+            await plane.close(grace_s=0.5)
+    return DONE
+
+
+def resolve(config: Config, model_name: str) -> Model:
+    """The model's version that the pipelines ask for.
+
+    Raises ConfigError if no pipeline uses it or they ask for different versions, ModelError if it isn't there.
+    """
+    using = {name: pipeline for name, pipeline in config.pipelines.items() if pipeline.model_name == model_name}
+    references = {pipeline.stages[0].model: name for name, pipeline in using.items()}
+    if not references:
+        raise ConfigError(
+            f"no pipeline uses the model {model_name} (used: {', '.join(config.model_names()) or 'none'})"
+        )
+    repository = Repository(config.models.path)
+    models = {reference: repository.resolve(reference) for reference in references}
+    if len({model.version for model in models.values()}) > 1:
+        asked = ", ".join(f"{reference} in {pipeline}" for reference, pipeline in references.items())
+        raise ConfigError(f"one process serves one version of {model_name}, but the pipelines ask for several: {asked}")
+    return next(iter(models.values()))
+
+
+def _data_plane(config: Config, model: Model) -> DataPlane:
+    inference = config.inference
+    threads = inference.threads or max(1, (os.cpu_count() or 1) // inference.sessions)
+    return DataPlane(model, inference.device, inference.sessions, threads, decoders=inference.sessions)
+
+
+async def _run(config: Config, plane: DataPlane, health: Health, address: Address, stop: Stop) -> None:
+    health.require("model", lambda: plane.ready)
+    name = plane.model.card.name
+    await stop.unless_requested(plane.start())
+    async with await stop.unless_requested(connect(address_of(config), f"inference {name}")) as bus:
+        health.require("bus", lambda: bus.connected)
+        member = new_member("inference", config.site, str(address), name)
+        tokens, clock = Tokens(bus), ServerClock(bus)
+        async with background(tokens.keep_alive(), clock.run(), announce(bus, member)):
+            logger.info("%s %s is served on http://%s", name, plane.model.version, address)
+            await _consume(await _intakes(config, bus, plane, tokens, clock), health, stop)
+
+
+async def _intakes(config: Config, bus: Bus, plane: DataPlane, tokens: Tokens, clock: ServerClock) -> list[Intake]:
+    frames = LatestFrames(bus)
+    await frames.start()
+    intakes = []
+    for name, pipeline in config.pipelines.items():
+        if pipeline.model_name == plane.model.card.name:
+            results = Results(bus, pipeline, plane.model)
+            live = LiveConsumer(bus, plane, results, tokens, frames, clock)
+            clips = ClipConsumer(plane, results, tokens)
+            intakes.append(Intake(bus, WORK, work_consumer(name), plane, live.serve))
+            intakes.append(Intake(bus, CLIPS, clip_consumer(name), plane, clips.serve))
+    return intakes
+
+
+async def _consume(intakes: list[Intake], health: Health, stop: Stop) -> None:
+    """Until stopped: then not ready, no more intake, and what is in hand gets its time to end."""
+    tasks = [asyncio.create_task(intake.run()) for intake in intakes]
+    try:
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((*tasks, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        health.stopping = True
+        for intake in intakes:
+            intake.stop()
+        await asyncio.wait(tasks, timeout=_DRAIN_S)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error

@@ -1,0 +1,36 @@
+"""`vedette inference CONFIG`."""
+
+import argparse
+
+from inference.app import serve
+from vedette.command_line import add_config, add_logging, address, begin_logging, read_config
+from vedette.errors import ConfigError
+from vedette.process import Stop
+from vedette.process import run as run_process
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `vedette inference`."""
+    add_config(parser)
+    parser.add_argument("--model", metavar="NAME", help="which of the configuration's models; needed if it has several")
+    parser.add_argument("--listen", type=address, help="host:port of health and metrics; default: listen.inference")
+    add_logging(parser)
+    parser.epilog = "Example: vedette inference configs/demo.yaml --model coco-detector --listen 127.0.0.1:8010"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until stopped; returns the exit status."""
+    begin_logging(args)
+    config = read_config(args.config)
+    listen = args.listen or config.listen.inference
+
+    async def body(stop: Stop) -> int:
+        return await serve(config, args.model or _only_model(config.model_names()), listen, stop)
+
+    return run_process(body)
+
+
+def _only_model(names: tuple[str, ...]) -> str:
+    if len(names) != 1:
+        raise ConfigError(f"--model is needed: the configuration uses {', '.join(names) or 'no model'}")
+    return names[0]

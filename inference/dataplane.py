@@ -1,0 +1,148 @@
+"""The one way to a model, whatever the transport: JPEG in, detections out, through the batcher.
+
+A picture that can't be decoded ends here, before it could spoil a batch.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import monotonic
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference import metrics
+from inference.batch_policy import BatchPolicy
+from inference.batcher import Batcher
+from inference.batching import Lane
+from inference.preprocess import Placement, fill, jpeg_size, place, to_normalised
+from inference.repository import Model
+from inference.session import Detected, DetectorSession, open_session
+from vedette.messages import Detection
+
+USUAL_ASPECTS = ((16, 9), (4, 3))
+"""Of cameras: the shapes that are warmed up and measured before the process is ready."""
+_SLOTS_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What a model says of one picture, and where the time went."""
+
+    detections: tuple[Detection, ...]
+    prepare_s: float
+    queue_s: float
+    infer_s: float
+    batch_size: int
+
+
+class DataPlane:
+    """One model, its sessions and their batcher. `start` before the first picture, `close` after the last."""
+
+    def __init__(self, model: Model, device: str, sessions: int, threads: int, decoders: int) -> None:
+        self.model = model
+        self._device = device
+        self._threads = threads
+        self._sessions = sessions
+        self._slots: dict[tuple[int, int], list[NDArray[np.uint8]]] = {}
+        self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
+        limits = model.card.batch
+        self._batcher: Batcher[Detected] = Batcher(
+            self._open_session,
+            sessions=sessions,
+            policy=BatchPolicy(limits.max, limits.max_delay_ms / 1000),
+            observer=_Meter(model),
+        )
+
+    async def start(self) -> None:
+        """Load, warm up and measure the model in every session.
+
+        Raises ModelError, DeviceUnavailable, ModelFailed: it can't be run here.
+        """
+        await asyncio.to_thread(lambda: self._open_session())  # a wrong model or device says so itself, only once
+        placements = [place(width, height, self.model.card.input) for width, height in USUAL_ASPECTS]
+        await self._batcher.start({(placement.input_height, placement.input_width, 3) for placement in placements})
+
+    @property
+    def ready(self) -> bool:
+        """Whether a session is in service."""
+        return self._batcher.in_service > 0
+
+    @property
+    def capacity(self) -> int:
+        """How many pictures a lane may have in hand: what runs, and what runs next."""
+        return self._batcher.capacity
+
+    async def infer(self, jpeg: bytes, deadline: float | None = None, lane: Lane = "live") -> Inference:
+        """Detect in one picture.
+
+        `deadline` is in monotonic seconds. Raises UndecodableImage, DeadlineExceeded, ModelFailed, BatcherClosed.
+        """
+        started = monotonic()
+        width, height = jpeg_size(jpeg)
+        placement = place(width, height, self.model.card.input)
+        slot = self._slot(placement)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._decoders, fill, slot, jpeg, placement, self.model.card.input.pad)
+        prepared = monotonic()
+        await self._batcher.wait_for_room(lane)
+        inferred = await self._batcher.submit(slot, deadline, lane)
+        self._give_back(placement, slot)
+        return Inference(
+            self._detections(inferred.result, placement),
+            prepared - started,
+            inferred.queue_s,
+            inferred.infer_s,
+            inferred.batch_size,
+        )
+
+    async def close(self, grace_s: float) -> None:
+        """Finish what is in hand within `grace_s`, and stop."""
+        await self._batcher.close(grace_s)
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    def _open_session(self) -> DetectorSession:
+        return open_session(self.model, self._device, self._threads)
+
+    def _slot(self, placement: Placement) -> NDArray[np.uint8]:
+        kept = self._slots.get((placement.input_height, placement.input_width))
+        return kept.pop() if kept else np.empty((placement.input_height, placement.input_width, 3), np.uint8)
+
+    def _give_back(self, placement: Placement, slot: NDArray[np.uint8]) -> None:
+        kept = self._slots.setdefault((placement.input_height, placement.input_width), [])
+        if len(kept) < _SLOTS_KEPT:
+            kept.append(slot)
+
+    def _detections(self, found: Detected, placement: Placement) -> tuple[Detection, ...]:
+        boxes = to_normalised(found.boxes, placement)
+        names = self.model.card.labels
+        return tuple(
+            Detection(label=names[label], confidence=round(score, 4), bbox=_bbox(box))
+            for box, score, label in zip(boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
+        )
+
+
+def _bbox(box: Sequence[float]) -> tuple[float, float, float, float]:
+    x, y, width, height = (round(value, 5) for value in box)
+    return x, y, width, height
+
+
+class _Meter:
+    """Observes the batcher for the metrics."""
+
+    def __init__(self, model: Model) -> None:
+        name = model.card.name
+        self._size = metrics.BATCH_SIZE.labels(name)
+        self._queue = metrics.QUEUE_TIME.labels(name)
+        self._latency = metrics.MODEL_LATENCY.labels(name, model.version)
+        self._rebuilt = metrics.SESSIONS_REBUILT.labels(name)
+
+    def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None:
+        self._size.observe(size)
+        self._latency.observe(infer_s)
+        for waited_s in queue_s:
+            self._queue.observe(waited_s)
+
+    def on_rebuild(self, reason: str) -> None:
+        self._rebuilt.inc()

@@ -1,0 +1,171 @@
+"""Live frames: a token a camera, the frame read as it is when its turn comes, the result stored, then the token freed.
+
+A worker that dies leaves its tokens unacknowledged: after `ACK_WAIT_S` another serves those cameras.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from nats.aio.msg import Msg
+
+from inference import metrics
+from inference.batching import BatcherClosed, DeadlineExceeded, ModelFailed
+from inference.dataplane import DataPlane
+from inference.errors import UndecodableImage
+from inference.latest_frames import LatestFrames, StoredFrame
+from inference.results import Results, timing
+from inference.server_clock import ServerClock
+from inference.tokens import Tokens
+from vedette.bus import Bus
+from vedette.errors import BusUnavailable, MalformedMessage, MessageTooLarge
+from vedette.frames import FrameHeaders
+from vedette.logs import current_camera
+from vedette.messages import Served
+from vedette.metrics import DROPPED
+from vedette.subjects import Feed
+
+logger = logging.getLogger(__name__)
+
+_REMEMBERED = 10_000
+_MISSING = Served(epoch=0, seq=-1, outcome="missing")
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """A frame that was read, and how old it is."""
+
+    jpeg: bytes
+    headers: FrameHeaders
+    arrived_at: dt.datetime
+    arrived_s: float
+    """On this process' monotonic clock."""
+
+    @property
+    def deadline_s(self) -> float | None:
+        budget_ms = self.headers.budget_ms
+        return None if budget_ms is None else self.arrived_s + budget_ms / 1000
+
+    @property
+    def age_ms(self) -> float:
+        return (monotonic() - self.arrived_s) * 1000
+
+
+class LiveConsumer:
+    """Serves the tokens of one pipeline."""
+
+    def __init__(
+        self, bus: Bus, plane: DataPlane, results: Results, tokens: Tokens, frames: LatestFrames, clock: ServerClock
+    ) -> None:
+        self._bus = bus
+        self._plane = plane
+        self._results = results
+        self._tokens = tokens
+        self._frames = frames
+        self._clock = clock
+        self._served: OrderedDict[Feed, tuple[int, int]] = OrderedDict()
+        self._age = metrics.FRAME_AGE.labels(plane.model.card.name)
+
+    async def serve(self, tokens: Sequence[Msg]) -> None:
+        """Serve some cameras' tokens: read their frames in one request, then each camera on its own."""
+        for token in tokens:
+            self._tokens.hold(token)
+        feeds = [Feed.parse(token.subject) for token in tokens]
+        try:
+            stored = await self._frames.read([feed.frame for feed in feeds])
+        except BusUnavailable as error:
+            logger.warning("%s", error)
+            for token in tokens:
+                await self._tokens.give_back(token)
+            return
+        async with asyncio.TaskGroup() as tasks:
+            for token, feed in zip(tokens, feeds, strict=True):
+                tasks.create_task(self._serve_one(token, feed, stored.get(feed.frame)))
+
+    async def _serve_one(self, token: Msg, feed: Feed, stored: StoredFrame | None) -> None:
+        current_camera.set(feed.camera)
+        try:
+            note = await self._outcome(feed, stored)
+        except (BatcherClosed, BusUnavailable) as error:
+            logger.warning("not served, will be delivered again: %s", error)
+            await self._tokens.give_back(token)
+            return
+        if await self._tokens.confirm(token):
+            await self._tokens.tell_served(feed, note)
+
+    async def _outcome(self, feed: Feed, stored: StoredFrame | None) -> Served:
+        if stored is None:
+            return self._dropped(feed, "missing", _MISSING)
+        try:
+            frame = self._read(stored)
+        except MalformedMessage as error:
+            logger.warning("%s", error)
+            return self._dropped(feed, "malformed", _MISSING)
+        identity = (frame.headers.epoch, frame.headers.seq)
+        if identity <= self._served.get(feed, (-1, -1)):
+            return self._note(frame, "repeated")
+        try:
+            note = await self._infer(feed, frame)
+        except UndecodableImage as error:
+            logger.warning("undecodable frame: %s", error)
+            note = self._dropped(feed, "undecodable", self._note(frame, "undecodable"))
+        except DeadlineExceeded:
+            note = self._dropped(feed, "expired", self._note(frame, "expired"))
+        except ModelFailed as error:
+            logger.error("%s", error)
+            note = self._dropped(feed, "model_failed", self._note(frame, "failed"))
+        self._remember(feed, identity)
+        return note
+
+    async def _infer(self, feed: Feed, frame: _Frame) -> Served:
+        if frame.deadline_s is not None and monotonic() > frame.deadline_s:
+            raise DeadlineExceeded("over its budget when it was read")
+        inference = await self._plane.infer(frame.jpeg, frame.deadline_s)
+        age_ms = frame.age_ms
+        self._age.observe(max(0.0, age_ms / 1000 - inference.infer_s))
+        wanted = self._results.wanted(inference)
+        picture = await self._keep_picture(feed, frame) if wanted else None
+        took = timing(inference, frame.headers, age_ms)
+        await self._results.publish(feed, frame.headers, frame.arrived_at, wanted, took, picture)
+        metrics.INFERRED.labels(feed.camera, feed.pipeline).inc()
+        metrics.LATENCY.labels(feed.camera).observe(frame.age_ms / 1000)
+        for detection in wanted:
+            metrics.DETECTIONS.labels(feed.camera, detection.label).inc()
+        return self._note(frame, "inferred", inference.queue_s * 1000)
+
+    async def _keep_picture(self, feed: Feed, frame: _Frame) -> int | None:
+        """Store the very picture that was inferred; its sequence number. Detections don't depend on it."""
+        try:
+            return (await self._bus.publish_confirmed(feed.picture, frame.jpeg, frame.headers.encode())).seq
+        except (BusUnavailable, MessageTooLarge) as error:
+            logger.warning("picture not kept: %s", error)
+            return None
+
+    def _read(self, stored: StoredFrame) -> _Frame:
+        headers = FrameHeaders.decode(stored.headers)
+        on_bus_s = max(0.0, (self._clock.now() - stored.stored_at).total_seconds())
+        arrived_at = stored.stored_at - dt.timedelta(milliseconds=headers.age_ms)
+        return _Frame(stored.jpeg, headers, arrived_at, monotonic() - on_bus_s - headers.age_ms / 1000)
+
+    def _remember(self, feed: Feed, identity: tuple[int, int]) -> None:
+        self._served[feed] = identity
+        self._served.move_to_end(feed)
+        if len(self._served) > _REMEMBERED:
+            self._served.popitem(last=False)
+
+    def _dropped(self, feed: Feed, reason: str, note: Served) -> Served:
+        DROPPED.labels(feed.camera, reason, "inference").inc()
+        return note
+
+    def _note(self, frame: _Frame, outcome: str, queue_ms: float | None = None) -> Served:
+        return Served(
+            epoch=frame.headers.epoch,
+            seq=frame.headers.seq,
+            outcome=outcome,
+            age_ms=round(frame.age_ms, 1),
+            queue_ms=None if queue_ms is None else round(queue_ms, 2),
+        )

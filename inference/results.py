@@ -1,0 +1,79 @@
+"""From an inference to the message about it: the pipeline's filters, the timing, the event on the bus."""
+
+import datetime as dt
+
+from inference.dataplane import Inference
+from inference.repository import Model
+from vedette.bus import Bus
+from vedette.config import Pipeline
+from vedette.frames import FrameHeaders
+from vedette.messages import CLOUDEVENT_CONTENT_TYPE, Detection, Detections, Timing, detections_event
+from vedette.messages import Model as ModelRef
+from vedette.subjects import Feed
+
+
+class Results:
+    """Writes and publishes a pipeline's detections messages."""
+
+    def __init__(self, bus: Bus, pipeline: Pipeline, model: Model) -> None:
+        self._bus = bus
+        stage = pipeline.stages[0]
+        self._labels = frozenset(stage.labels) if stage.labels is not None else None
+        self._confidence = stage.confidence or 0.0
+        self._model = ModelRef(name=model.card.name, version=model.version, digest=model.digest)
+
+    def wanted(self, inference: Inference) -> tuple[Detection, ...]:
+        """The detections that the pipeline asks for."""
+        return tuple(
+            detection
+            for detection in inference.detections
+            if detection.confidence >= self._confidence and (self._labels is None or detection.label in self._labels)
+        )
+
+    async def publish(
+        self,
+        feed: Feed,
+        frame: FrameHeaders,
+        arrived_at: dt.datetime,
+        detections: tuple[Detection, ...] = (),
+        timing: Timing | None = None,
+        picture: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Publish one frame's message; when this returns it is stored. Published twice, it is stored once.
+
+        Raises BusUnavailable: it may or may not be stored, and must be published again.
+        """
+        event = detections_event(
+            Detections(
+                site=feed.site,
+                camera=feed.camera,
+                pipeline=feed.pipeline,
+                frame=frame.reference(arrived_at, picture),
+                model=self._model,
+                detections=detections,
+                timing=timing,
+                error=error,
+            )
+        )
+        payload = event.model_dump_json(exclude_none=True).encode()
+        await self._bus.publish_confirmed(
+            feed.detections, payload, {"Content-Type": CLOUDEVENT_CONTENT_TYPE}, message_id=event.id
+        )
+
+
+def timing(inference: Inference, frame: FrameHeaders, total_ms: float | None) -> Timing:
+    """Where the milliseconds of a frame went; `total_ms` is its age at the end of inference."""
+    return Timing(
+        decode_ms=frame.decode_ms,
+        encode_ms=frame.encode_ms,
+        prepare_ms=_ms(inference.prepare_s),
+        queue_ms=_ms(inference.queue_s),
+        infer_ms=_ms(inference.infer_s),
+        total_ms=None if total_ms is None else round(total_ms, 2),
+        batch_size=inference.batch_size,
+    )
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 2)

@@ -1,0 +1,86 @@
+"""The command line, and the only file that knows every service. Each command is a module, imported when it is used."""
+
+import os
+import signal
+from typing import Any
+
+
+def _leave(number: int, frame: Any) -> None:
+    os._exit(0)  # nothing has begun yet, and nothing is to be said: heavy imports may be under way
+
+
+# First of all: a Ctrl-C while the rest is imported must not print a traceback. `vedette.process.run` takes over.
+signal.signal(signal.SIGINT, _leave)
+signal.signal(signal.SIGTERM, _leave)
+
+import argparse  # noqa: E402
+import importlib  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from importlib.metadata import version  # noqa: E402
+
+COMMANDS = {
+    "up": ("vedette.up", "run everything that a configuration needs on this machine"),
+    "check": ("vedette.check", "say whether a configuration is good, and what it resolves to"),
+    "watch": ("vedette.watch", "print detections as they come"),
+    "analyze": ("gateway.analyze_command", "run a recording through the whole system"),
+    "simulate": ("gateway.simulator.command", "serve videos as RTSP cameras"),
+    "gateway": ("gateway.command", "run a gateway: cameras to frames"),
+    "inference": ("inference.command", "run an inference process: frames to detections"),
+}
+
+_EPILOG = """\
+Begin with:      vedette up configs/demo.yaml
+See it happen:   vedette watch configs/demo.yaml
+Each command explains itself: vedette COMMAND --help
+Exit status: 0 done, 1 failed, 2 wrong use or configuration.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    if not words:
+        parser.print_help()
+        return 2
+    name = next((word for word in words if not word.startswith("-")), None)
+    if name in COMMANDS:  # only the one that is used is imported
+        module = importlib.import_module(COMMANDS[name][0])
+        module.add_arguments(parser.commands[name])
+        parsed = parser.parse_args(words)
+        status: int = module.run(parsed)
+        return status
+    parser.parse_args(words)
+    return 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Keeps its subparsers by name."""
+
+    commands: dict[str, argparse.ArgumentParser]
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="vedette",
+        description="Camera streams in, detection events out.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"vedette {version('vedette')}")
+    choices = parser.add_subparsers(metavar="COMMAND", parser_class=argparse.ArgumentParser)
+    parser.commands = {
+        name: choices.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        for name, (_, summary) in COMMANDS.items()
+    }
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""How the NATS library is set up for this system: credentials, time limits, no buffer, errors that are told to us."""
+
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from nats.aio.client import Client, RawCredentials, Server
+from nats.errors import Error as NatsError
+
+from vedette.bus_address import BusAddress
+from vedette.errors import BusMisfit
+from vedette.retry import Backoff, Retry
+
+RECONNECT = Backoff(first_s=0.1, cap_s=2.0)
+_CONNECT_TIMEOUT_S = 2
+_WRONG_CREDENTIALS = "authorization violation"
+
+
+class ConnectionListener(Protocol):
+    """Who is told what happens to the connection."""
+
+    async def disconnected(self) -> None: ...
+    async def reconnected(self) -> None: ...
+    async def ended(self) -> None: ...
+    def failed(self, error: Exception) -> None: ...
+
+
+async def open_client(client: Client, address: BusAddress, name: str, listener: ConnectionListener) -> None:
+    """Connect `client`, once. From then on it reconnects on its own, for ever, with full jitter.
+
+    Raises:
+        OSError, NatsError, TimeoutError: it did not succeed; the caller closes the client.
+        BusMisfit: the credentials are wrong.
+    """
+    established = False
+    retry = Retry(RECONNECT)
+
+    async def on_error(error: Exception) -> None:
+        # Until the first connect has succeeded the library would retry for ever on its own: raising here ends it.
+        if not established:
+            raise error
+        listener.failed(error)
+
+    def next_server(servers: list[Server], info: dict[str, object]) -> tuple[Server | None, float]:
+        return None, retry.wait_s(0.0)
+
+    user, password, token = _login(address)
+    try:
+        await client.connect(
+            servers=[address.url.reveal()],
+            name=name,
+            user=user,
+            password=password,
+            token=token,
+            user_credentials=RawCredentials(address.credentials.reveal()) if address.credentials else None,
+            error_cb=on_error,
+            disconnected_cb=listener.disconnected,
+            reconnected_cb=listener.reconnected,
+            closed_cb=listener.ended,
+            reconnect_to_server_handler=next_server,
+            max_reconnect_attempts=-1,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            ping_interval=5,
+            max_outstanding_pings=2,
+            # No buffer: what is published while disconnected would be delivered stale; and a full buffer makes the
+            # library swallow cancellation (nats-py 2.16, Client._flush_pending).
+            pending_size=0,
+        )
+    except NatsError as error:
+        if _WRONG_CREDENTIALS in str(error).lower():
+            raise BusMisfit(f"{address.url}: the server refuses these credentials") from error
+        raise
+    except ModuleNotFoundError as error:
+        raise BusMisfit(f"nats.credentials needs the package {error.name}: pip install 'nats-py[nkeys]'") from error
+    finally:
+        established = True
+
+
+def _login(address: BusAddress) -> tuple[str | None, str | None, str | None]:
+    """User, password and token; those of a URL are decoded, which the library leaves out (nats-py 2.16)."""
+    if address.user is not None:
+        return address.user, address.password.reveal() if address.password else None, None
+    try:
+        parts = urlsplit(address.url.reveal())
+    except ValueError:
+        return None, None, None
+    if parts.username is None:
+        return None, None, None
+    if parts.password is None:
+        return None, None, unquote(parts.username)
+    return unquote(parts.username), unquote(parts.password), None

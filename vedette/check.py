@@ -1,0 +1,77 @@
+"""`vedette check CONFIG`: is it good, and what does it resolve to?"""
+
+import argparse
+import json
+import sys
+
+from vedette.command_line import add_config, read_config
+from vedette.config import Config
+from vedette.process import DONE
+
+_MEAN_EVENT_BYTES = 900
+"""A detections event with five objects, compressed by the server (S2), measured on the bundled video."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `vedette check`."""
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print the resolved configuration as JSON, secrets masked")
+    parser.epilog = "Example: vedette check configs/demo.yaml"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what the file resolves to; a wrong one ends with status 2 and a line a problem."""
+    config = read_config(args.config)
+    if args.json:
+        sys.stdout.write(json.dumps(config.model_dump(mode="json"), indent=2) + "\n")
+    else:
+        sys.stdout.write(f"{args.config} is good.\n\n" + explanation(config))
+    return DONE
+
+
+def explanation(config: Config) -> str:
+    """The configuration in words, secrets masked."""
+    lines = [
+        f"site       {config.site}",
+        f"nats       {config.nats.url if config.nats else f'embedded, on {config.listen.nats}'}",
+        f"models     {config.models.path}",
+        f"inference  {config.inference.device}, {config.inference.replicas} process(es) of"
+        f" {config.inference.sessions} session(s) a model; budget {config.inference.budget_ms:g} ms",
+        *(_camera(config, name) for name in config.cameras),
+        *(_pipeline(config, name) for name in config.pipelines),
+        _retention(config),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _camera(config: Config, name: str) -> str:
+    camera = config.cameras[name]
+    rates = ", ".join(f"{pipeline} at {_rate(config, name, pipeline)}" for pipeline in camera.pipeline)
+    extras = f"; {len(camera.privacy)} privacy polygon(s)" if camera.privacy else ""
+    return f"camera     {name}: {camera.url} → {rates}{extras}"
+
+
+def _rate(config: Config, camera: str, pipeline: str) -> str:
+    sampling = config.sampling_of(camera, pipeline)
+    return "its keyframes" if sampling.keyframes else f"{sampling.fps:g} fps"
+
+
+def _pipeline(config: Config, name: str) -> str:
+    pipeline = config.pipelines[name]
+    stage = pipeline.stages[0]
+    labels = ", ".join(stage.labels) if stage.labels else "all labels"
+    confidence = f" from {stage.confidence:g}" if stage.confidence is not None else ""
+    return f"pipeline   {name}: {pipeline.frame.width} pixels wide → {stage.model} ({labels}{confidence})"
+
+
+def _retention(config: Config) -> str:
+    retention = config.retention
+    rate = sum(
+        config.sampling_of(name, pipeline).fps or 0.5
+        for name, camera in config.cameras.items()
+        for pipeline in camera.pipeline
+    )
+    hours = retention.detections_h
+    if rate:
+        hours = min(hours, retention.detections_gib * 2**30 / (rate * _MEAN_EVENT_BYTES) / 3600)
+    return f"retention  detections {hours:.3g} h at {rate:g} frames a second; pictures {retention.pictures_s:g} s"

@@ -1,0 +1,46 @@
+"""What the commands have in common: the configuration argument, and how they log."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from vedette.config import Address, Config
+from vedette.config_file import load_config
+from vedette.errors import ConfigError
+from vedette.logs import set_up_logging
+from vedette.process import MISUSED
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """The argument CONFIG."""
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="the YAML file, as in configs/demo.yaml")
+
+
+def add_logging(parser: argparse.ArgumentParser) -> None:
+    """The options of a process that logs."""
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument("--verbose", action="store_true", help="log what is of use only when something is wrong")
+
+
+def begin_logging(args: argparse.Namespace) -> None:
+    """Log as the options say."""
+    set_up_logging(args.log_format == "json", logging.DEBUG if args.verbose else logging.INFO)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def address(text: str) -> Address:
+    """An argument `host:port`."""
+    try:
+        return Address.model_validate(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be host:port, as in 127.0.0.1:8080") from None
+
+
+def read_config(path: Path) -> Config:
+    """The configuration; if it is wrong, say why on stderr and leave with status 2."""
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(MISUSED)
