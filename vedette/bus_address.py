@@ -1,15 +1,16 @@
-"""Where the bus is, and with which credentials: the configuration's server, or this site's embedded one."""
+"""Where the bus is, and with which credentials: an existing server of the configuration, or this site's embedded one."""
 
 import json
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from vedette.config import Config, Retention
 from vedette.errors import BusUnavailable
 from vedette.secret import SecretText, SecretUrl
 
-STATE_FOLDER = Path(".vedette")
-"""In the working directory; one folder a site."""
+STATE_VARIABLE = "VEDETTE_STATE"
+"""Environment variable: where the state of this machine's sites lies. Default `.vedette` in the working directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,12 @@ class BusAddress:
     credentials: SecretText | None = None
     """Text of a `.creds` file."""
     replicas: int = 1
-    retention: Retention = field(default_factory=Retention)
+    retention: Retention = Retention()
 
 
 def site_folder(site: str) -> Path:
     """What the site keeps on this machine: the embedded server's store, its credentials, logs."""
-    return STATE_FOLDER / site
+    return Path(os.environ.get(STATE_VARIABLE, ".vedette")) / site
 
 
 def embedded_address_file(site: str) -> Path:
@@ -39,7 +40,7 @@ def address_of(config: Config) -> BusAddress:
     """The configuration's server, or the embedded one as its start left word of it.
 
     Raises:
-        BusUnavailable: the embedded server was never started here, or by another user.
+        BusUnavailable: the embedded server was never started here.
     """
     if config.nats is not None:
         return BusAddress(
@@ -51,12 +52,12 @@ def address_of(config: Config) -> BusAddress:
     file = embedded_address_file(config.site)
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
-        url, user, password = SecretUrl(known["url"]), str(known["user"]), SecretText(known["password"])
     except FileNotFoundError:
-        raise BusUnavailable(
-            f"no embedded nats-server was started for site {config.site} here ({file} is missing)"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is damaged; start the embedded server again"
-        raise BusUnavailable(f"{file}: {reason}") from None
-    return BusAddress(url=url, user=user, password=password, retention=config.retention)
+        text = f"no embedded nats-server was started for site {config.site} here ({file} is missing); begin with vedette up"
+        raise BusUnavailable(text) from None
+    return BusAddress(
+        url=SecretUrl(known["url"]),
+        user=known["user"],
+        password=SecretText(known["password"]),
+        retention=config.retention,
+    )
