@@ -24,7 +24,7 @@ from vedette.errors import ConfigError
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _USER_PART = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*(?=@)", re.IGNORECASE)
 _MAX_NODES = 100_000
-_MAX_BYTES = 4 * 2**20
+_MAX_BYTES = 2 * 2**20
 _QUOTED_VALUE = re.compile(r"'(?!<)[^']{2,}'|\"[^\"]{2,}\"")
 _WORDS: dict[str, object] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,30})")
