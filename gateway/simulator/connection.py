@@ -151,10 +151,12 @@ class Connection:
             return TcpOutlet(self._writer.transport, offer.first), f"RTP/AVP/TCP;unicast;{channels}"
         if self._stage.udp is None:
             raise Refusal(461)
-        host = self._writer.get_extra_info("peername")[0]
+        peer = self._writer.get_extra_info("peername")
+        if peer is None:
+            raise ConnectionResetError("the client has gone already")
         rtp, rtcp = self._stage.udp.numbers
         ports = f"client_port={offer.first}-{offer.second};server_port={rtp}-{rtcp}"
-        return UdpOutlet(self._stage.udp, host, offer.first, offer.second), f"RTP/AVP;unicast;{ports}"
+        return UdpOutlet(self._stage.udp, peer[0], offer.first, offer.second), f"RTP/AVP;unicast;{ports}"
 
     def _control(self, request: Request, session: Session) -> Response:
         """PLAY, PAUSE and TEARDOWN by the state machine of RFC 2326, A.2."""

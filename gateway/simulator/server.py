@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Server:
-    """Serves ``cameras`` once: ``bind``, then ``run`` until it is cancelled."""
+    """Serves ``cameras`` once: ``bind``, then ``run`` until it is cancelled, then ``close``."""
 
     def __init__(self, cameras: Mapping[str, LiveCamera], settings: SimulatorSettings) -> None:
         self._cameras = cameras
@@ -57,15 +57,16 @@ class Server:
 
     async def run(self) -> None:
         """Serve until cancelled; then every connection is dropped."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                for path, camera in self._cameras.items():
-                    group.create_task(camera.run(), name=f"camera {path}")
-                await self._serve()
-        finally:
-            self._listener.close()
-            self._close_udp()
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for path, camera in self._cameras.items():
+                group.create_task(camera.run(), name=f"camera {path}")
+            await self._serve()
+
+    def close(self) -> None:
+        """Give the ports back; ``run`` must have ended."""
+        self._listener.close()
+        self._close_udp()
 
     def drop(self, path: str) -> None:
         """Reset the connections that asked for the camera, and end all its sessions."""

@@ -69,12 +69,15 @@ class Simulator:
 
     async def close(self) -> None:
         """Drop all clients and free the port; what was started can be started again."""
-        if self._running is None:
+        if self._running is None or self._server is None:
             return
         running, self._running = self._running, None
         running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+        finally:
+            self._server.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
