@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 """Of one image. Only images of one shape share a batch."""
 
 TOLERANCE = 0.10
-"""A smaller batch is preferred while its cost per image is within this of the best: below it, it is noise."""
+"""A smaller batch is preferred while it costs no more than this above the best: below it, it is noise."""
 DRIFT_RATE, CURVE_RATE = 0.2, 0.01
 OUTLIER = 2.0
 """One run moves the estimates as if it were at most this many times slower or faster than predicted."""
@@ -66,7 +66,7 @@ class CostCurve:
         self._sizes = list(self._seconds)
         self._drift = 1.0
         self.preferred = self.economical(self._sizes[-1])
-        """The smallest size whose cost per image is within `TOLERANCE` of the best: a larger one buys nothing."""
+        """The smallest size that is economical however many wait: a larger one buys nothing."""
 
     def predict(self, size: int) -> float:
         """Seconds that a batch of `size` is expected to take. Beyond the measured sizes no gain is assumed."""
@@ -79,10 +79,14 @@ class CostCurve:
         return self._drift * ((1 - share) * self._seconds[low] + share * self._seconds[high])
 
     def economical(self, limit: int) -> int:
-        """The preferred size if no more than `limit` images can be had."""
-        per_image = {size: self.predict(size) / size for size in (*self._sizes, limit) if size <= limit}
-        best = min(per_image.values())
-        return min(size for size, cost in per_image.items() if cost <= best * (1 + TOLERANCE))
+        """The smallest batch in which `limit` images, all there are, can be run within `TOLERANCE` of the least cost;
+        what is left over by batches of a size is counted as a batch."""
+        cost = {size: self._cost_in_batches(limit, size) for size in (*self._sizes, limit) if size <= limit}
+        enough = min(cost.values()) * (1 + TOLERANCE)
+        return min(size for size in cost if cost[size] <= enough)
+
+    def _cost_in_batches(self, images: int, size: int) -> float:
+        return images // size * self.predict(size) + self.predict(images % size)
 
     def observe(self, size: int, seconds: float) -> None:
         """Learn from a batch that was run."""

@@ -112,6 +112,10 @@ class Notes:
         self.rebuilds.append(reason)
 
 
+def no_session_thread_is_left() -> bool:
+    return not any(thread.name.startswith("session-") for thread in threading.enumerate())
+
+
 @asynccontextmanager
 async def started(
     model: Model, sessions: int = 1, policy: BatchPolicy = POLICY, observer: Notes | None = None
@@ -123,7 +127,7 @@ async def started(
     finally:
         model.gate.let()
         await batcher.close(grace_s=5)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("session-")]
+    await until(no_session_thread_is_left)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -511,7 +515,7 @@ async def test_a_session_that_hangs_does_not_hang_close(
             await first
         assert "left behind" in caplog.text
         model.gate.let()
-        await until(lambda: not [t for t in threading.enumerate() if t.name.startswith("session-")])
+        await until(no_session_thread_is_left)
 
 
 async def test_if_the_batcher_dies_every_caller_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,14 +72,20 @@ def test_sublinear_costs_prefer_a_batch() -> None:
 
 
 @given(st.lists(st.floats(1e-4, 10), min_size=5, max_size=5), st.integers(1, 16))
-def test_an_economical_batch_costs_at_most_a_tenth_more_than_any_other_to_be_had(
-    seconds: list[float], limit: int
-) -> None:
+def test_economical_batches_cost_at_most_a_tenth_more_than_any_others(seconds: list[float], waiting: int) -> None:
     learned = CostCurve(dict(zip(POLICY.sizes, seconds, strict=True)))
-    size = learned.economical(limit)
-    assert 1 <= size <= limit
-    best = min(learned.predict(n) / n for n in (*POLICY.sizes, limit) if n <= limit)
-    assert learned.predict(size) / size <= 1.1001 * best
+    size = learned.economical(waiting)
+
+    def cost(size: int) -> float:
+        return waiting // size * learned.predict(size) + learned.predict(waiting % size)
+
+    assert 1 <= size <= waiting
+    assert cost(size) <= 1.1001 * min(cost(n) for n in (*POLICY.sizes, waiting) if n <= waiting)
+
+
+@pytest.mark.parametrize("waiting", range(1, 17))
+def test_a_few_images_are_not_left_behind_where_a_batch_is_cheaper(waiting: int) -> None:
+    assert curve(sublinear).economical(waiting) == waiting
 
 
 @given(st.integers(1, 16))
