@@ -16,7 +16,7 @@ from nats.js.kv import KeyValue
 
 from vedette.bus_address import BusAddress
 from vedette.bus_client import RECONNECT, open_client
-from vedette.errors import BusMisfit, BusUnavailable, MessageTooLarge
+from vedette.errors import BusFull, BusMisfit, BusUnavailable, MessageTooLarge
 from vedette.metrics import BUS_RECONNECTS
 from vedette.retry import Retry
 from vedette.stream_setup import ensure_buckets, ensure_streams
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 OLDEST_SERVER = (2, 14)
 _CONFIRM_TIMEOUT_S = 2.0
+_FULL = (10077,)
+"""Error codes of JetStream for a message over the stream's limits: maximum messages (per subject) exceeded."""
 _HEADER_OVERHEAD_BYTES = 512
 
 Listener = Callable[[], Awaitable[None]]
@@ -70,7 +72,14 @@ class Bus:
             BusUnavailable: then. There is no way back: the process (or reader) has to connect anew.
         """
         await self._lost.wait()
-        raise BusUnavailable(f"{self._address.url}: the server ended the connection{self._last_error()}")
+        self.raise_if_lost()
+
+    def raise_if_lost(self) -> None:
+        """Raises:
+        BusUnavailable: the server ended the connection for good; see `until_lost`.
+        """
+        if self._lost.is_set():
+            raise BusUnavailable(f"{self._address.url}: the server ended the connection{self._last_error()}")
 
     async def publish_confirmed(
         self, subject: str, payload: bytes, headers: Mapping[str, str], message_id: str | None = None
@@ -79,6 +88,7 @@ class Bus:
 
         Raises:
             MessageTooLarge: over the server's `max_payload`; nothing was sent.
+            BusFull: the stream holds as many messages of this subject as it may.
             BusUnavailable: not connected, no stream, refused, or no answer in 2 s: it may or may not be stored.
         """
         self.check_size(subject, payload)
@@ -90,6 +100,9 @@ class Bus:
             return await self.jetstream.publish(
                 subject, payload, headers={**headers, **extra}, timeout=_CONFIRM_TIMEOUT_S
             )
+        except APIError as error:
+            full = error.err_code in _FULL
+            raise (BusFull if full else BusUnavailable)(f"{subject}: {describe(error)}") from error
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{subject}: {describe(error)}") from error
 
