@@ -72,14 +72,14 @@ class Connection:
 
     async def _exchange(self) -> bool:
         """One request and its answer; False when the connection cannot go on."""
-        cseq, go_on = None, True
+        cseq, silent, go_on = None, False, True
         try:
             request = await read_request(self._reader)
-            cseq = request.cseq
+            cseq, silent = request.cseq, self._silenced()
             response = self._answer(request)
         except Refusal as refusal:
             response, go_on = Response(refusal.status, refusal.headers), not refusal.close
-        if not self._silenced():
+        if not silent:
             self._writer.write(response.encode(cseq))
             await self._writer.drain()
         return go_on

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import av
 import av.error
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 MEDIA = Path(__file__).parents[1] / "media"
 WALK, WALK_H265, WALK_ODD = MEDIA / "walk-320.mp4", MEDIA / "walk-h265.mp4", MEDIA / "walk-odd.mp4"
@@ -72,9 +73,9 @@ class Watcher:
                     packets = container.demux(video=0)
         return self.pictures[: self._enough]
 
-    def _decode(self, packet: "av.Packet") -> None:
+    def _decode(self, packet: "av.Packet[VideoStream]") -> None:
         try:
-            self.pictures += [picture(frame) for frame in packet.decode() if isinstance(frame, VideoFrame)]
+            self.pictures += [picture(frame) for frame in packet.decode()]
         except av.error.InvalidDataError:
             self.undecodable += 1
 

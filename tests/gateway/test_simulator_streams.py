@@ -5,6 +5,8 @@ import os
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -60,7 +62,7 @@ async def test_time_runs_on_evenly_over_the_end_of_a_file_with_b_frames(video: P
     assert [picture.digest for picture in again] == [picture.digest for picture in first]
     times = [picture.pts for picture in seen if picture.pts is not None]
     assert len(times) >= frames + 18
-    steps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(times)]
     assert {round(step * fps / 90_000, 2) for step in steps} == {1.0}
 
 
@@ -75,11 +77,12 @@ async def test_a_late_viewer_starts_with_a_keyframe() -> None:
 
 
 async def test_sender_report_tells_the_time_of_capture() -> None:
-    async with Simulator([SimulatedCamera("gate", WALK)]) as simulator:
-        async with connected(simulator.host, simulator.port) as client:
-            await client.play(simulator.url("gate"))
-            channel, report = await client.packet()
-            _, packet = await client.packet()
+    async with AsyncExitStack() as group:
+        simulator = await group.enter_async_context(Simulator([SimulatedCamera("gate", WALK)]))
+        client = await group.enter_async_context(connected(simulator.host, simulator.port))
+        await client.play(simulator.url("gate"))
+        channel, report = await client.packet()
+        _, packet = await client.packet()
     ntp, stamp = struct.unpack("!QI", report[8:20])
     captured = struct.unpack("!I", packet[4:8])[0]
     assert (channel, report[1], report[4:8]) == (1, 200, packet[8:12])
