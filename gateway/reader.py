@@ -1,0 +1,78 @@
+"""One camera's blocking read loop: from a URL or a file to sampled JPEG frames, in the thread that runs it."""
+
+import threading
+from collections.abc import Sequence
+
+from gateway.decode_strategy import DecodeStrategy
+from gateway.emitter import Emitter, Sink
+from gateway.errors import Reason, SourceError
+from gateway.opening import Source, open_source
+from gateway.playback import Playback
+from gateway.privacy import Polygon
+from gateway.reading import ReaderObserver, ReaderStats, ReadOptions
+from gateway.sampled_frame import Output
+from gateway.timeline import Timeline
+
+
+class Reader:
+    """Reads a source until it fails, ends or is stopped. It never retries: its supervisor runs it again.
+
+    A run after a failure keeps the counters, the sampling grids and the transport that worked.
+
+    Raises:
+        ValueError: an output, a polygon or the matrix is out of range.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        outputs: Sequence[Output],
+        sink: Sink,
+        observer: ReaderObserver,
+        options: ReadOptions | None = None,
+        privacy: Sequence[Polygon] = (),
+        matrix: str | None = None,
+    ) -> None:
+        self.stats = ReaderStats()
+        self._url = url.removeprefix("file://")
+        self._samplings = [output.sampling for output in outputs]
+        self._observer = observer
+        self._options = options or ReadOptions()
+        self._transport = self._options.transport
+        self._emitter = Emitter(outputs, privacy, matrix, sink, self.stats)
+
+    def run(self, stop: threading.Event) -> None:
+        """Block until the end of a file that isn't looped, or for at most a second after `stop` is set.
+
+        What the sink takes to return comes on top.
+
+        Raises:
+            SourceError: the source can't be opened or read on; the end of a live source too.
+        """
+        strategy, timeline = DecodeStrategy(self._samplings), Timeline()
+        while (source := self._open(stop)) is not None:
+            try:
+                self._play(source, strategy, timeline, stop)
+            finally:
+                source.container.close()
+            if stop.is_set() or not self._options.loop:
+                return
+            strategy.restart()
+
+    def _open(self, stop: threading.Event) -> Source | None:
+        source = open_source(self._url, self._transport, self._options.open_timeout_s, stop)
+        if source is not None and source.transport in ("tcp", "udp"):
+            self._transport = source.transport
+        return source
+
+    def _play(self, source: Source, strategy: DecodeStrategy, timeline: Timeline, stop: threading.Event) -> None:
+        playback = Playback(source, strategy, timeline, self._emitter, self._observer, self._options, self.stats)
+        try:
+            playback.run(stop)
+        except SourceError as error:
+            failure = SourceError(error.reason, f"{self._url}: {error}")
+        else:
+            if not source.live or stop.is_set():
+                return
+            failure = SourceError(Reason.ENDED, f"{self._url}: the camera ended the stream")
+        raise failure

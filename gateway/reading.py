@@ -1,0 +1,66 @@
+"""What a reader is told, and what it tells."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Transport = Literal["auto", "tcp", "udp"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How a source is read."""
+
+    transport: Transport = "auto"
+    """RTSP only. `auto`: TCP, and where the server refuses that (461), UDP."""
+    open_timeout_s: float = 5.0
+    """For connecting, and again for the first packets."""
+    stall_s: float = 5.0
+    """A live source without a decoded frame for so long is stalled,"""
+    dead_s: float = 10.0
+    """and for so long failed. While only keyframes are decoded both follow their gap."""
+    loop: bool = False
+    """A file starts again at its end, with PTS running on."""
+    paced: bool = False
+    """A file is read in real time, as a camera would send it; otherwise as fast as the sink takes it."""
+    media_start: float | None = None
+    """When a recording's first frame was captured, Unix seconds; then capture times are not those of arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What a source turned out to send."""
+
+    codec: str
+    width: int
+    height: int
+    """As coded, in pixels; frames carry the displayed size."""
+    fps: float | None
+    """As declared; cameras often don't."""
+    transport: Literal["tcp", "udp", "file", "other"]
+
+
+@dataclass(slots=True)
+class ReaderStats:
+    """Counters since the reader was made. Written by the reading thread only; anyone may read."""
+
+    packets: int = 0
+    received_bytes: int = 0
+    decoded: int = 0
+    sampled: int = 0
+    corrupt: int = 0
+    """Packets that can't be decoded and frames that were decoded with errors; they are never sampled."""
+    keyframes_only: bool = False
+    keyframe_gap_s: float | None = None
+
+
+class ReaderObserver(Protocol):
+    """What a reader's owner hears, in the reading thread."""
+
+    def on_stream(self, info: StreamInfo) -> None:
+        """The source was opened, or its resolution changed."""
+
+    def on_stalled(self, silent_s: float) -> None:
+        """No frame for `silent_s`. Said once a stall."""
+
+    def on_recovered(self) -> None:
+        """Frames come again after a stall."""
