@@ -17,7 +17,7 @@ from tests.gateway.test_simulator_clients import (
     watching,
 )
 
-CAMERA = SimulatedCamera("gate", WALK, fps=25)
+CAMERA = SimulatedCamera("gate", WALK, fps=50)
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
@@ -101,7 +101,7 @@ async def test_slow_camera_sends_later_and_later_what_it_saw_in_time() -> None:
                     arrivals.setdefault(int.from_bytes(packet[4:8], "big"), time.monotonic())
     stamps = list(arrivals)
     captured_s = (stamps[-1] - stamps[0]) % (1 << 32) / 90_000
-    assert captured_s == pytest.approx(11 / 25, abs=0.01)
+    assert captured_s == pytest.approx(11 / 50, abs=0.01)
     assert arrivals[stamps[-1]] - arrivals[stamps[0]] == pytest.approx(4 * captured_s, rel=0.2)
 
 

@@ -103,11 +103,11 @@ async def test_forty_viewers_of_one_file_are_all_served() -> None:
 async def test_forty_viewers_cost_little_more_than_a_few() -> None:
     async with Simulator([SimulatedCamera("gate", WALK, fps=25)]) as simulator:
         few, many = await cpu_s(simulator, 4), await cpu_s(simulator, 40)
-    assert many < 0.5, f"40 viewers took {many:.2f} s of CPU in a second, 4 took {few:.2f}"
+    assert many < 0.25, f"40 viewers took {many:.2f} s of CPU in half a second, 4 took {few:.2f}"
 
 
 async def cpu_s(simulator: Simulator, clients: int) -> float:
-    """CPU time of this process while so many raw clients are sent a second of video, without reading it."""
+    """CPU time of this process while so many raw clients are sent half a second of video, without reading it."""
     async with asyncio.TaskGroup() as group:
         stop, playing = asyncio.Event(), asyncio.Semaphore(0)
 
@@ -126,7 +126,7 @@ async def cpu_s(simulator: Simulator, clients: int) -> float:
             async with connected(simulator.host, simulator.port) as raw:
                 await raw.play(simulator.url("gate"))
                 stamps: set[bytes] = set()
-                while len(stamps) < 25:
+                while len(stamps) < 13:
                     _, packet = await raw.packet()
                     stamps.add(packet[4:8])
         after = os.times()
