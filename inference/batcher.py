@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.batch_policy import BatchPolicy, Shape
-from inference.batching import WEIGHTS, BatcherClosed, BatcherFull, Lane
-from inference.session_pool import Inferred, Observer, Request, SessionPool
-from inference.session_runner import OpenSession, R
+from inference.batching import WEIGHTS, BatcherClosed, BatcherFull, ImageRefused, Lane
+from inference.request import Inferred, R, Request, fail_all
+from inference.session_pool import Observer, SessionPool
+from inference.session_runner import OpenSession
 from vedette.retry import Backoff
 
 logger = logging.getLogger(__name__)
@@ -98,11 +99,11 @@ class Batcher(Generic[R]):
         """The result for `image`, uint8 [H, W, 3]; it is not copied here and must not change meanwhile.
 
         `deadline` is in monotonic seconds; an image is dropped if it passes before its batch is formed. Raises
-        `BatcherFull` (at once, if the lane has no room), `DeadlineExceeded`, `ModelFailed` or `BatcherClosed`. The
-        image of a cancelled caller is not run if it still waits.
+        `BatcherFull` (at once, if the lane has no room), `DeadlineExceeded`, `ModelFailed` (`ImageRefused` if the
+        image is at fault) or `BatcherClosed`. The image of a cancelled caller is not run if it still waits.
         """
         if image.dtype != np.uint8 or image.ndim != 3:
-            raise ValueError(f"an image is uint8 [H, W, 3], not {image.dtype} {list(image.shape)}")
+            raise ImageRefused(f"an image is uint8 [H, W, 3], not {image.dtype} {list(image.shape)}")
         self._refuse_if_closed()
         if self._pool.in_service and not self.room(lane):
             raise BatcherFull(f"the {lane} lane holds {len(self._held[lane])} images")
@@ -158,9 +159,7 @@ class Batcher(Generic[R]):
         """Nothing will be run any more: nobody may be left waiting for it."""
         self._refuse(reason)
         self._pool.stop()
-        for held in self._held.values():
-            for request in held:
-                request.fail(BatcherClosed(reason))
+        fail_all([request for held in self._held.values() for request in held], BatcherClosed, reason)
 
     def _pool_changed(self) -> None:
         if self._pool.death is not None:

@@ -6,6 +6,8 @@ Exceptions that a waiter may get (all are `InferenceError`):
 * `BatcherFull`: the lane holds as much as the sessions can take; come back when there is room
 * `BatcherClosed`: the batcher is closing, closed or has died
 * `ModelFailed`: the model raised for this image alone, or no session is left to run it
+
+  * `ImageRefused`: the model takes no such image, for instance because of its shape
 """
 
 import math
@@ -36,6 +38,10 @@ class BatcherClosed(InferenceError):
 
 class ModelFailed(InferenceError):
     """The model gave no result for this image; the text says why."""
+
+
+class ImageRefused(ModelFailed):
+    """The model takes no such image: whoever sent it must send another."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)

@@ -11,47 +11,16 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Generic, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from inference.batch_policy import BatchCosts, BatchPolicy, Shape
-from inference.batching import BatchQueue, DeadlineExceeded, Item, Lane, ModelFailed
-from inference.errors import InferenceError
-from inference.session_runner import OpenSession, R, Samples, SessionRunner, curve_of
+from inference.batching import BatchQueue, DeadlineExceeded, ImageRefused, Lane, ModelFailed
+from inference.request import Inferred, R, Request, fail_all
+from inference.session_runner import OpenSession, Samples, SessionRunner, curve_of
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Inferred(Generic[R]):
-    """An image's result, and where its time went."""
-
-    result: R
-    queue_s: float
-    """From `submit` until its batch was formed."""
-    infer_s: float
-    """The run of the whole batch, its assembly included."""
-    batch_size: int
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class Request(Item, Generic[R]):
-    """An image and the future of its answer, which may be cancelled at any time."""
-
-    image: NDArray[np.uint8]
-    answer: asyncio.Future[Inferred[R]]
-
-    def resolve(self, inferred: Inferred[R]) -> None:
-        if not self.answer.done():
-            self.answer.set_result(inferred)
-
-    def fail(self, error: InferenceError) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
 
 
 class Observer(Protocol):
@@ -65,9 +34,10 @@ class SessionPool(Generic[R]):
     """N sessions in N daemon threads, `session-0` and on, in front of one queue.
 
     A session that raises is replaced, and each request of its batch is run alone on the new one: a bad image fails
-    nobody else, and a bad batch costs one new session, however many of its images are bad. If none can be opened the
-    batch fails and its thread tries again by `backoff`, while the others go on; the last one to go out of service
-    fails what waits. A request whose waiter is gone is run only if its batch is running already.
+    nobody else, and a bad batch costs one new session, however many of its images are bad. A ValueError is about the
+    images and leaves the session in place. If no session can be opened the batch fails and its thread tries again by
+    `backoff`, while the others go on; the last one to go out of service fails what waits. A request whose waiter is
+    gone is run only if its batch is running already.
     """
 
     def __init__(
@@ -195,7 +165,7 @@ class SessionPool(Generic[R]):
                 while not self._stopping:
                     now = time.monotonic()
                     if expired := self._queue.expire(now):
-                        self._post(_fail, expired, DeadlineExceeded, "the deadline passed before the image was run")
+                        self._post(fail_all, expired, DeadlineExceeded, "the deadline passed before the image was run")
                     batch = self._queue.take(self._idle, now)
                     if isinstance(batch, list):
                         if self._queue:
@@ -221,17 +191,24 @@ class SessionPool(Generic[R]):
         return None
 
     def _recover(self, runner: SessionRunner[R], batch: Sequence[Request[R]], error: Exception) -> None:
+        if not isinstance(error, ValueError) and not self._replaced(runner, batch, error):
+            return
+        for request in batch:
+            if not request.answer.done() and (alone := self._run(runner, [request])) is not None:
+                refused = isinstance(alone, ValueError)
+                self._post(fail_all, [request], ImageRefused if refused else ModelFailed, _reason(alone))
+
+    def _replaced(self, runner: SessionRunner[R], batch: Sequence[Request[R]], error: Exception) -> bool:
+        """Open another session. If that fails so does the batch, and this returns when one could be opened."""
         logger.error("a batch of %d failed, its session is replaced", len(batch), exc_info=error)
         self._post(self._rebuilding, _reason(error))
         try:
             runner.open()
         except Exception as unopened:  # noqa: BLE001 - logged and retried by `_reopen`
-            self._post(_fail, batch, ModelFailed, _reason(error))
+            self._post(fail_all, batch, ModelFailed, _reason(error))
             self._reopen(runner, unopened)
-            return
-        for request in batch:
-            if not request.answer.done() and (alone := self._run(runner, [request])) is not None:
-                self._post(_fail, [request], ModelFailed, _reason(alone))
+            return False
+        return True
 
     def _reopen(self, runner: SessionRunner[R], error: Exception) -> None:
         """Out of service until a session opens or the pool stops."""
@@ -250,7 +227,7 @@ class SessionPool(Generic[R]):
         with self._changed:
             self._serve_with(max(0, self.in_service - 1))
             waiting = [] if self.in_service else self._queue.clear()
-        self._post(_fail, waiting, ModelFailed, f"no session is in service: {reason}")
+        self._post(fail_all, waiting, ModelFailed, f"no session is in service: {reason}")
         self._post(self._on_change)
 
     def _return_to_service(self) -> None:
@@ -275,11 +252,6 @@ class SessionPool(Generic[R]):
     def _rebuilding(self, reason: str) -> None:
         if self._observer is not None:
             self._observer.on_rebuild(reason)
-
-
-def _fail(requests: Sequence[Request[Any]], error: type[InferenceError], reason: str) -> None:
-    for request in requests:
-        request.fail(error(reason))
 
 
 def _settle(future: asyncio.Future[Any], outcome: Any) -> None:

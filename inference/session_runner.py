@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from inference.batch_policy import MAX_SHAPES, BatchPolicy, CostCurve, Shape
 from inference.batching import ModelFailed
+from inference.request import R
 
-R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 ROUNDS = 3
@@ -25,7 +25,8 @@ class Session(Protocol[R_co]):
     """A loaded model. It is used by one thread only and must not keep `images`, whose memory is used again."""
 
     def run(self, images: NDArray[np.uint8]) -> Sequence[R_co]:
-        """One result an image of [N, H, W, 3], in order."""
+        """One result an image of [N, H, W, 3], in order. A ValueError means that the model takes no such images; after
+        any other exception the session is not used again."""
         ...
 
 

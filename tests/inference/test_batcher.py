@@ -7,31 +7,31 @@ import math
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from blockbuster import blockbuster_ctx
 from numpy.typing import NDArray
 
 from inference.batch_policy import BatchCosts, BatchPolicy
 from inference.batcher import Batcher
-from inference.batching import BatcherClosed, BatcherFull, DeadlineExceeded, ModelFailed
-from inference.session_pool import Inferred
+from inference.batching import BatcherClosed, BatcherFull, DeadlineExceeded, ImageRefused, ModelFailed
+from inference.repository import Repository
+from inference.request import Inferred
+from inference.session import Detected, DetectorSession, open_session
 from vedette.retry import Backoff
 
 SHAPE = (4, 4, 3)
 OTHER_SHAPE = (8, 4, 3)
 POLICY = BatchPolicy(max_batch=8, max_delay_s=0.02)
 SOON = Backoff(first_s=0.001, cap_s=0.005)
-BAD = 666_666
-
-
-@pytest.fixture(autouse=True)
-def the_loop_is_never_blocked() -> Iterator[None]:
-    with blockbuster_ctx():
-        yield
+BAD, MISSHAPEN = 666_666, 777_777
+ROOT = Path(__file__).parent.parent.parent
+MODELS, MEDIA = ROOT / "models", ROOT / "media"
 
 
 def image(number: int, shape: tuple[int, ...] = SHAPE) -> NDArray[np.uint8]:
@@ -95,6 +95,8 @@ class Model:
             time.sleep(self.cost(len(numbers)))
         if self.broken or BAD in numbers:
             raise RuntimeError("no such luck")
+        if MISSHAPEN in numbers:
+            raise ValueError("no such shape")
         return self.results_of(numbers)
 
 
@@ -206,7 +208,7 @@ async def test_images_that_are_no_slices_in_memory_are_put_together_right() -> N
 @pytest.mark.parametrize("wrong", [np.zeros(SHAPE, np.float32), np.zeros((4, 4), np.uint8)])
 async def test_what_is_no_image_is_refused_at_once(wrong: NDArray[np.uint8]) -> None:
     async with started(Model()) as batcher:
-        with pytest.raises(ValueError, match="an image is uint8"):
+        with pytest.raises(ImageRefused, match="an image is uint8"):
             await batcher.submit(wrong)
 
 
@@ -392,6 +394,17 @@ async def test_one_bad_image_fails_alone_and_its_session_is_replaced(caplog: pyt
     assert len(caplog.records) == 1
 
 
+async def test_a_refused_image_costs_neither_its_batch_mates_nor_the_session() -> None:
+    model = Model()
+    async with started(model) as batcher:
+        first, rest = await running_and_queued(batcher, model, 1, MISSHAPEN)
+        model.gate.let()
+        with pytest.raises(ImageRefused, match="no such shape"):
+            await rest[1]
+        assert [(await task).result for task in (first, rest[0])] == [0, 1]
+        assert model.opened == 1
+
+
 async def test_a_broken_session_costs_no_image() -> None:
     model = Model()
     async with started(model) as batcher:
@@ -546,3 +559,32 @@ async def test_if_the_batcher_dies_every_caller_is_told(monkeypatch: pytest.Monk
         with pytest.raises(BatcherClosed, match="died"):
             await batcher.submit(image(5))
         assert batcher.in_service == 0
+
+
+# A real model
+
+
+def street_scenes(count: int) -> list[NDArray[np.uint8]]:
+    with av.open(MEDIA / "pedestrians.mp4") as video:
+        frames = islice(video.decode(video=0), 0, 40 * count, 40)
+        return [frame.to_ndarray(format="rgb24", width=320, height=192) for frame in frames]
+
+
+def a_detector() -> DetectorSession:
+    return open_session(Repository(MODELS).resolve("coco-detector"), "cpu")
+
+
+async def test_a_real_detector_finds_through_the_batcher_what_it_finds_alone() -> None:
+    scenes = await asyncio.to_thread(street_scenes, 6)
+    alone = await asyncio.to_thread(a_detector)
+    batcher: Batcher[Detected] = Batcher(a_detector, sessions=2, policy=POLICY)
+    await batcher.start()
+    answers = await asyncio.gather(*map(batcher.submit, scenes))
+    await batcher.close(grace_s=5)
+    assert {answer.batch_size for answer in answers} != {1}
+    for scene, answer in zip(scenes, answers, strict=True):
+        (expected,) = await asyncio.to_thread(alone.run, scene[np.newaxis])
+        assert len(expected.scores) > 0
+        np.testing.assert_allclose(answer.result.scores, expected.scores, atol=1e-3)
+        np.testing.assert_allclose(answer.result.boxes, expected.boxes, atol=0.1)
+        np.testing.assert_array_equal(answer.result.labels, expected.labels)
