@@ -6,10 +6,11 @@ GatewayError
 
 from enum import StrEnum
 
+from vedette.errors import VedetteError
 from vedette.redaction import redact
 
 
-class GatewayError(Exception):
+class GatewayError(VedetteError):
     """The root: what a user can be told in one line, without a traceback."""
 
 

@@ -4,6 +4,7 @@ A picture that can't be decoded ends here, before it could spoil a batch.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from inference.preprocess import Placement, fill, jpeg_size, place, to_normalise
 from inference.repository import Model
 from inference.session import Detected, DetectorSession, open_session
 from vedette.messages import Detection
+
+logger = logging.getLogger(__name__)
 
 USUAL_ASPECTS = ((16, 9), (4, 3))
 """Of cameras: the shapes that are warmed up and measured before the process is ready."""
@@ -60,7 +63,8 @@ class DataPlane:
 
         Raises ModelError, DeviceUnavailable, ModelFailed: it can't be run here.
         """
-        await asyncio.to_thread(lambda: self._open_session())  # a wrong model or device says so itself, only once
+        trial = await asyncio.to_thread(self._open_session)  # a wrong model or device says so itself, and once
+        logger.info("%s %s runs on %s", self.model.card.name, self.model.version, trial.device)
         placements = [place(width, height, self.model.card.input) for width, height in USUAL_ASPECTS]
         await self._batcher.start({(placement.input_height, placement.input_width, 3) for placement in placements})
 

@@ -98,9 +98,8 @@ def open_session(model: Model, device: str = "auto", threads: int = 1) -> Detect
     except DeviceUnavailable as error:
         if device != "auto":
             raise DeviceUnavailable(device, error.reason) from error
-        log.info("%s %s runs on the cpu (no CUDA: %s)", model.card.name, model.version, error.reason)
+        log.debug("%s %s: no CUDA: %s", model.card.name, model.version, error.reason)
         return _open_on_cpu(model, graph, threads)
-    log.info("%s %s runs on %s", model.card.name, model.version, session.device)
     return session
 
 

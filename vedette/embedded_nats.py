@@ -4,6 +4,7 @@ Everything it has lies under `.vedette/<site>/`: its store, `nats.conf` and `nat
 mode 0600), and `log/nats-server.log`.
 """
 
+import fcntl
 import json
 import os
 import secrets
@@ -39,6 +40,7 @@ class EmbeddedNats:
     def __init__(self, config: Config) -> None:
         self._config = config
         self.folder = site_folder(config.site).resolve()
+        self._lock_descriptor: int | None = None
 
     def prepare(self) -> BusAddress:
         """Choose the port, keep or make the credentials, write the files.
@@ -48,6 +50,7 @@ class EmbeddedNats:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock()
             password = self._known_password() or secrets.token_urlsafe(24)
             listen = _free(self._config.listen.nats)
             _write_private(self._server_file, self._settings(listen, password))
@@ -60,6 +63,24 @@ class EmbeddedNats:
     def command(self) -> list[str]:
         """What starts it."""
         return [str(server_binary()), "--config", str(self._server_file)]
+
+    def _lock(self) -> None:
+        """Hold the site's folder for this process' life: two servers would ruin one another's store."""
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise StartFailed(
+                f"site {self._config.site} runs here already: another process holds {self.folder}"
+            ) from None
+        self._lock_descriptor = descriptor
+
+    def release(self) -> None:
+        """The server has ended: another may start on the site's folder."""
+        if self._lock_descriptor is not None:
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = None
 
     @property
     def _server_file(self) -> Path:
@@ -74,6 +95,7 @@ class EmbeddedNats:
 
     def _settings(self, listen: Address, password: str) -> str:
         retention = self._config.retention
+        memory_mib = max(_MAX_MEMORY_MIB, 2 * (retention.frames_mib + retention.pictures_mib))
         file_mib = int(retention.detections_gib * 1024) + retention.clips_mib + 1024
         return "\n".join(
             [
@@ -82,8 +104,8 @@ class EmbeddedNats:
                 f"pid_file: {json.dumps(str(self.folder / 'nats-server.pid'))}",
                 "jetstream {",
                 f"  store_dir: {json.dumps(str(self.folder / 'jetstream'))}",
-                f"  max_memory_store: {max(_MAX_MEMORY_MIB, 2 * (retention.frames_mib + retention.pictures_mib))}MB",
-                f"  max_file_store: {file_mib}MB",
+                f"  max_memory_store: {memory_mib * 2**20}",
+                f"  max_file_store: {file_mib * 2**20}",
                 "}",
                 f"authorization {{ users: [{{user: {_USER}, password: {json.dumps(password)}}}] }}",
                 "",

@@ -27,6 +27,10 @@ class BusUnavailable(BusError):
     """The bus can't do it now: not connected, a stream is gone, or no answer came in time."""
 
 
+class BusFull(BusUnavailable):
+    """The stream holds as many messages of this subject as it may."""
+
+
 class BusMisfit(BusError):
     """The bus can't ever do it as it is: a server too old, or a stream that exists with other settings."""
 

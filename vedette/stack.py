@@ -83,6 +83,7 @@ class Stack:
     async def end(self) -> None:
         """End all, sources first and the broker last, within 4 s."""
         await end_all([self._sources, self._workers, self._broker], _STOP_WITHIN_S)
+        self._embedded.release()
 
     def kill(self) -> None:
         """End all at once."""

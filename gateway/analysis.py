@@ -1,0 +1,151 @@
+"""What `vedette analyze` does: bus and workers as they are or its own, the recording in, its detections out."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO, cast
+
+from nats.errors import Error as NatsError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gateway.analysis_system import system
+from gateway.errors import GatewayError
+from gateway.recording import InOrder, Summary, publish_recording
+from gateway.recording_publisher import RecordingPublisher
+from gateway.sampled_frame import Output
+from gateway.sampler import Sampling as GatewaySampling
+from gateway.video_length import video_length_s
+from vedette.background import background
+from vedette.bus import Bus
+from vedette.config import Config, Sampling
+from vedette.errors import BusError
+from vedette.ids import as_id
+from vedette.messages import DetectionsEvent
+from vedette.process import DONE, FAILED, Stop
+from vedette.subjects import DETECTIONS, Feed
+from vedette.subscriber import subscribe
+
+logger = logging.getLogger(__name__)
+
+_IS_IT_THERE_S = 0.5
+_NO_WORKER_HINT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What is asked for."""
+
+    config: Config
+    config_path: Path
+    video: Path
+    pipeline: str
+    sampling: Sampling
+    start_s: float
+    """When the recording began, Unix seconds."""
+    json_lines: Path | None
+    workers: int | None
+
+
+async def analyze(analysis: Analysis, stop: Stop) -> int:
+    """Run the recording through the system; returns the exit status.
+
+    Raises SourceError, StartFailed, BusError, MessageTooLarge.
+    """
+    model = analysis.config.pipelines[analysis.pipeline].model_name
+    length_s = await asyncio.to_thread(video_length_s, analysis.video)
+    async with system(analysis.config, analysis.config_path, model, analysis.workers, stop) as bus:
+        run = int(time.time() * 1000)
+        feed = Feed(analysis.pipeline, analysis.config.site, f"{as_id(analysis.video.stem)[:40]}-{run}")
+        started_s = time.monotonic()
+        summary = Summary()
+        try:
+            await stop.unless_requested(_run(analysis, bus, feed, run, length_s, summary))
+        finally:
+            await _leave_nothing(bus, feed)
+        _report(analysis, summary, time.monotonic() - started_s, length_s)
+    return DONE if not summary.errors else FAILED
+
+
+async def _run(analysis: Analysis, bus: Bus, feed: Feed, run: int, length_s: float, summary: Summary) -> None:
+    publisher = RecordingPublisher(bus, feed)
+    await publisher.start()
+    frame, sampling = analysis.config.pipelines[analysis.pipeline].frame, analysis.sampling
+    output = Output(analysis.pipeline, frame.width, frame.quality, GatewaySampling(sampling.fps, sampling.keyframes))
+    expected = int(length_s * sampling.fps) + 1 if sampling.fps and length_s else None
+    with _progress(expected) as progress:
+        async with subscribe(config=analysis.config_path, subject=feed.detections, durable=_durable(feed)) as events:
+
+            async def publish() -> None:
+                frames = await publish_recording(analysis.video, output, analysis.start_s, run, publisher, lambda: None)
+                if not frames:
+                    raise GatewayError(f"{analysis.video}: no frame was sampled")
+                progress.update(progress.task_ids[0], total=frames)
+
+            async with background(publish(), _hint(summary)):
+                await _collect(analysis, events, summary, progress)
+
+
+async def _collect(analysis: Analysis, events: AsyncIterator[object], summary: Summary, progress: Progress) -> None:
+    in_order = InOrder()
+    with _lines(analysis.json_lines) as out:
+        async for event in events:
+            for ready in in_order.add(cast(DetectionsEvent, event)):
+                summary.add(ready)
+                progress.advance(progress.task_ids[0])
+                if out is not None:
+                    out.write(ready.model_dump_json(exclude_none=True) + "\n")
+            if in_order.complete:
+                return
+
+
+async def _hint(summary: Summary) -> None:
+    """Say so when nothing comes."""
+    await asyncio.sleep(_NO_WORKER_HINT_S)
+    if summary.frames == 0:
+        logger.warning("no detections yet: does an inference process run? --workers 1 starts one")
+    await asyncio.Event().wait()
+
+
+async def _leave_nothing(bus: Bus, feed: Feed) -> None:
+    """Take back the frames that nobody took, and forget the reader of the results."""
+    try:
+        await RecordingPublisher(bus, feed).withdraw()
+        await bus.jetstream.delete_consumer(DETECTIONS, _durable(feed))
+    except (BusError, NatsError, TimeoutError) as error:
+        logger.debug("leaving: %s", error)
+
+
+def _durable(feed: Feed) -> str:
+    return f"analyze-{feed.camera}"
+
+
+@contextlib.contextmanager
+def _lines(path: Path | None):  # type: ignore[no-untyped-def]
+    if path is None:
+        yield None
+    else:
+        with path.open("w", encoding="utf-8") as out:
+            yield out
+
+
+def _progress(expected: int | None) -> Progress:
+    columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    progress = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+    progress.add_task("frames", total=expected)
+    return progress
+
+
+def _report(analysis: Analysis, summary: Summary, wall_s: float, length_s: float) -> None:
+    """The summary; on stderr where standard output takes the events."""
+    labels = ", ".join(f"{count} {label}" for label, count in summary.labels.most_common()) or "none"
+    text = f"{summary.frames} frames in {wall_s:.1f} s, {length_s / wall_s:.1f} times real time\nobjects: {labels}\n"
+    if summary.errors:
+        text += f"{summary.errors} frame(s) gave no result; their messages say why\n"
+    stream: TextIO = sys.stderr if analysis.json_lines == Path("/dev/stdout") else sys.stdout
+    stream.write(text)

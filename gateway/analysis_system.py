@@ -1,0 +1,77 @@
+"""The system that an analysis runs in: the site's own if it runs, else a private one that ends with the analysis."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from vedette.background import background
+from vedette.bus import Bus, connect
+from vedette.bus_address import STATE_VARIABLE, address_of
+from vedette.config import Address, Config
+from vedette.errors import BusUnavailable
+from vedette.members import live_members
+from vedette.process import Stop
+from vedette.stack import Stack
+
+_IS_IT_THERE_S = 0.5
+
+
+@asynccontextmanager
+async def system(config: Config, path: Path, model: str, workers: int | None, stop: Stop) -> AsyncIterator[Bus]:
+    """The bus, with inference processes for `model`: those that run, or `workers` of our own for the time being.
+
+    Raises StartFailed, BusError.
+    """
+    bus = await _running_bus(config)
+    if bus is not None:
+        async with bus:
+            missing = await _missing_workers(config, model, bus) if workers is None else workers
+            async with _own_processes(config, path, missing, None, stop):
+                yield bus
+        return
+    if config.nats is not None:
+        raise BusUnavailable(f"{config.nats.url}: no answer")
+    folder = tempfile.mkdtemp(prefix="vedette-")
+    os.environ[STATE_VARIABLE] = folder
+    try:
+        own = max(1, config.inference.replicas) if workers is None else workers
+        async with _own_processes(config, path, own, folder, stop):
+            async with await connect(address_of(config), "analyze", give_up_after_s=5.0) as bus:
+                yield bus
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _running_bus(config: Config) -> Bus | None:
+    try:
+        return await connect(address_of(config), "analyze", give_up_after_s=_IS_IT_THERE_S)
+    except BusUnavailable:
+        return None
+
+
+async def _missing_workers(config: Config, model: str, bus: Bus) -> int:
+    members = await live_members(bus, config.site)
+    there = any(member.kind == "inference" and member.serves == model for member in members)
+    return 0 if there else max(1, config.inference.replicas)
+
+
+@asynccontextmanager
+async def _own_processes(
+    config: Config, path: Path, workers: int, private_broker_in: str | None, stop: Stop
+) -> AsyncIterator[None]:
+    free = Address(host="127.0.0.1", port=0)
+    listen = config.listen.model_copy(update={"nats": free, "inference": free})
+    stack = Stack(config.model_copy(update={"listen": listen}), path, to_files=private_broker_in is not None)
+    stop.on_force = stack.kill
+    try:
+        if private_broker_in is not None:
+            await stop.unless_requested(stack.start_broker())
+        await stop.unless_requested(stack.start_workers(workers))
+        async with background(stack.watch()):
+            yield
+    finally:
+        await stack.end()

@@ -1,0 +1,136 @@
+"""A camera's state, as it is published: at every change and every 10 s."""
+
+import asyncio
+import datetime as dt
+import logging
+from time import monotonic
+
+from nats.errors import Error as NatsError
+
+from gateway import metrics
+from gateway.reading import ReaderStats, StreamInfo
+from vedette.bus import Bus, describe
+from vedette.messages import CLOUDEVENT_CONTENT_TYPE, Status, status_event
+from vedette.subjects import status as status_subject
+
+logger = logging.getLogger(__name__)
+
+_EVERY_S = 10.0
+_TICK_S = 1.0
+_HEADERS = {"Content-Type": CLOUDEVENT_CONTENT_TYPE}
+
+CONNECTING, LIVE, STALLED, OFFLINE = "connecting", "live", "stalled", "offline"
+
+
+class CameraStatus:
+    """Told of changes by the camera; `run` publishes them, and keeps the camera's metrics."""
+
+    def __init__(self, bus: Bus, site: str, camera: str, gateway: str) -> None:
+        self.state = CONNECTING
+        self.reason: str | None = None
+        self.epoch: int | None = None
+        self.info: StreamInfo | None = None
+        self.reconnects = 0
+        self.stats = ReaderStats()
+        """Of the camera's reader."""
+        self._bus = bus
+        self._site = site
+        self._camera = camera
+        self._gateway = gateway
+        self._since = dt.datetime.now(dt.UTC)
+        self._since_s = monotonic()
+        self._changed = asyncio.Event()
+        self._rates = _Rates()
+
+    def change(self, state: str, reason: str | None = None) -> None:
+        """The camera's state is `state` now, and why."""
+        if (state, reason) == (self.state, self.reason):
+            return
+        if state != self.state:
+            logger.log(
+                logging.INFO if state == LIVE else logging.WARNING, "%s%s", state, f": {reason}" if reason else ""
+            )
+            self._since, self._since_s = dt.datetime.now(dt.UTC), monotonic()
+        self.state, self.reason = state, reason
+        metrics.UP.labels(self._camera).set(state == LIVE)
+        self._changed.set()
+
+    def for_s(self) -> float:
+        """How long the state has lasted."""
+        return monotonic() - self._since_s
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        due_s = monotonic()
+        while True:
+            self._count()
+            now_s = monotonic()
+            if self._changed.is_set() or now_s >= due_s:
+                self._changed.clear()
+                # While the bus is away: as soon as it is back, because its memory of us is gone with it.
+                due_s = now_s + (_EVERY_S if await self._publish() else 0.0)
+            try:
+                await asyncio.wait_for(self._changed.wait(), _TICK_S)
+            except TimeoutError:
+                continue
+
+    def message(self) -> Status:
+        """The state as a message."""
+        info, stats = self.info, self.stats
+        return Status(
+            site=self._site,
+            camera=self._camera,
+            state=self.state,
+            reason=self.reason,
+            since=self._since,
+            gateway=self._gateway,
+            epoch=self.epoch,
+            codec=info.codec if info else None,
+            width=info.width if info else None,
+            height=info.height if info else None,
+            source_fps=self._rates.source_fps or (info.fps if info else None),
+            sampled_fps=self._rates.sampled_fps,
+            decode=("keyframes" if stats.keyframes_only else "all") if info else None,
+            reconnects=self.reconnects,
+        )
+
+    async def _publish(self) -> bool:
+        if not self._bus.connected:
+            return False
+        event = status_event(self.message(), dt.datetime.now(dt.UTC))
+        payload = event.model_dump_json(exclude_none=True).encode()
+        try:
+            await self._bus.client.publish(status_subject(self._site, self._camera), payload, headers=_HEADERS)
+        except NatsError as error:
+            logger.debug("status: %s", describe(error))
+            return False
+        return True
+
+    def _count(self) -> None:
+        packets, corrupt = self._rates.update(self.stats, monotonic())
+        metrics.RECEIVED.labels(self._camera).inc(packets)
+        metrics.CORRUPT.labels(self._camera).inc(corrupt)
+
+
+class _Rates:
+    """Frames a second of a reader, over the last few seconds, and what it counted since the last look."""
+
+    def __init__(self) -> None:
+        self.source_fps: float | None = None
+        self.sampled_fps: float | None = None
+        self._packets = 0
+        self._corrupt = 0
+        self._from: tuple[float, int, int] | None = None
+
+    def update(self, stats: ReaderStats, now_s: float) -> tuple[int, int]:
+        """Packets and corrupt ones since the last call."""
+        packets, corrupt = stats.packets - self._packets, stats.corrupt - self._corrupt
+        self._packets, self._corrupt = stats.packets, stats.corrupt
+        if self._from is None and stats.packets:
+            self._from = (now_s, stats.packets, stats.sampled)
+        elif self._from is not None and now_s - self._from[0] >= 3.0:
+            since_s, first_packets, first_sampled = self._from
+            self.source_fps = round((stats.packets - first_packets) / (now_s - since_s), 2)
+            self.sampled_fps = round((stats.sampled - first_sampled) / (now_s - since_s), 2)
+            self._from = (now_s, stats.packets, stats.sampled)
+        return packets, corrupt

@@ -1,0 +1,21 @@
+"""How long a video file is, from its header."""
+
+from pathlib import Path
+
+import av
+
+from gateway.errors import Reason, SourceError
+
+
+def video_length_s(video: Path) -> float:
+    """Seconds; 0 where the file doesn't say.
+
+    Raises SourceError: it is no video.
+    """
+    try:
+        with av.open(str(video)) as container:
+            if not container.streams.video:
+                raise SourceError(Reason.NO_VIDEO, f"{video}: there is no video in it")
+            return (container.duration or 0) / av.time_base
+    except av.FFmpegError as error:
+        raise SourceError(Reason.UNDECODABLE, f"{video}: is no video file ({error.strerror})") from None
