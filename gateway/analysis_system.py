@@ -39,9 +39,11 @@ async def system(config: Config, path: Path, model: str, workers: int | None, st
     os.environ[STATE_VARIABLE] = folder
     try:
         own = max(1, config.inference.replicas) if workers is None else workers
-        async with _own_processes(config, path, own, folder, stop):
-            async with await connect(address_of(config), "analyze", give_up_after_s=5.0) as bus:
-                yield bus
+        async with (
+            _own_processes(config, path, own, folder, stop),
+            await connect(address_of(config), "analyze", give_up_after_s=5.0) as bus,
+        ):
+            yield bus
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 

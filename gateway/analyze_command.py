@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_logging(parser)
     parser.epilog = (
-        "Example: vedette analyze media/pedestrians.mp4 --config configs/demo.yaml --pipeline people --fps 5 --json out.jsonl\n\n"
+        "Example: vedette analyze media/pedestrians.mp4 --config configs/demo.yaml --fps 5 --json out.jsonl\n\n"
         "Uses the site's bus and workers if they run, else starts its own and ends them. Every sampled frame gives\n"
         "exactly one message; nothing is dropped."
     )

@@ -30,17 +30,19 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     health = Health()
-    async with serve_health(health, listen, "listen.gateway") as address:
-        async with await stop.unless_requested(connect(address_of(config), "gateway")) as bus:
-            health.require("bus", lambda: bus.connected)
-            member = new_member("gateway", config.site, str(address))
-            publisher = LivePublisher(bus, config.site)
-            await publisher.start()
-            cameras = [_camera(config, name, bus, publisher, member) for name in config.cameras]
-            logger.info("%s camera(s); health on http://%s", len(cameras), address)
-            async with background(announce(bus, member), *(camera.run() for camera in cameras)):
-                await stop.wait()
-                health.stopping = True
+    async with (
+        serve_health(health, listen, "listen.gateway") as address,
+        await stop.unless_requested(connect(address_of(config), "gateway")) as bus,
+    ):
+        health.require("bus", lambda: bus.connected)
+        member = new_member("gateway", config.site, str(address))
+        publisher = LivePublisher(bus, config.site)
+        await publisher.start()
+        cameras = [_camera(config, name, bus, publisher, member) for name in config.cameras]
+        logger.info("%s camera(s); health on http://%s", len(cameras), address)
+        async with background(announce(bus, member), *(camera.run() for camera in cameras)):
+            await stop.wait()
+            health.stopping = True
     return DONE
 
 

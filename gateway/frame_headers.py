@@ -9,7 +9,7 @@ from vedette.frames import FrameHeaders
 def headers_of(
     frame: SampledFrame, epoch: int, seq: int, age_ms: float, budget_ms: float | None, final: bool = False
 ) -> FrameHeaders:
-    """The headers of `frame` under this epoch and sequence number; no budget means that it is worth its while for ever."""
+    """The headers of `frame` under this epoch and sequence number. No budget: it never expires."""
     return FrameHeaders(
         epoch=epoch,
         seq=seq,

@@ -1,8 +1,8 @@
-"""Where the bus is, and with which credentials: an existing server of the configuration, or this site's embedded one."""
+"""Where the bus is, and with which credentials: the configuration's server, or this site's embedded one."""
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vedette.config import Config, Retention
@@ -23,7 +23,7 @@ class BusAddress:
     credentials: SecretText | None = None
     """Text of a `.creds` file."""
     replicas: int = 1
-    retention: Retention = Retention()
+    retention: Retention = field(default_factory=Retention)
 
 
 def site_folder(site: str) -> Path:
@@ -53,7 +53,7 @@ def address_of(config: Config) -> BusAddress:
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        text = f"no embedded nats-server was started for site {config.site} here ({file} is missing); begin with vedette up"
+        text = f"no nats-server runs for site {config.site} here ({file} is missing); begin with: vedette up"
         raise BusUnavailable(text) from None
     return BusAddress(
         url=SecretUrl(known["url"]),

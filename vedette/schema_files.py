@@ -1,7 +1,7 @@
 """The JSON Schemas of the messages, generated from their classes into `vedette/schemas/`.
 
-    python -m vedette.schema_files           writes them
-    python -m vedette.schema_files --check   exits with 1, naming the file, where one is stale
+python -m vedette.schema_files           writes them
+python -m vedette.schema_files --check   exits with 1, naming the file, where one is stale
 """
 
 import argparse

@@ -3,13 +3,17 @@
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StreamConfig
-from nats.js.errors import APIError, BadRequestError
+from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from vedette.bus_address import BusAddress
 from vedette.errors import BusMisfit, BusUnavailable
 from vedette.subjects import buckets, streams
 
-_STREAM_EXISTS_OTHERWISE = 10058
+_MAY_EXIST = (10028, 10047, 10058)
+"""Error codes of adding a stream that is there: with other settings (10058), or with the same ones on a server whose
+storage or memory has no room for it twice (10047, 10028: nats-server 2.15.1 looks at its limits first)."""
+_NEVER = (10028, 10047, 10052)
+"""Over the server's limits, or a setting that can't be changed."""
 
 
 async def ensure_streams(jetstream: JetStreamContext, address: BusAddress) -> None:
@@ -39,15 +43,22 @@ async def _ensure_stream(jetstream: JetStreamContext, stream: StreamConfig) -> N
         try:
             await jetstream.add_stream(stream)
         except APIError as error:
-            if error.err_code != _STREAM_EXISTS_OTHERWISE:
+            if error.err_code not in _MAY_EXIST:
                 raise
-            await jetstream.update_stream(stream)
-    except BadRequestError as error:
-        raise BusMisfit(f"stream {stream.name}: {error.description}") from error
+            await _update_stream(jetstream, stream, error)
     except APIError as error:
-        raise BusUnavailable(f"stream {stream.name}: {error.description or error}") from error
+        never = isinstance(error, BadRequestError) or error.err_code in _NEVER
+        kind = BusMisfit if never else BusUnavailable
+        raise kind(f"stream {stream.name}: {error.description or error}") from error
     except (NatsError, TimeoutError) as error:
         raise BusUnavailable(f"stream {stream.name}: {error!s}") from error
+
+
+async def _update_stream(jetstream: JetStreamContext, stream: StreamConfig, why: APIError) -> None:
+    try:
+        await jetstream.update_stream(stream)
+    except NotFoundError:
+        raise why from None
 
 
 async def ensure_consumer(jetstream: JetStreamContext, stream: str, consumer: ConsumerConfig) -> None:
