@@ -1,0 +1,51 @@
+# Two commands matter: `make demo` and `make test`. Each makes its own virtual environment from pinned packages.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-system check format lock bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## cameras, detections and a live view in this terminal; Ctrl-C ends it
+	@$(BIN)/vedette up configs/demo.yaml
+
+test: $(READY) ## all tests that need nothing but pip
+	$(BIN)/pytest -m "not system"
+	@$(BIN)/pytest -m system --collect-only -q 2>/dev/null | tail -n 1 | sed -E 's/^([0-9]+).*/Not run: \1 tests that need system packages; make test-system runs them./'
+
+test-system: $(READY) ## tests with GStreamer's RTSP server; installs Debian's packages where it may
+	tests/system/install-packages
+	$(BIN)/pytest -m system
+
+check: $(READY) ## lint, formatting, types, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m vedette.schema_files --check
+	$(BIN)/python models/build/coco_detector.py --check
+
+format: $(READY) ## rewrite what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY) ## pin the dependencies of pyproject.toml anew
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra cpu --extra dev \
+		--no-annotate --no-header pyproject.toml -o requirements.lock
+
+bench: $(READY) ## every benchmark; results in benchmarks/results
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what make made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
