@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from hypothesis import strategies as some
+
 from vedette.messages import (
     Detection,
     Detections,
@@ -16,6 +18,11 @@ from vedette.messages import (
 )
 from vedette.subjects import Feed
 
+_FIRST, _LAST = dt.datetime(1980, 1, 1), dt.datetime(2100, 1, 1)  # noqa: DTZ001 -- hypothesis wants them naive
+moments = some.datetimes(_FIRST, _LAST, timezones=some.just(dt.UTC)).map(
+    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+)
+"""Any time of the contract: UTC, in milliseconds."""
 NOON = dt.datetime(2026, 11, 22, 12, 0, 0, 482_000, dt.UTC)
 FEED = Feed("people", "plant-1", "gate")
 

@@ -25,10 +25,12 @@ def written() -> Iterator[tuple[logging.Logger, io.StringIO, logging.Handler]]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.addFilter(RepeatFilter())
-    logger = logging.Logger("gateway.camera")
+    logger = logging.getLogger("gateway.camera")
+    logger.propagate, logger.level = False, logging.DEBUG
     logger.addHandler(handler)
     yield logger, stream, handler
-    handler.close()
+    logger.removeHandler(handler)
+    logger.propagate, logger.level = True, logging.NOTSET
 
 
 Written = tuple[logging.Logger, io.StringIO, logging.Handler]

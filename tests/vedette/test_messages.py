@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
-from tests.vedette.samples import NOON, detections, encoded, status
+from tests.vedette.samples import NOON, detections, encoded, moments, status
 from vedette import schema_files
 from vedette.errors import MalformedMessage
 from vedette.event_parser import UnknownData, parse_event
@@ -29,16 +29,13 @@ ids = some.from_regex(r"[a-z0-9][a-z0-9_-]{0,62}", fullmatch=True)
 texts = some.text(max_size=20)
 fractions = some.floats(0, 1)
 counts = some.integers(0, 2**53)
-milliseconds = some.datetimes(dt.datetime(1980, 1, 1), dt.datetime(2100, 1, 1), timezones=some.just(dt.UTC)).map(
-    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-)
 frames = some.builds(
     FrameRef,
     epoch=counts,
     seq=counts,
     pts=some.none() | some.floats(0, 1e9),
-    captured_at=milliseconds,
-    arrived_at=milliseconds,
+    captured_at=moments,
+    arrived_at=moments,
     clock=texts,
     width=counts,
     height=counts,

@@ -22,7 +22,7 @@ def test_every_way_of_showing_hides_it() -> None:
         DOOR.model_dump_json(),
         str(DOOR.model_dump()),
         f"{DOOR.key}{DOOR.url}",
-        "%r" % DOOR.key,
+        f"{DOOR.key!r}",
     ]
     assert not any("hunter2" in text for text in shown)
     assert json.loads(DOOR.model_dump_json()) == {"url": "rtsp://***@cam/1", "key": "***"}
