@@ -60,10 +60,10 @@ class SessionPool(Generic[R]):
         self.death: str | None = None
         """Why the pool's own machinery broke down, if it has: nothing will be run any more."""
         self._ended: list[asyncio.Future[None]] = []
-        self._changed = threading.Condition()  # its lock guards all below
+        self._stopping = threading.Event()
+        self._changed = threading.Condition()  # only idle sessions wait for it; its lock guards all below
         self._queue = BatchQueue[Request[R]](policy, BatchCosts(), weights)
         self._idle = 0
-        self._stopping = False
         self.in_service = 0
         """Sessions that can run."""
         self.images_at_once = 0
@@ -102,7 +102,7 @@ class SessionPool(Generic[R]):
     def stop(self) -> None:
         """Forget what waits; each thread ends when its run is over."""
         with self._changed:
-            self._stopping = True
+            self._stopping.set()
             self._serve_with(0)
             self._queue.clear()
             self._changed.notify_all()
@@ -162,7 +162,7 @@ class SessionPool(Generic[R]):
         with self._changed:
             self._idle += 1
             try:
-                while not self._stopping:
+                while not self._stopping.is_set():
                     now = time.monotonic()
                     if expired := self._queue.expire(now):
                         self._post(fail_all, expired, DeadlineExceeded, "the deadline passed before the image was run")
@@ -216,7 +216,7 @@ class SessionPool(Generic[R]):
         self._leave_service(_reason(error))
         retry = Retry(self._backoff)
         opened = False
-        while not opened and not self._stops_within(retry.wait_s(lasted_s=0.0)):
+        while not opened and not self._stopping.wait(retry.wait_s(lasted_s=0.0)):
             with contextlib.suppress(Exception):  # the first failure has been logged; the next ones say the same
                 runner.open()
                 opened = True
@@ -233,12 +233,8 @@ class SessionPool(Generic[R]):
     def _return_to_service(self) -> None:
         logger.info("a session is back in service")
         with self._changed:
-            self._serve_with(0 if self._stopping else self.in_service + 1)
+            self._serve_with(0 if self._stopping.is_set() else self.in_service + 1)
         self._post(self._on_change)
-
-    def _stops_within(self, timeout_s: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: self._stopping, timeout_s)
 
     # Posted by the session threads: on the event loop again.
 

@@ -120,9 +120,13 @@ def no_session_thread_is_left() -> bool:
 
 @asynccontextmanager
 async def started(
-    model: Model, sessions: int = 1, policy: BatchPolicy = POLICY, observer: Notes | None = None
+    model: Model,
+    sessions: int = 1,
+    policy: BatchPolicy = POLICY,
+    backoff: Backoff = SOON,
+    observer: Notes | None = None,
 ) -> AsyncIterator[Batcher[int]]:
-    batcher = Batcher(model.open_session, sessions=sessions, policy=policy, backoff=SOON, observer=observer)
+    batcher = Batcher(model.open_session, sessions=sessions, policy=policy, backoff=backoff, observer=observer)
     await batcher.start()
     try:
         yield batcher
@@ -142,6 +146,20 @@ def submitted(batcher: Batcher[int], *numbers: int) -> list[asyncio.Task[Inferre
     return [asyncio.create_task(batcher.submit(image(number))) for number in numbers]
 
 
+async def run_number(model: Model, number: int) -> None:
+    await until(lambda: len(model.started) == number)
+
+
+async def one_by_one(batcher: Batcher[int], model: Model, *numbers: int) -> list[asyncio.Task[Inferred[int]]]:
+    """Each image in a session of its own, held at the gate."""
+    model.gate.hold()
+    tasks: list[asyncio.Task[Inferred[int]]] = []
+    for number in numbers:
+        tasks += submitted(batcher, number)
+        await run_number(model, len(tasks))
+    return tasks
+
+
 async def running_and_queued(
     batcher: Batcher[int], model: Model, *numbers: int
 ) -> tuple[asyncio.Task[Inferred[int]], list[asyncio.Task[Inferred[int]]]]:
@@ -149,7 +167,7 @@ async def running_and_queued(
     model.gate.hold()
     runs_before = len(model.started)
     (first,) = submitted(batcher, 0)
-    await until(lambda: len(model.started) == runs_before + 1)
+    await run_number(model, runs_before + 1)
     rest = submitted(batcher, *numbers)
     await asyncio.sleep(0)
     return first, rest
@@ -215,9 +233,7 @@ async def test_what_is_no_image_is_refused_at_once(wrong: NDArray[np.uint8]) -> 
 async def test_sessions_run_side_by_side_in_threads_of_their_own() -> None:
     model = Model()
     async with started(model, sessions=2) as batcher:
-        model.gate.hold()
-        calls = submitted(batcher, 1, 2)
-        await until(lambda: len(model.started) == 2)
+        calls = await one_by_one(batcher, model, 1, 2)
         model.gate.let()
         await asyncio.gather(*calls)
     assert model.threads == {"session-0", "session-1"}
@@ -418,7 +434,7 @@ async def test_a_caller_that_left_is_not_run_again_after_a_failure() -> None:
     async with started(model) as batcher:
         first, rest = await running_and_queued(batcher, model, 1, BAD)
         model.gate.let(1)
-        await until(lambda: len(model.started) == 2)
+        await run_number(model, 2)
         rest[1].cancel()
         await asyncio.wait([rest[1]])
         model.gate.let()
@@ -438,15 +454,25 @@ async def test_too_few_results_are_a_failure_and_never_somebody_elses_result() -
 
 async def test_while_one_session_cannot_be_opened_the_others_go_on() -> None:
     model = Model()
-    async with started(model, sessions=2) as batcher:
+    async with started(model, sessions=2, backoff=Backoff(first_s=600, cap_s=600)) as batcher:
         model.open_error = OSError("out of memory")
         with pytest.raises(ModelFailed, match="no such luck"):
             await batcher.submit(image(BAD))
         await until(lambda: batcher.in_service == 1)
         assert batcher.capacity == POLICY.max_batch * 2
-        assert (await batcher.submit(image(1))).result == 1
+        assert [(await batcher.submit(image(number))).result for number in range(20)] == list(range(20))
+
+
+async def test_a_session_comes_back_when_it_can_be_opened() -> None:
+    model = Model()
+    async with started(model, sessions=2) as batcher:
+        model.open_error = OSError("out of memory")
+        with pytest.raises(ModelFailed, match="no such luck"):
+            await batcher.submit(image(BAD))
+        await until(lambda: batcher.in_service == 1)
         model.open_error = None
         await until(lambda: batcher.in_service == 2)
+        assert batcher.capacity == POLICY.max_batch * 4
 
 
 async def test_with_no_session_left_everybody_is_failed_at_once_until_one_is_back(
@@ -456,7 +482,7 @@ async def test_with_no_session_left_everybody_is_failed_at_once_until_one_is_bac
     async with started(model) as batcher:
         model.gate.hold()
         bad = asyncio.create_task(batcher.submit(image(BAD)))
-        await until(lambda: len(model.started) == 1)
+        await run_number(model, 1)
         queued = submitted(batcher, 1, 2)
         await asyncio.sleep(0)
         model.open_error = OSError("out of memory")
@@ -534,9 +560,7 @@ async def test_a_session_that_hangs_does_not_hang_close(
 async def test_if_the_batcher_dies_every_caller_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Model()
     async with started(model, sessions=2) as batcher:
-        model.gate.hold()
-        running = submitted(batcher, 1, 2)
-        await until(lambda: len(model.started) == 2)
+        running = await one_by_one(batcher, model, 1, 2)
         queued = submitted(batcher, 3, 4)
         room = asyncio.create_task(batcher.wait_for_room())
         await asyncio.sleep(0)
@@ -567,7 +591,7 @@ async def test_if_the_batcher_dies_every_caller_is_told(monkeypatch: pytest.Monk
 def street_scenes(count: int) -> list[NDArray[np.uint8]]:
     with av.open(MEDIA / "pedestrians.mp4") as video:
         frames = islice(video.decode(video=0), 0, 40 * count, 40)
-        return [frame.to_ndarray(format="rgb24", width=320, height=192) for frame in frames]
+        return [np.asarray(frame.to_ndarray(format="rgb24", width=320, height=192), np.uint8) for frame in frames]
 
 
 def a_detector() -> DetectorSession:
