@@ -222,7 +222,7 @@ async def connect(
             reason = f"{address.url}: {describe(error)}"
             if give_up_after_s is not None and monotonic() - started_s >= give_up_after_s:
                 raise BusUnavailable(reason) from error
-            if retry.failures % 10 == 0:
+            if give_up_after_s is None and retry.failures % 10 == 0:
                 logger.warning("no bus yet: %s", reason)
             await asyncio.sleep(retry.wait_s(0.0))
 
