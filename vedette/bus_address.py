@@ -40,7 +40,7 @@ def address_of(config: Config) -> BusAddress:
     """The configuration's server, or the embedded one as its start left word of it.
 
     Raises:
-        BusUnavailable: the embedded server was never started here.
+        BusUnavailable: the embedded server was never started here, or by another user.
     """
     if config.nats is not None:
         return BusAddress(
@@ -52,12 +52,11 @@ def address_of(config: Config) -> BusAddress:
     file = embedded_address_file(config.site)
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
+        url, user, password = SecretUrl(known["url"]), str(known["user"]), SecretText(known["password"])
     except FileNotFoundError:
         text = f"no nats-server runs for site {config.site} here ({file} is missing); begin with: vedette up"
         raise BusUnavailable(text) from None
-    return BusAddress(
-        url=SecretUrl(known["url"]),
-        user=known["user"],
-        password=SecretText(known["password"]),
-        retention=config.retention,
-    )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is damaged; start the server again"
+        raise BusUnavailable(f"{file}: {reason}") from None
+    return BusAddress(url=url, user=user, password=password, retention=config.retention)

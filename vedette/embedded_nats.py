@@ -46,19 +46,26 @@ class EmbeddedNats:
         """Choose the port, keep or make the credentials, write the files.
 
         Raises:
-            StartFailed: the port is taken, or the files can't be written.
+            StartFailed: the port is taken, the site runs here already, or the files can't be written.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock()
-            password = self._known_password() or secrets.token_urlsafe(24)
-            listen = _free(self._config.listen.nats)
-            _write_private(self._server_file, self._settings(listen, password))
-            word = {"url": f"nats://{listen}", "user": _USER, "password": password}
-            _write_private(embedded_address_file(self._config.site), json.dumps(word))
+            self._write_files()
         except OSError as error:
+            self.release()
             raise StartFailed(f"{self.folder}: {error.strerror}") from error
+        except StartFailed:
+            self.release()
+            raise
         return address_of(self._config)
+
+    def _write_files(self) -> None:
+        password = self._known_password() or secrets.token_urlsafe(24)
+        listen = _free(self._config.listen.nats)
+        _write_private(self._server_file, self._settings(listen, password))
+        word = {"url": f"nats://{listen}", "user": _USER, "password": password}
+        _write_private(embedded_address_file(self._config.site), json.dumps(word))
 
     def command(self) -> list[str]:
         """What starts it."""

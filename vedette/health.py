@@ -1,5 +1,6 @@
 """`/healthz`, `/readyz` and `/metrics` of a process. Ready means: every named condition holds."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -41,10 +42,10 @@ async def serve_health(health: Health, listen: Address, key: str) -> AsyncIterat
     application = web.Application()
     application[_HEALTH] = health
     application.add_routes([web.get("/healthz", _healthz), web.get("/readyz", _readyz), web.get("/metrics", _metrics)])
-    runner = web.AppRunner(application, access_log=None, handle_signals=False)
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, listen.host, listen.port, shutdown_timeout=0.5)
+        site = web.TCPSite(runner, listen.host, listen.port)
         try:
             await site.start()
         except OSError as error:
@@ -67,4 +68,5 @@ async def _readyz(request: web.Request) -> web.Response:
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    text = await asyncio.to_thread(generate_latest)  # it reads /proc
+    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -20,6 +20,8 @@ from vedette.subjects import LEASES, MEMBERSHIP_TTL_S
 logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S = 0.5
+_LOOK_AGAIN_S = 0.1
+"""For one who waits, when the owner has missed a renewal: the end of the lease is near."""
 _SAFETY_S = 0.5
 
 
@@ -35,6 +37,8 @@ class Lease:
         self._clock = clock
         self._epoch = 0
         self._revision = 0
+        self._revision_of_other = 0
+        self._pause_s = RENEW_EVERY_S
         self._renewed_s = -1e9
         self._changed = asyncio.Event()
 
@@ -66,12 +70,12 @@ class Lease:
             while True:
                 await self._take_or_renew()
                 self._changed.set()
-                await asyncio.sleep(RENEW_EVERY_S)
+                await asyncio.sleep(self._pause_s)
         finally:
             await self._give_back()
 
     async def _take_or_renew(self) -> None:
-        started_s = self._clock()
+        started_s, self._pause_s = self._clock(), RENEW_EVERY_S
         try:
             bucket = await self._bus.bucket(LEASES)
             if not self._epoch or not await self._renew(bucket):
@@ -95,6 +99,9 @@ class Lease:
         owner, revision = await _current(bucket, self.key)
         if owner and owner != self._owner:
             self.other_owner = owner.decode()
+            if revision == self._revision_of_other:
+                self._pause_s = _LOOK_AGAIN_S
+            self._revision_of_other = revision
             return
         try:
             self._epoch = self._revision = await bucket.update(self.key, self._owner, last=revision)

@@ -1,0 +1,183 @@
+"""A camera has one owner at a time, whatever happens to owners and servers; epochs never fall."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import pytest
+
+from tests.nats_server import NatsServer
+from tests.waiting import until
+from vedette.bus import Bus, connect
+from vedette.leases import RENEW_EVERY_S, Lease
+from vedette.subjects import LEASES
+
+KEY = "plant-1.gate"
+TAKEOVER_WITHIN_S = 2.5
+
+
+@asynccontextmanager
+async def running(lease: Lease) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(lease.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def second_bus(nats_server: NatsServer, bus: Bus) -> AsyncIterator[Bus]:
+    async with await connect(nats_server.address, "second") as second:
+        yield second
+
+
+async def held(lease: Lease, deadline_s: float = 10.0) -> None:
+    await asyncio.wait_for(lease.until_held(), deadline_s)
+
+
+async def revision_of(bus: Bus) -> int:
+    return (await (await bus.bucket(LEASES)).get(KEY)).revision or 0
+
+
+async def test_a_free_lease_is_taken_at_once_with_a_positive_epoch(bus: Bus) -> None:
+    lease = Lease(bus, KEY, "a")
+    assert (lease.held, lease.epoch) == (False, 0)
+    async with running(lease):
+        await held(lease, RENEW_EVERY_S)
+        assert lease.epoch == await revision_of(bus) > 0
+
+
+async def test_renewals_do_not_change_the_epoch(bus: Bus) -> None:
+    lease = Lease(bus, KEY, "a")
+    async with running(lease):
+        await held(lease)
+        epoch, started_s = lease.epoch, monotonic()
+        revisions = {await revision_of(bus)}
+        while len(revisions) < 5:
+            assert monotonic() - started_s < 10
+            revisions.add(await revision_of(bus))
+            await asyncio.sleep(0.02)
+        assert lease.held
+        assert lease.epoch == epoch
+
+
+async def test_the_second_owner_waits_and_knows_the_first(bus: Bus, second_bus: Bus) -> None:
+    first, second = Lease(bus, KEY, "a"), Lease(second_bus, KEY, "b")
+    async with running(first):
+        await held(first)
+        async with running(second):
+            await asyncio.wait_for(second.until_owned_by_other(), 5)
+            assert second.other_owner == "a"
+            assert first.held
+            assert not second.held
+
+
+async def test_many_who_want_it_at_once_leave_one_owner(bus: Bus) -> None:
+    leases = [Lease(bus, KEY, f"owner-{number}") for number in range(8)]
+    tasks = [asyncio.create_task(lease.run()) for lease in leases]
+    await until(lambda: sum(lease.other_owner is not None for lease in leases) == 7, "the others know the owner")
+    assert sum(lease.held for lease in leases) == 1
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_giving_back_hands_over_within_two_renewals(bus: Bus, second_bus: Bus) -> None:
+    first, second = Lease(bus, KEY, "a"), Lease(second_bus, KEY, "b")
+    async with running(first) as task:
+        await held(first)
+        async with running(second):
+            await asyncio.wait_for(second.until_owned_by_other(), 5)
+            epoch = first.epoch
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert not first.held
+            await held(second, 2 * RENEW_EVERY_S)
+            assert second.epoch > epoch
+            assert second.other_owner is None
+
+
+async def test_a_dead_owner_is_replaced_within_two_and_a_half_seconds(
+    nats_server: NatsServer, bus: Bus, second_bus: Bus
+) -> None:
+    first, second = Lease(bus, KEY, "a"), Lease(second_bus, KEY, "b")
+    async with running(first):
+        await held(first)
+        async with running(second):
+            await asyncio.wait_for(second.until_owned_by_other(), 5)
+            epoch, died_s = first.epoch, monotonic()
+            await bus.client.close()  # nothing of the first reaches the server any more
+            await until(lambda: not first.held, "the first fences itself")
+            assert not second.held, "two owners at a time"
+            await held(second, TAKEOVER_WITHIN_S)
+            assert monotonic() - died_s < TAKEOVER_WITHIN_S
+            assert second.epoch > epoch
+
+
+async def test_a_paused_owner_is_fenced_by_its_own_clock_before_another_can_own(bus: Bus) -> None:
+    ahead_s = 0.0
+    lease = Lease(bus, KEY, "a", clock=lambda: monotonic() + ahead_s)
+    async with running(lease):
+        await held(lease)
+        ahead_s = 1.6  # the process slept through its renewals; the lease lives for 2 s
+        assert not lease.held
+        await held(lease)
+
+
+async def test_a_lease_that_another_took_is_not_renewed(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
+    lease = Lease(bus, KEY, "a")
+    async with running(lease):
+        await held(lease)
+        await (await bus.bucket(LEASES)).put(KEY, b"thief")
+        await until(lambda: not lease.held, "the loss is noticed", 2 * RENEW_EVERY_S + 1)
+        await until(lambda: lease.other_owner == "thief", "the other is known")
+    assert f"lease {KEY} was lost" in caplog.text
+
+
+async def test_after_a_restart_of_the_same_owner_the_epoch_rises(bus: Bus) -> None:
+    epochs = []
+    for _ in range(3):
+        lease = Lease(bus, KEY, "a")
+        async with running(lease):
+            await held(lease)
+            epochs.append(lease.epoch)
+    assert epochs == sorted(set(epochs))
+
+
+async def test_a_renewal_cancelled_on_its_way_is_given_back_all_the_same(bus: Bus, second_bus: Bus) -> None:
+    bucket = await bus.bucket(LEASES)
+    lease = Lease(bus, KEY, "a")
+    async with running(lease):
+        await held(lease)
+        await bucket.put(KEY, b"a")  # as if a renewal had arrived whose answer never came
+    second = Lease(second_bus, KEY, "b")
+    async with running(second):
+        await held(second, RENEW_EVERY_S)
+
+
+@pytest.mark.parametrize("outage_s", [0.0, 2.6])
+async def test_no_epoch_falls_over_a_crash_of_the_server(nats_server: NatsServer, bus: Bus, outage_s: float) -> None:
+    lease = Lease(bus, KEY, "a")
+    async with running(lease):
+        await held(lease)
+        epoch, died_s = lease.epoch, monotonic()
+        nats_server.kill()
+        await until(lambda: not bus.connected and monotonic() - died_s >= outage_s, "the outage")
+        assert lease.held == (outage_s == 0.0)
+        await asyncio.to_thread(nats_server.start)
+        await until(lambda: bus.connected, "the bus is back")
+        await until(lambda: lease.held, "the lease is held again")
+        assert lease.epoch >= epoch
+        if outage_s:
+            assert lease.epoch > epoch
+
+
+async def test_an_outage_leaves_nothing_behind_in_the_client(nats_server: NatsServer, bus: Bus) -> None:
+    lease = Lease(bus, KEY, "a")
+    async with running(lease):
+        await held(lease)
+        nats_server.kill()
+        await until(lambda: not lease.held, "the lease ran out")
+        assert not bus.client._resp_map
