@@ -1,0 +1,163 @@
+"""`vedette up`: from nothing to detections, and to nothing again, whatever happens in between."""
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.end_to_end.site import Site, handles_signals, site, until
+from vedette import subscribe
+from vedette.errors import BusUnavailable
+from vedette.messages import Detections, Status
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def next_detections(running: Site, after_s: float = 0.0) -> Detections:
+    """The next detections message of a frame captured after `after_s` (Unix seconds)."""
+    return asyncio.run(_next_detections(running, after_s))
+
+
+async def _next_detections(running: Site, after_s: float) -> Detections:
+    address = running.folder / "state" / running.name / "nats.json"
+    deadline = time.monotonic() + 60
+    while not address.exists():
+        await asyncio.sleep(0.02)
+    while time.monotonic() < deadline:
+        try:
+            async with asyncio.timeout(20), subscribe(config=running.config) as events:
+                async for event in events:
+                    if event.data.frame.captured_at.timestamp() > after_s:
+                        return event.data
+        except (BusUnavailable, TimeoutError):
+            continue
+    raise AssertionError(f"no detections within 60 s: {running.text()}")
+
+
+@pytest.fixture(autouse=True)
+def state_of_the_site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VEDETTE_STATE", str(tmp_path / "state"))
+
+
+def test_a_camera_stream_becomes_detections_and_ctrl_c_ends_all_with_status_0(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        running.start()
+        detections = next_detections(running)
+        assert detections.camera == "street"
+        assert "person" in {detection.label for detection in detections.detections}
+        running.interrupt()
+        assert running.up.wait(10) == 0
+        until(lambda: not running.left_behind(), "no process left behind")
+        assert "Traceback" not in running.text()
+
+
+def test_watch_prints_what_subscribers_get(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        running.start()
+        next_detections(running)
+        words = running.command("watch", str(running.config), "--json", "--label", "person")
+        with subprocess.Popen(words, env=running.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watch:
+            assert watch.stdout is not None
+            assert watch.stderr is not None
+            line = watch.stdout.readline()
+            watch.send_signal(signal.SIGINT)
+            assert watch.wait(10) == 0
+            assert b"Traceback" not in watch.stderr.read()
+        event = json.loads(line)
+        assert event["type"] == "dev.vedette.detections.v1"
+        assert "person" in {detection["label"] for detection in event["data"]["detections"]}
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 3.0])
+def test_ctrl_c_at_any_stage_of_the_start_leaves_nothing(tmp_path: Path, delay_s: float) -> None:
+    with site(tmp_path) as running:
+        up = running.start()
+        until(lambda: handles_signals(up.pid), "Vedette's first line")
+        time.sleep(delay_s)  # the stage that is tested
+        running.interrupt()
+        assert up.wait(10) == 0, running.text()
+        until(lambda: not running.left_behind(), "no process left behind")
+        assert "Traceback" not in running.text()
+
+
+def test_a_second_ctrl_c_ends_even_what_hangs(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        up = running.start()
+        next_detections(running)
+        running.child("gateway").suspend()
+        running.interrupt()
+        with pytest.raises(subprocess.TimeoutExpired):
+            up.wait(0.3)
+        running.interrupt()
+        assert up.wait(5) == 1
+        until(lambda: not running.left_behind(), "no process left behind")
+
+
+def test_a_child_that_hangs_is_killed_after_the_grace(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        up = running.start()
+        next_detections(running)
+        running.child("gateway").suspend()
+        running.interrupt()
+        assert up.wait(10) == 0
+        until(lambda: not running.left_behind(), "no process left behind")
+        assert "gateway did not end" in running.text()
+
+
+def test_the_children_of_a_killed_supervisor_end_too(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        up = running.start()
+        next_detections(running)
+        up.kill()
+        up.wait()
+        until(lambda: not running.left_behind(), "no process left behind")
+
+
+@pytest.mark.parametrize("kind", ["gateway", "inference", "simulate", "nats-server"])
+def test_detections_come_again_after_a_process_was_killed(tmp_path: Path, kind: str) -> None:
+    with site(tmp_path) as running:
+        running.start()
+        next_detections(running)
+        child: psutil.Process = running.child(kind)
+        child.kill()
+        until(lambda: running.child(kind).pid != child.pid, f"{kind} runs again")
+        next_detections(running, after_s=time.time())
+        running.interrupt()
+        assert running.up.wait(10) == 0
+        assert "Traceback" not in running.text()
+
+
+def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            wanted = f"nats: 127.0.0.1:{taken.getsockname()[1]}"
+            running.config.write_text(running.config.read_text().replace("nats: 127.0.0.1:0", wanted))
+            done = running.run("up", str(running.config))
+        assert done.returncode == 1
+        assert "listen.nats" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_state_of_cameras_is_published(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        running.start()
+        next_detections(running)
+        status = asyncio.run(_next_status(running))
+    assert status.state == "live"
+    assert (status.codec, status.width, status.height) == ("h264", 768, 576)
+
+
+async def _next_status(running: Site) -> Status:
+    async with asyncio.timeout(30), subscribe(config=running.config, subject="vedette.status.>") as events:
+        async for event in events:
+            assert isinstance(event.data, Status)
+            return event.data
+    raise AssertionError("the subscription ended")
