@@ -10,9 +10,17 @@ from vedette.config_problems import Problem
 def contradictions(config: Config) -> list[Problem]:
     """All that is wrong with a configuration whose types are right."""
     return [
+        *_nats(config),
         *_undefined_pipelines(config),
         *(problem for name, camera in config.cameras.items() for problem in _camera(name, camera)),
     ]
+
+
+def _nats(config: Config) -> list[Problem]:
+    url = config.nats.url.reveal() if config.nats else ""
+    if config.nats is None or (url.partition("://")[0] in ("nats", "tls", "ws", "wss") and _has_host(url)):
+        return []
+    return [Problem(("nats", "url"), "must be nats://host:port or tls://host:port")]
 
 
 def _undefined_pipelines(config: Config) -> list[Problem]:

@@ -102,6 +102,8 @@ def test_an_empty_file_is_a_configuration_of_defaults(load: Load) -> None:
         ("site: plant-1", "site: plant-1\nlisten: {nats: 4222}", "listen.nats: must be a mapping"),
         ("site: plant-1", 'site: plant-1\nlisten: {nats: "4222"}', "must be host:port, as in 127.0.0.1:8080"),
         ("site: plant-1", "site: plant-1\nlisten: {nats: localhost:²}", "must be host:port, as in 127.0.0.1:8080"),
+        ("site: plant-1", "site: plant-1\nnats: {url: 127.0.0.1}", "nats.url: must be nats://host:port"),
+        ("site: plant-1", 'site: plant-1\nnats: {url: "nats://u:p/w@hub"}', "nats.url: must be nats://host:port"),
         ("site: plant-1", "site: plant-1\ninference: {budget_ms: 1e999}", "must be a finite number"),
         ("site: plant-1", "site: plant-1\ninference: {budget_ms: nan}", "must be a finite number"),
         ("site: plant-1", f"site: plant-1\ninference: {{sessions: {'9' * 5000}}}", "inference.sessions"),

@@ -41,8 +41,8 @@ def server() -> Iterator[EmbeddedNats]:
 
 
 @contextmanager
-def running(server: EmbeddedNats) -> Iterator[None]:
-    process = subprocess.Popen(server.command(), stderr=subprocess.DEVNULL)
+def running(command: list[str]) -> Iterator[None]:
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         yield
     finally:
@@ -56,7 +56,7 @@ def mode(file: Path) -> int:
 
 async def test_what_it_prepares_is_a_server_that_lets_only_its_credentials_in(server: EmbeddedNats) -> None:
     address = await asyncio.to_thread(server.prepare)
-    with running(server):
+    with running(await asyncio.to_thread(server.command)):
         async with await connect(address, "test", give_up_after_s=10) as bus:
             assert bus.connected
         stranger = type(address)(address.url, "vedette", SecretText("guess"))
@@ -66,7 +66,7 @@ async def test_what_it_prepares_is_a_server_that_lets_only_its_credentials_in(se
 
 async def test_a_url_without_credentials_is_refused(server: EmbeddedNats) -> None:
     address = await asyncio.to_thread(server.prepare)
-    with running(server):
+    with running(await asyncio.to_thread(server.command)):
         async with await connect(address, "test", give_up_after_s=10):
             with pytest.raises(BusMisfit, match="refuses these credentials"):
                 await connect(type(address)(SecretUrl(address.url.reveal())), "stranger")

@@ -1,0 +1,358 @@
+"""The SDK with a real server: live and durable readers, through doubles, crashes, rubbish and slow readers."""
+
+import asyncio
+import gc
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vedette
+from tests.nats_server import NatsServer
+from tests.vedette.samples import FEED, detections, encoded, status
+from tests.waiting import until
+from vedette import event_feeds, subscriber
+from vedette.bus import Bus, connect
+from vedette.bus_address import embedded_address_file
+from vedette.errors import BusMisfit, BusUnavailable, ConfigError
+from vedette.event_parser import Event
+from vedette.messages import Detections, DetectionsEvent
+from vedette.subjects import status as status_subject
+from vedette.subscriber import Subscription
+
+DURABLE = "archive"
+
+
+async def publish(bus: Bus, *events: DetectionsEvent) -> None:
+    for event in events:
+        await bus.publish_confirmed(FEED.detections, encoded(event), {}, event.id)
+
+
+async def take(events: Subscription, count: int) -> list[Event]:
+    return [await asyncio.wait_for(anext(events), 10) for _ in range(count)]
+
+
+def seqs(events: list[Event]) -> list[int]:
+    return [event.data.frame.seq for event in events if isinstance(event.data, Detections)]
+
+
+async def pending(bus: Bus) -> tuple[int, int]:
+    """Delivered and not acknowledged, and not delivered yet."""
+    info = await bus.jetstream.consumer_info("DETECTIONS", DURABLE)
+    return info.num_ack_pending or 0, info.num_pending or 0
+
+
+def clients_tasks() -> list[asyncio.Task[Any]]:
+    return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+async def test_a_live_reader_gets_typed_events_as_they_come(nats_server: NatsServer, bus: Bus) -> None:
+    async with vedette.subscribe(nats_server.url) as events:
+        await publish(bus, detections(0), detections(1))
+        received = await take(events, 2)
+    assert received == [detections(0), detections(1)]
+
+
+async def test_a_live_reader_of_everything_gets_status_too(nats_server: NatsServer, bus: Bus) -> None:
+    async with vedette.subscribe(nats_server.url, "vedette.*.plant-1.>") as events:
+        await bus.publish_confirmed(status_subject("plant-1", "gate"), encoded(status()), {})
+        await publish(bus, detections(0))
+        assert await take(events, 2) == [status(), detections(0)]
+
+
+async def test_the_first_use_connects_without_async_with(nats_server: NatsServer, bus: Bus) -> None:
+    events = vedette.subscribe(nats_server.url)
+    first = asyncio.create_task(anext(events))
+    while not first.done():
+        await bus.client.publish(FEED.detections, encoded(detections(3)))
+        await asyncio.wait([first], timeout=0.02)
+    assert seqs([first.result()]) == [3]
+    await events.aclose()
+
+
+async def test_doubles_and_deposed_owners_are_left_out(nats_server: NatsServer, bus: Bus) -> None:
+    async with vedette.subscribe(nats_server.url) as events:
+        for event in (detections(0), detections(0), detections(0, epoch=8), detections(1), detections(1, epoch=8)):
+            await bus.client.publish(FEED.detections, encoded(event))
+        received = await take(events, 3)
+        assert [event.id for event in received] == [
+            "plant-1/gate/people/7-0",
+            "plant-1/gate/people/8-0",
+            "plant-1/gate/people/8-1",
+        ]
+        assert (events.repeated, events.superseded, events.malformed, events.lost) == (1, 1, 0, 0)
+
+
+async def test_rubbish_is_counted_and_the_reader_goes_on(
+    nats_server: NatsServer, bus: Bus, caplog: pytest.LogCaptureFixture
+) -> None:
+    rubbish = (b"", b"\xff\xd8\xff", b"{}", json.dumps({"type": "dev.vedette.detections.v1"}).encode())
+    async with vedette.subscribe(nats_server.url) as events:
+        for payload in rubbish:
+            await bus.client.publish(FEED.detections, payload)
+        await publish(bus, detections(0))
+        assert seqs(await take(events, 1)) == [0]
+        assert events.malformed == 4
+    assert "left out" in caplog.text
+
+
+async def test_an_unknown_type_is_yielded(nats_server: NatsServer, bus: Bus) -> None:
+    content = json.loads(encoded(detections())) | {"type": "dev.vedette.weather.v1", "data": {"sky": "blue"}}
+    async with vedette.subscribe(nats_server.url) as events:
+        await bus.client.publish(FEED.detections, json.dumps(content).encode())
+        (event,) = await take(events, 1)
+    assert event.type == "dev.vedette.weather.v1"
+    assert event.data.model_extra == {"sky": "blue"}
+
+
+async def test_a_slow_live_reader_loses_the_oldest_and_knows_how_many(
+    nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(event_feeds, "LIVE_MESSAGES", 10)
+    async with vedette.subscribe(nats_server.url) as events:
+        await publish(bus, *(detections(seq) for seq in range(25)))
+        await until(lambda: events.lost == 15, "the overflow is counted")
+        assert seqs(await take(events, 10)) == list(range(15, 25))
+    assert caplog.text.count("too slow") == 1
+
+
+@pytest.mark.parametrize("durable", [None, DURABLE])
+async def test_a_cancelled_wait_loses_nothing(nats_server: NatsServer, bus: Bus, durable: str | None) -> None:
+    async with vedette.subscribe(nats_server.url, durable=durable) as events:
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(events), 0.02)
+        await publish(bus, detections(0))
+        assert seqs(await take(events, 1)) == [0]
+
+
+async def test_a_live_reader_goes_on_after_a_crash_of_the_server(nats_server: NatsServer, bus: Bus) -> None:
+    async with vedette.subscribe(nats_server.url) as events:
+        await publish(bus, detections(0))
+        assert seqs(await take(events, 1)) == [0]
+        await asyncio.to_thread(nats_server.restart)
+        await until(lambda: bus.connected, "the bus is back")
+        reading = asyncio.create_task(anext(events))
+        seq = 1
+        while not reading.done():
+            await publish(bus, detections(seq := seq + 1))
+            await asyncio.wait([reading], timeout=0.02)
+        assert seqs([reading.result()])[0] >= 1
+
+
+async def test_a_durable_reader_gets_what_came_before_and_goes_on_where_it_stopped(
+    nats_server: NatsServer, bus: Bus
+) -> None:
+    await publish(bus, *(detections(seq) for seq in range(200)))
+    async with vedette.subscribe(nats_server.url, durable=DURABLE) as events:
+        assert seqs(await take(events, 100)) == list(range(100))
+    await publish(bus, detections(200))
+    async with vedette.subscribe(nats_server.url, durable=DURABLE) as events:
+        rest = seqs(await take(events, 102))
+    # The last one of the first reader was never followed by another `anext`: it is delivered again.
+    assert sorted(rest) == list(range(99, 201))
+
+
+async def test_an_event_is_acknowledged_when_the_next_is_asked_for(nats_server: NatsServer, bus: Bus) -> None:
+    await publish(bus, detections(0))
+    async with vedette.subscribe(nats_server.url, durable=DURABLE) as events:
+        await take(events, 1)
+        assert await pending(bus) == (1, 0)
+        asking = asyncio.create_task(anext(events))
+        while await pending(bus) != (0, 0):
+            await asyncio.sleep(0.01)
+        await publish(bus, detections(1))
+        assert seqs([await asking]) == [1]
+
+
+async def test_a_durable_reader_survives_crashes_of_the_server_without_loss_or_doubles(
+    nats_server: NatsServer, bus: Bus
+) -> None:
+    received: list[int] = []
+
+    async def read() -> None:
+        async with vedette.subscribe(nats_server.url, durable=DURABLE) as events:
+            async for event in events:
+                received.extend(seqs([event]))
+
+    reading = asyncio.create_task(read())
+    for round_ in range(3):
+        await publish(bus, *(detections(seq) for seq in range(100 * round_, 100 * round_ + 100)))
+        await until(lambda least=100 * round_ + 1: len(received) > least, "some arrived")  # type: ignore[misc]
+        await asyncio.to_thread(nats_server.restart)
+        await until(lambda: bus.connected, "the bus is back")
+    await publish(bus, detections(300))
+    await until(lambda: len(received) >= 301, "all arrived")
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert sorted(received) == list(range(301))
+
+
+async def test_a_waiting_durable_reader_hears_of_an_event_soon_after_a_restart(
+    nats_server: NatsServer, bus: Bus
+) -> None:
+    async with vedette.subscribe(nats_server.url, durable=DURABLE) as events:
+        reading = asyncio.create_task(anext(events))
+        await until_waiting(bus)
+        await asyncio.to_thread(nats_server.restart)
+        await until(lambda: bus.connected, "the bus is back")
+        await publish(bus, detections(0))
+        assert seqs([await asyncio.wait_for(reading, 3)]) == [0]
+
+
+async def until_waiting(bus: Bus) -> None:
+    while not (await bus.jetstream.consumer_info("DETECTIONS", DURABLE)).num_waiting:
+        await asyncio.sleep(0.01)
+
+
+async def test_a_deleted_consumer_is_made_again(nats_server: NatsServer, bus: Bus) -> None:
+    async with vedette.subscribe(nats_server.url, durable=DURABLE) as events:
+        reading = asyncio.create_task(anext(events))
+        await until_waiting(bus)
+        await bus.jetstream.delete_consumer("DETECTIONS", DURABLE)
+        await publish(bus, detections(0))
+        assert seqs([await asyncio.wait_for(reading, 5)]) == [0]
+
+
+async def test_rubbish_does_not_stay_with_a_durable_reader(nats_server: NatsServer, bus: Bus) -> None:
+    await bus.publish_confirmed(FEED.detections, b"rubbish", {})
+    await publish(bus, detections(0), detections(0, epoch=8), detections(1))
+    async with vedette.subscribe(nats_server.url, durable=DURABLE) as events:
+        await take(events, 2)
+        asking = asyncio.create_task(anext(events))
+        while await pending(bus) != (0, 0):
+            await asyncio.sleep(0.01)
+        assert (events.malformed, events.superseded) == (1, 1)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_a_filter_takes_only_its_cameras(nats_server: NatsServer, bus: Bus) -> None:
+    await publish(bus, detections(0))
+    await bus.publish_confirmed("vedette.detections.plant-1.yard.people", encoded(detections(1, camera="yard")), {})
+    subject = "vedette.detections.*.yard.*"
+    async with vedette.subscribe(nats_server.url, subject, durable=DURABLE) as events:
+        assert seqs(await take(events, 1)) == [1]
+
+
+@pytest.mark.parametrize("durable", [None, DURABLE])
+async def test_breaking_out_of_the_loop_leaves_no_task_behind(nats_server: NatsServer, durable: str | None) -> None:
+    async def read() -> None:
+        publisher = asyncio.create_task(publishing(nats_server))
+        async for event in vedette.subscribe(nats_server.url, durable=durable):
+            assert seqs([event])
+            break
+        publisher.cancel()
+        await asyncio.gather(publisher, return_exceptions=True)
+
+    await make_streams(nats_server)
+    await read()
+    gc.collect()
+    await until(lambda: not clients_tasks(), "no task is left")
+
+
+async def make_streams(nats_server: NatsServer) -> None:
+    async with await connect(nats_server.address, "test"):
+        pass
+
+
+async def publishing(nats_server: NatsServer) -> None:
+    async with await connect(nats_server.address, "test") as bus:
+        for seq in range(10_000):
+            await publish(bus, detections(seq))
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("durable", [None, DURABLE])
+async def test_closing_ends_the_iteration_and_leaves_no_task(nats_server: NatsServer, durable: str | None) -> None:
+    await make_streams(nats_server)
+    events = vedette.subscribe(nats_server.url, durable=durable)
+    async with events:
+        pass
+    with pytest.raises(StopAsyncIteration):
+        await anext(events)
+    await events.aclose()
+    await until(lambda: not clients_tasks(), "no task is left")
+
+
+async def test_a_reader_makes_no_streams(nats_server: NatsServer) -> None:
+    async with vedette.subscribe(nats_server.url):
+        pass
+    with pytest.raises(BusUnavailable, match="stream not found"):
+        async with vedette.subscribe(nats_server.url, durable=DURABLE):
+            pass
+
+
+@pytest.mark.parametrize("url", ["nats://u:s3cret@127.0.0.1:1", "nats://u:s3cret@nowhere.invalid", "nats://"])
+async def test_a_wrong_url_is_said_within_seconds_and_without_its_secret(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert subscriber._CONNECT_WITHIN_S <= 5
+    monkeypatch.setattr(subscriber, "_CONNECT_WITHIN_S", 0.2)
+    with pytest.raises(BusUnavailable) as caught:
+        await asyncio.wait_for(anext(vedette.subscribe(url)), 10)
+    assert "s3cret" not in str(caught.value)
+    await until(lambda: not clients_tasks(), "no task is left")
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[NatsServer]:
+    folder = tmp_path / "guarded"
+    folder.mkdir()
+    nobody = {"subscribe": {"deny": "vedette.>"}, "publish": {"deny": "$JS.>"}}
+    users = [{"user": "u", "password": "right"}, {"user": "nobody", "password": "x", "permissions": nobody}]
+    (folder / "nats.conf").write_text(f"authorization {{ users: {json.dumps(users)} }}\n")
+    server = NatsServer(folder, "-c", str(folder / "nats.conf"))
+    server.start()
+    yield server
+    server.close()
+
+
+async def test_wrong_credentials_are_said_at_once(guarded: NatsServer) -> None:
+    with pytest.raises(BusUnavailable, match="refuses these credentials") as caught:
+        await anext(vedette.subscribe(f"nats://u:s3cret@127.0.0.1:{guarded.port}"))
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("durable", [None, DURABLE])
+async def test_a_subject_that_is_not_permitted_is_said(guarded: NatsServer, durable: str | None) -> None:
+    with pytest.raises(BusMisfit, match=r"(?i)permissions violation"):
+        await anext(vedette.subscribe(f"nats://nobody:x@127.0.0.1:{guarded.port}", durable=durable))
+
+
+async def test_a_configuration_finds_the_embedded_server(
+    guarded: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site.yaml").write_text("site: plant-1\n")
+    file = embedded_address_file("plant-1")
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"url": guarded.url, "user": "u", "password": "right"}))
+    async with vedette.subscribe(config="site.yaml"):
+        pass
+
+
+async def test_a_wrong_configuration_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        await anext(vedette.subscribe(config=tmp_path / "none.yaml"))
+
+
+async def test_missing_credentials_are_said(tmp_path: Path) -> None:
+    with pytest.raises(BusUnavailable, match="No such file"):
+        await anext(vedette.subscribe("nats://127.0.0.1:1", credentials=str(tmp_path / "none.creds")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({}, "one of both"),
+        ({"url": "nats://a", "config": "b"}, "one of both"),
+        ({"url": "nats://a", "durable": "a b"}, "durable must be"),
+        ({"url": "nats://a", "subject": "vedette.>", "durable": "a"}, "no stream keeps it"),
+    ],
+)
+def test_a_wrong_call_fails_where_it_is_made(arguments: dict[str, str], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        vedette.subscribe(**arguments)
