@@ -30,6 +30,7 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     health = Health()
+    health.require("bus", lambda: False)
     async with (
         serve_health(health, listen, "listen.gateway") as address,
         await stop.unless_requested(connect(address_of(config), "gateway")) as bus,
@@ -40,7 +41,7 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
         await publisher.start()
         cameras = [_camera(config, name, bus, publisher, member) for name in config.cameras]
         logger.info("%s camera(s); health on http://%s", len(cameras), address)
-        async with background(announce(bus, member), *(camera.run() for camera in cameras)):
+        async with background(bus.until_lost(), announce(bus, member), *(camera.run() for camera in cameras)):
             await stop.wait()
             health.stopping = True
     return DONE
@@ -55,7 +56,7 @@ def _camera(config: Config, name: str, bus: Bus, publisher: LivePublisher, membe
         outputs_of(config, name),
         {pipeline: publisher.feed(name, pipeline, lease) for pipeline in camera.pipeline},
         lease,
-        CameraStatus(bus, config.site, name, member.name),
+        CameraStatus(bus, config.site, name, member.name, lease),
         config.inference.budget_ms,
     )
 

@@ -7,6 +7,8 @@ camera to another gateway) is decided here and nowhere else.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import ParamSpec
@@ -37,6 +39,18 @@ _SLOWLY_S = 30.0
 """Wrong credentials again and again lock a camera's account."""
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Why reading ended."""
+
+    reason: str
+    retry_slowly: bool = False
+
+
+_FILE_ENDED = _End("the file has ended")
+_TAKEN_OVER = _End("another gateway has it")
+
+
 class Camera:
     """Runs one camera until cancelled."""
 
@@ -64,14 +78,13 @@ class Camera:
     async def run(self) -> None:
         """Own the lease, keep the source open, publish its frames and its status."""
         current_camera.set(self.name)
-        reader = self._reader()
-        self._status.stats = reader.stats
-        async with background(self._lease.run(), self._status.run(), self._publish()):
-            await self._supervise(reader)
+        # The lease is given back last: no other gateway begins before all else here has ended.
+        async with background(self._lease.run()), background(self._status.run(), self._publish()):
+            await self._supervise(self._reader())
 
     def _reader(self) -> Reader:
         loop, config = asyncio.get_running_loop(), self._config
-        return Reader(
+        reader = Reader(
             str(config.path) if config.is_file else config.url.reveal(),
             self._outputs,
             lambda frame: _call(loop, self._offer, frame),
@@ -80,43 +93,44 @@ class Camera:
             config.privacy,
             config.matrix,
         )
+        self._status.stats = reader.stats
+        return reader
 
     async def _supervise(self, reader: Reader) -> None:
         retry = Retry(_BACKOFF)
         while True:
-            await self._until_ours()
-            failure = await self._read(reader)
-            healthy_s = self._status.for_s() if self._status.state == LIVE else 0.0
-            if failure is None and self._lease.other_owner is None:
-                self._status.change(OFFLINE, "the file has ended")
+            await self._lease.until_held()
+            self._status.publish_soon()
+            live_before_s = self._status.live_s()
+            end = await self._read(reader)
+            self._status.change(CONNECTING if end is _TAKEN_OVER else OFFLINE, end.reason)
+            if end is _FILE_ENDED:
                 await asyncio.Event().wait()
-            if failure is not None:
-                self._status.change(OFFLINE, str(failure))
-                await asyncio.sleep(retry.wait_s(healthy_s, at_least_s=_SLOWLY_S if failure.retry_slowly else 0.0))
-            self._status.reconnects += 1
-            metrics.RECONNECTS.labels(self.name).inc()
+            if end is not _TAKEN_OVER:
+                live_s = self._status.live_s() - live_before_s
+                await asyncio.sleep(retry.wait_s(live_s, at_least_s=_SLOWLY_S if end.retry_slowly else 0.0))
+                self._status.reconnects += 1
+                metrics.RECONNECTS.labels(self.name).inc()
 
-    async def _until_ours(self) -> None:
-        if not self._lease.held and self._lease.other_owner is not None:
-            self._status.change(CONNECTING, f"another gateway has it: {self._lease.other_owner}")
-        await self._lease.until_held()
-        self._status.epoch = self._lease.epoch
-
-    async def _read(self, reader: Reader) -> SourceError | None:
-        """Read until the source fails (why), ends, or another gateway owns the camera (None)."""
+    async def _read(self, reader: Reader) -> "_End":
+        """Read until the source fails or ends, or another gateway owns the camera."""
         reading = asyncio.create_task(read_in_thread(f"camera-{self.name}", reader.run))
         taken_over = asyncio.create_task(self._lease.until_owned_by_other())
         try:
             await asyncio.wait((reading, taken_over), return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
-                reading.result()
+            if not reading.done():
+                return _TAKEN_OVER
+            await reading
         except SourceError as error:
-            return error
+            return _End(str(error), error.retry_slowly)
+        except Exception as error:  # a defect that shows with one camera must not end the others
+            logger.exception("the reader failed")
+            return _End(f"internal error: {type(error).__name__}")
         finally:
             reading.cancel()
             taken_over.cancel()
             await asyncio.gather(reading, taken_over, return_exceptions=True)
-        return None
+        return _FILE_ENDED
 
     def _offer(self, frame: SampledFrame) -> None:
         """A frame was sampled. Where the one before it has not even been sent yet, that one is superseded."""
@@ -148,7 +162,7 @@ class _Observer:
 
     def on_stream(self, info: StreamInfo) -> None:
         logger.info("%s %sx%s over %s", info.codec, info.width, info.height, info.transport)
-        self._status.info = info
+        _call(self._loop, self._status.on_stream, info)
 
     def on_stalled(self, silent_s: float) -> None:
         _call(self._loop, self._status.change, STALLED, f"no frame for {silent_s:.0f} s")
@@ -159,5 +173,5 @@ class _Observer:
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
     """Call on the loop, from another thread; nothing where the loop has ended meanwhile."""
-    if not loop.is_closed():
+    with suppress(RuntimeError):
         loop.call_soon_threadsafe(partial(function, *args, **kwargs))

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import logging
+from contextlib import suppress
 from time import monotonic
 
 from nats.errors import Error as NatsError
@@ -10,6 +11,7 @@ from nats.errors import Error as NatsError
 from gateway import metrics
 from gateway.reading import ReaderStats, StreamInfo
 from vedette.bus import Bus, describe
+from vedette.leases import Lease
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE, Status, status_event
 from vedette.subjects import status as status_subject
 
@@ -25,11 +27,9 @@ CONNECTING, LIVE, STALLED, OFFLINE = "connecting", "live", "stalled", "offline"
 class CameraStatus:
     """Told of changes by the camera; `run` publishes them, and keeps the camera's metrics."""
 
-    def __init__(self, bus: Bus, site: str, camera: str, gateway: str) -> None:
+    def __init__(self, bus: Bus, site: str, camera: str, gateway: str, lease: Lease) -> None:
         self.state = CONNECTING
         self.reason: str | None = None
-        self.epoch: int | None = None
-        self.info: StreamInfo | None = None
         self.reconnects = 0
         self.stats = ReaderStats()
         """Of the camera's reader."""
@@ -37,46 +37,60 @@ class CameraStatus:
         self._site = site
         self._camera = camera
         self._gateway = gateway
+        self._lease = lease
+        self._info: StreamInfo | None = None
         self._since = dt.datetime.now(dt.UTC)
         self._since_s = monotonic()
+        self._live_s = 0.0
         self._changed = asyncio.Event()
         self._rates = _Rates()
+        metrics.UP.labels(camera).set(0)
+        metrics.RECONNECTS.labels(camera)
+        bus.on_reconnect(self._on_reconnect)
 
     def change(self, state: str, reason: str | None = None) -> None:
         """The camera's state is `state` now, and why."""
         if (state, reason) == (self.state, self.reason):
             return
         if state != self.state:
-            logger.log(
-                logging.INFO if state == LIVE else logging.WARNING, "%s%s", state, f": {reason}" if reason else ""
-            )
-            self._since, self._since_s = dt.datetime.now(dt.UTC), monotonic()
-        self.state, self.reason = state, reason
-        metrics.UP.labels(self._camera).set(state == LIVE)
+            level = logging.INFO if state == LIVE else logging.WARNING
+            logger.log(level, "%s%s", state, f": {reason}" if reason else "")
+        self._set(state, reason)
+        self.publish_soon()
+
+    def on_stream(self, info: StreamInfo) -> None:
+        """The source was opened, or its resolution changed."""
+        self._info = info
+        self.publish_soon()
+
+    def publish_soon(self) -> None:
+        """Publish the state at once, though it may be the same."""
         self._changed.set()
 
-    def for_s(self) -> float:
-        """How long the state has lasted."""
-        return monotonic() - self._since_s
+    def live_s(self) -> float:
+        """How long the camera has been live in all."""
+        return self._live_s + (monotonic() - self._since_s if self.state == LIVE else 0.0)
 
     async def run(self) -> None:
-        """Publish until cancelled."""
+        """Publish until cancelled; then say that nobody watches the camera, unless another gateway does."""
         due_s = monotonic()
-        while True:
-            self._count()
-            now_s = monotonic()
-            if self._changed.is_set() or now_s >= due_s:
-                self._changed.clear()
-                # While the bus is away: as soon as it is back, because its memory of us is gone with it.
-                due_s = now_s + (_EVERY_S if await self._publish() else 0.0)
-            try:
-                await asyncio.wait_for(self._changed.wait(), _TICK_S)
-            except TimeoutError:
-                continue
+        try:
+            while True:
+                now_s = monotonic()
+                self._count(now_s)
+                if self._changed.is_set() or now_s >= due_s:
+                    self._changed.clear()
+                    due_s = now_s + (_EVERY_S if await self._publish() else 0.0)  # else as soon as it can be said
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_TICK_S):
+                        await self._changed.wait()
+        finally:
+            self._set(OFFLINE, "the gateway has stopped")
+            await self._publish()
 
     def message(self) -> Status:
         """The state as a message."""
-        info, stats = self.info, self.stats
+        info, stats, rates = self._info, self.stats, self._rates
         return Status(
             site=self._site,
             camera=self._camera,
@@ -84,18 +98,19 @@ class CameraStatus:
             reason=self.reason,
             since=self._since,
             gateway=self._gateway,
-            epoch=self.epoch,
+            epoch=self._lease.epoch or None,
             codec=info.codec if info else None,
             width=info.width if info else None,
             height=info.height if info else None,
-            source_fps=self._rates.source_fps or (info.fps if info else None),
-            sampled_fps=self._rates.sampled_fps,
+            source_fps=rates.source_fps if rates.source_fps is not None or not info else info.fps,
+            sampled_fps=rates.sampled_fps,
             decode=("keyframes" if stats.keyframes_only else "all") if info else None,
             reconnects=self.reconnects,
         )
 
     async def _publish(self) -> bool:
-        if not self._bus.connected:
+        """Only the camera's owner speaks: a gateway that waits for it would replace what the owner says."""
+        if not (self._bus.connected and self._lease.held):
             return False
         event = status_event(self.message(), dt.datetime.now(dt.UTC))
         payload = event.model_dump_json(exclude_none=True).encode()
@@ -106,10 +121,20 @@ class CameraStatus:
             return False
         return True
 
-    def _count(self) -> None:
-        packets, corrupt = self._rates.update(self.stats, monotonic())
+    def _set(self, state: str, reason: str | None) -> None:
+        if state != self.state:
+            self._live_s = self.live_s()
+            self._since, self._since_s = dt.datetime.now(dt.UTC), monotonic()
+        self.state, self.reason = state, reason
+        metrics.UP.labels(self._camera).set(state == LIVE)
+
+    def _count(self, now_s: float) -> None:
+        packets, corrupt = self._rates.update(self.stats, now_s)
         metrics.RECEIVED.labels(self._camera).inc(packets)
         metrics.CORRUPT.labels(self._camera).inc(corrupt)
+
+    async def _on_reconnect(self) -> None:
+        self.publish_soon()  # the server may have forgotten it
 
 
 class _Rates:

@@ -1,4 +1,4 @@
-"""What became of a feed's frames: a pure account, from published to served, superseded or expired.
+"""What became of a feed's frames: a pure account, from published to served, superseded, expired or lost.
 
 A worker serves the latest frame of a camera. So when it says that it served `seq`, every frame published before it
 and not yet accounted for was superseded. And a frame published while its camera's token was in flight had its own
@@ -6,10 +6,14 @@ token refused: when the served frame is not the newest one, a token must be offe
 for the next frame to come.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from vedette.subjects import LIVE_FRAME_MAX_AGE_S
+
+ACKNOWLEDGED_WITHIN_S = 2.0
+"""A frame that the server has not acknowledged for so long is taken as lost."""
+_OFFERS = 3
+"""Tokens offered again for one frame, at most: a frame that can't be found must not keep workers busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,46 +24,78 @@ class Settled:
     offer_again: bool
 
 
+_NOTHING = Settled(superseded=0, offer_again=False)
+
+
 class Ledger:
-    """The frames of one camera for one pipeline in one epoch that are on the bus."""
+    """The frames of one camera for one pipeline in one epoch that are on the bus. Each of them ends exactly once."""
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
-        self.next_seq = 0
-        self._waiting: OrderedDict[int, float] = OrderedDict()
+        self._next_seq = 0
+        self._waiting: dict[int, float] = {}
+        self._unacknowledged: dict[int, float] = {}
         self._stored_seq = -1
         self._stored_s = 0.0
+        self._offers = 0
+
+    @property
+    def unacknowledged(self) -> int:
+        """Frames under way to the server."""
+        return len(self._unacknowledged)
 
     def publish(self, now_s: float) -> int:
         """A frame is published; its sequence number."""
-        seq = self.next_seq
-        self.next_seq += 1
-        self._waiting[seq] = now_s
+        seq = self._next_seq
+        self._next_seq += 1
+        self._waiting[seq] = self._unacknowledged[seq] = now_s
         return seq
 
-    def stored(self, seq: int, now_s: float) -> None:
-        """The server has acknowledged the frame: it can be served."""
+    def stored(self, seq: int, now_s: float) -> bool:
+        """The server has acknowledged the frame: it can be served. False: nobody waits for that any more."""
+        if self._unacknowledged.pop(seq, None) is None:
+            return False
         if seq > self._stored_seq:
-            self._stored_seq, self._stored_s = seq, now_s
+            self._stored_seq, self._stored_s, self._offers = seq, now_s, 0
+        return True
 
-    def lost(self, seq: int) -> None:
-        """The server has not stored the frame; it is accounted for elsewhere."""
-        self._waiting.pop(seq, None)
+    def lost(self, seq: int) -> bool:
+        """The server has not stored the frame. False: it was accounted for already."""
+        self._unacknowledged.pop(seq, None)
+        return self._waiting.pop(seq, None) is not None
 
     def served(self, epoch: int, seq: int, now_s: float) -> Settled:
-        """A worker served frame `seq`, or found none (-1); notes of another epoch settle nothing."""
-        offer_again = self._stored_seq > seq and now_s - self._stored_s < LIVE_FRAME_MAX_AGE_S
-        if epoch != self.epoch:
-            return Settled(0, offer_again and seq < 0)
-        before = [waiting for waiting in self._waiting if waiting <= seq]
+        """A worker served frame `seq`, or found none (-1). A frame of an earlier epoch is older than all of these."""
+        latest = seq if epoch == self.epoch else -1
+        if epoch > self.epoch or latest >= self._next_seq:
+            return _NOTHING
+        before = [waiting for waiting in self._waiting if waiting <= latest]
         for waiting in before:
             del self._waiting[waiting]
-        return Settled(superseded=len(before) - (seq in before), offer_again=offer_again)
+        return Settled(superseded=len(before) - (latest in before), offer_again=self._newer(latest, now_s))
+
+    def give_up(self, now_s: float) -> int:
+        """How many frames were lost on their way to the server."""
+        late = [seq for seq, sent_s in self._unacknowledged.items() if now_s - sent_s > ACKNOWLEDGED_WITHIN_S]
+        return sum(self.lost(seq) for seq in late)
 
     def expire(self, now_s: float) -> int:
         """How many frames ended on the bus unserved: the stream keeps them no longer."""
-        expired = 0
-        while self._waiting and now_s - next(iter(self._waiting.values())) > LIVE_FRAME_MAX_AGE_S:
-            self._waiting.popitem(last=False)
-            expired += 1
-        return expired
+        old = [seq for seq, sent_s in self._waiting.items() if now_s - sent_s > LIVE_FRAME_MAX_AGE_S]
+        for seq in old:
+            del self._waiting[seq]
+        return len(old)
+
+    def end(self) -> int:
+        """The epoch is over: how many frames the next one's replace."""
+        left = len(self._waiting)
+        self._waiting.clear()
+        self._unacknowledged.clear()
+        return left
+
+    def _newer(self, served: int, now_s: float) -> bool:
+        """Whether a frame later than `served` waits, young enough to be there still; its offers are counted."""
+        if self._stored_seq <= served or now_s - self._stored_s >= LIVE_FRAME_MAX_AGE_S or self._offers >= _OFFERS:
+            return False
+        self._offers += 1
+        return True

@@ -8,6 +8,7 @@ subject names its frame, so nothing is kept per request.
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 from nats.aio.msg import Msg
@@ -77,77 +78,78 @@ class LiveFeed:
         self._lease = lease
         self._reply = reply
         self._ledger = Ledger(epoch=0)
-        self._unacknowledged: dict[int, float] = {}
+        labels = (subjects.camera, subjects.pipeline)
+        self._published = metrics.PUBLISHED.labels(*labels)
+        self._superseded = metrics.SUPERSEDED.labels(*labels)
+        self._expired = metrics.EXPIRED.labels(*labels)
+        self._offered_again = metrics.OFFERED_AGAIN.labels(subjects.camera)
 
     async def publish(self, jpeg: bytes, headers: Headers) -> None:
         """Publish a frame, or drop and count it. Never waits for the server, never raises for one frame's sake."""
-        reason = await self._send(jpeg, headers)
+        now_s = monotonic()
+        self._dropped("unacknowledged", self._ledger.give_up(now_s))
+        self._expired.inc(self._ledger.expire(now_s))
+        reason = self._hindrance()
         if reason is not None:
             self._dropped(reason)
+            return
+        if self._lease.epoch != self._ledger.epoch:
+            self._superseded.inc(self._ledger.end())
+            self._ledger = Ledger(self._lease.epoch)
+        await self._send(jpeg, headers, self._ledger.publish(now_s))
 
     async def acknowledged(self, epoch: int, seq: int, refusal: str | None) -> None:
         """The server has stored a frame, or refused it: offer its token, or count the loss."""
-        if epoch != self._ledger.epoch or self._unacknowledged.pop(seq, None) is None:
+        if epoch != self._ledger.epoch:
             return
         if refusal is not None:
             logger.warning("%s: frame refused: %s", self._subjects.frame, refusal)
-            self._ledger.lost(seq)
-            self._dropped("refused")
-            return
-        metrics.PUBLISHED.labels(self._subjects.camera, self._subjects.pipeline).inc()
-        self._ledger.stored(seq, monotonic())
-        await self._offer()
+            self._lost(seq, "refused")
+        elif self._ledger.stored(seq, monotonic()):
+            self._published.inc()
+            await self._offer()
 
     async def served(self, note: Served) -> None:
         """A worker served a frame: settle the ones before it, and offer a newer one that waits."""
         settled = self._ledger.served(note.epoch, note.seq, monotonic())
-        if settled.superseded:
-            metrics.SUPERSEDED.labels(self._subjects.camera, self._subjects.pipeline).inc(settled.superseded)
+        self._superseded.inc(settled.superseded)
         if settled.offer_again and self._lease.held:
-            metrics.OFFERED_AGAIN.labels(self._subjects.camera).inc()
+            self._offered_again.inc()
             await self._offer()
 
-    async def _send(self, jpeg: bytes, headers: Headers) -> str | None:
-        """Why the frame could not be sent, or None."""
-        now_s = monotonic()
-        self._settle_old(now_s)
+    def _hindrance(self) -> str | None:
+        """Why no frame can be sent now, or None."""
         if not self._bus.connected:
             return "disconnected"
         if not self._lease.held:
             return "no_lease"
-        if len(self._unacknowledged) >= _UNACKNOWLEDGED:
-            return "bus_slow"
-        if self._lease.epoch != self._ledger.epoch:
-            self._ledger, self._unacknowledged = Ledger(self._lease.epoch), {}
-        epoch, seq = self._ledger.epoch, self._ledger.publish(now_s)
+        return "bus_slow" if self._ledger.unacknowledged >= _UNACKNOWLEDGED else None
+
+    async def _send(self, jpeg: bytes, headers: Headers, seq: int) -> None:
+        epoch, subject = self._ledger.epoch, self._subjects.frame
         try:
-            self._bus.check_size(self._subjects.frame, jpeg)
-            self._unacknowledged[seq] = now_s
-            await self._bus.client.publish(
-                self._subjects.frame, jpeg, reply=f"{self._reply}.{epoch}.{seq}", headers=headers(epoch, seq).encode()
-            )
-        except (MessageTooLarge, NatsError) as error:
+            self._bus.check_size(subject, jpeg)
+            reply = f"{self._reply}.{epoch}.{seq}"
+            await self._bus.client.publish(subject, jpeg, reply=reply, headers=headers(epoch, seq).encode())
+        except MessageTooLarge as error:
+            logger.warning("frame not sent: %s", error)
+            self._lost(seq, "too_large")
+        except NatsError as error:
             logger.warning("frame not sent: %s", describe(error))
-            self._ledger.lost(seq)
-            self._unacknowledged.pop(seq, None)
-            return "too_large" if isinstance(error, MessageTooLarge) else "disconnected"
-        return None
+            self._lost(seq, "disconnected")
 
     async def _offer(self) -> None:
-        if self._bus.connected:
+        """Publish a token; it is refused where one waits already. Without connection it would be in vain."""
+        with suppress(NatsError):
             await self._bus.client.publish(self._subjects.work, b"")
 
-    def _settle_old(self, now_s: float) -> None:
-        expired = self._ledger.expire(now_s)
-        if expired:
-            metrics.EXPIRED.labels(self._subjects.camera, self._subjects.pipeline).inc(expired)
-        for seq in [seq for seq, sent_s in self._unacknowledged.items() if now_s - sent_s > 2.0]:
-            del self._unacknowledged[seq]
-            self._ledger.lost(seq)
-            self._dropped("unacknowledged")
+    def _lost(self, seq: int, reason: str) -> None:
+        if self._ledger.lost(seq):
+            self._dropped(reason)
 
-    def _dropped(self, reason: str) -> None:
-        DROPPED.labels(self._subjects.camera, reason, "gateway").inc()
+    def _dropped(self, reason: str, count: int = 1) -> None:
+        if count:
+            DROPPED.labels(self._subjects.camera, reason, "gateway").inc(count)
 
 
 def _refusal(message: Msg) -> str | None:

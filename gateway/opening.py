@@ -64,7 +64,8 @@ def open_source(url: str, transport: Transport, timeout_s: float, stop: threadin
         SourceError: the source can't be opened, or has no video that can be decoded.
     """
     opening: Future[Source] = Future()
-    threading.Thread(target=_settle, args=(opening, url, transport, timeout_s), name="open-source").start()
+    arguments = (opening, url, transport, timeout_s)
+    threading.Thread(target=_settle, args=arguments, name="open-source", daemon=True).start()  # no exit waits for it
     while not wait([opening], _STOP_S).done:
         if stop.is_set():
             opening.add_done_callback(_close)

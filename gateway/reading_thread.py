@@ -2,8 +2,12 @@
 
 import asyncio
 import contextvars
+import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+
+logger = logging.getLogger(__name__)
 
 _LEAVE_WITHIN_S = 1.5
 
@@ -30,15 +34,16 @@ async def read_in_thread(name: str, read: Callable[[threading.Event], None]) -> 
             context.run(read, stop)
         except BaseException as error:  # noqa: BLE001 -- handed over to the task that waits
             failure = error
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(settle, failure)
 
+    ended.add_done_callback(lambda _: ended.exception())  # seen, should nobody wait for it any more
     threading.Thread(target=body, name=name, daemon=True).start()
     try:
         await asyncio.shield(ended)
     except asyncio.CancelledError:
         stop.set()
         await asyncio.wait((ended,), timeout=_LEAVE_WITHIN_S)
-        if ended.done():
-            ended.exception()
+        if not ended.done():
+            logger.warning("the thread %s is stuck and left behind", name)
         raise

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,7 @@ _READ_AHEAD = 4
 
 
 async def publish_recording(
-    video: Path, output: Output, start_s: float, run: int, publisher: RecordingPublisher, on_read: Callable[[], None]
+    video: Path, output: Output, start_s: float, run: int, publisher: RecordingPublisher
 ) -> int:
     """Read `video` as fast as the workers take its frames, and publish those that are sampled; how many.
 
@@ -29,19 +30,19 @@ async def publish_recording(
     """
     seq = 0
     previous: SampledFrame | None = None
-    async for frame in _frames(video, output, start_s):
-        on_read()
-        if previous is not None:
-            await publisher.publish(previous.jpeg, headers_of(previous, run, seq, 0.0, None))
-            seq += 1
-        previous = frame
+    async with aclosing(_frames(video, output, start_s)) as frames:
+        async for frame in frames:
+                if previous is not None:
+                await publisher.publish(previous.jpeg, headers_of(previous, run, seq, 0.0, None))
+                seq += 1
+            previous = frame
     if previous is None:
         return 0
     await publisher.publish(previous.jpeg, headers_of(previous, run, seq, 0.0, None, final=True))
     return seq + 1
 
 
-async def _frames(video: Path, output: Output, start_s: float) -> AsyncIterator[SampledFrame]:
+async def _frames(video: Path, output: Output, start_s: float) -> AsyncGenerator[SampledFrame, None]:
     """The sampled frames; the reading thread waits while `_READ_AHEAD` of them are not taken."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[SampledFrame | None] = asyncio.Queue(_READ_AHEAD)

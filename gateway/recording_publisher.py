@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from time import monotonic
 
 from nats.aio.msg import Msg
+from pydantic import ValidationError
 
 from vedette.bus import Bus
 from vedette.errors import BusFull, BusUnavailable
 from vedette.frames import FrameHeaders
+from vedette.messages import Served
 from vedette.retry import Backoff, Retry
 from vedette.subjects import CLIPS, CLIPS_IN_FLIGHT, Feed
 
@@ -24,7 +25,7 @@ class RecordingPublisher:
     def __init__(self, bus: Bus, feed: Feed) -> None:
         self._bus = bus
         self._feed = feed
-        self._in_flight = 0
+        self._unserved: set[int] = set()
         self._note = asyncio.Event()
 
     async def start(self) -> None:
@@ -34,21 +35,24 @@ class RecordingPublisher:
     async def publish(self, jpeg: bytes, headers: FrameHeaders) -> None:
         """Publish a frame; returns when it is stored, however long that takes. A retry never makes a double.
 
-        Raises MessageTooLarge.
+        Raises:
+            MessageTooLarge: the frame can't be published.
+            BusUnavailable: the server ended the connection for good.
         """
         message_id = f"{self._feed.site}/{self._feed.camera}/{self._feed.pipeline}/{headers.epoch}-{headers.seq}"
         retry = Retry(_BACKOFF)
         await self._room()
+        self._unserved.add(headers.seq)
         while True:
             try:
                 await self._bus.publish_confirmed(self._feed.clip, jpeg, headers.encode(), message_id)
-                break
+                return
             except BusFull:
-                await self._room(full=True)
+                await self._noted()
             except BusUnavailable as error:
+                self._bus.raise_if_lost()
                 logger.warning("frame %s waits: %s", headers.seq, error)
                 await asyncio.sleep(retry.wait_s(0.0))
-        self._in_flight += 1
 
     async def withdraw(self) -> None:
         """Take back what no worker has taken yet.
@@ -60,17 +64,26 @@ class RecordingPublisher:
         except Exception as error:
             raise BusUnavailable(f"{self._feed.clip}: not withdrawn: {error}") from error
 
-    async def _room(self, full: bool = False) -> None:
-        """Wait for a worker's note; notes may get lost, so ask the server again after a second."""
-        until_s = monotonic() + _ASK_AGAIN_S
-        while (full or self._in_flight >= CLIPS_IN_FLIGHT) and monotonic() < until_s:
-            self._note.clear()
-            try:
-                await asyncio.wait_for(self._note.wait(), until_s - monotonic())
-            except TimeoutError:
-                self._in_flight = 0
-            full = False
+    async def _room(self) -> None:
+        while len(self._unserved) >= CLIPS_IN_FLIGHT:
+            if not await self._noted():
+                self._unserved.clear()  # notes may get lost; the server says whether there is room
+
+    async def _noted(self) -> bool:
+        """Wait for a worker's note; False when none came within a second."""
+        self._note.clear()
+        try:
+            async with asyncio.timeout(_ASK_AGAIN_S):
+                await self._note.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _on_served(self, message: Msg) -> None:
-        self._in_flight = max(0, self._in_flight - 1)
+        try:
+            note = Served.model_validate_json(message.data)
+        except ValidationError as error:
+            logger.warning("malformed served note on %s: %s errors", message.subject, error.error_count())
+            return
+        self._unserved.discard(note.seq)
         self._note.set()

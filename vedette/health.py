@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 
 from vedette.config import Address
 from vedette.errors import StartFailed
 
 Condition = Callable[[], bool]
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which says when it was made
 _HEALTH: "web.AppKey[Health]" = web.AppKey("health")
 
 
