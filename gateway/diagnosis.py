@@ -45,7 +45,7 @@ def diagnose(url: str, error: av.FFmpegError, elapsed_s: float, timeout_s: float
     for kind, (reason, text) in _CLEAR.items():
         if isinstance(error, kind):
             return SourceError(reason, f"{url}: {text}")
-    if isinstance(error, av.error.HTTPError):
+    if isinstance(error, (av.error.HTTPError, av.error.HTTPClientError)):
         return SourceError(Reason.REJECTED, f"{url}: {error.strerror}")
     if error.errno == errno.EPROTONOSUPPORT:
         return SourceError(Reason.TRANSPORT, f"{url}: the server does not serve this transport (461)")
@@ -53,7 +53,7 @@ def diagnose(url: str, error: av.FFmpegError, elapsed_s: float, timeout_s: float
         return _unreadable(url, error)
     if elapsed_s >= 0.9 * timeout_s:  # a black hole is reported as invalid data
         return SourceError(Reason.TIMEOUT, f"{url}: no answer in {elapsed_s:.0f} s")
-    return _unreachable(url) or _misunderstood(url, error)
+    return _unreachable(url) or _misunderstood(url)
 
 
 def _unreadable(path: str, error: av.FFmpegError) -> SourceError:
@@ -86,8 +86,8 @@ def _unreachable(url: str) -> SourceError | None:
     return None
 
 
-def _misunderstood(url: str, error: av.FFmpegError) -> SourceError:
-    """The host can be reached and what it says makes no sense."""
-    if url.startswith(("rtsps:", "https:", "rtmps:")) and error.errno == errno.EIO:
-        return SourceError(Reason.TLS, f"{url}: the TLS handshake failed")
+def _misunderstood(url: str) -> SourceError:
+    """The host can be reached and what it says makes no sense; FFmpeg's error differs from time to time."""
+    if url.startswith(("rtsps:", "https:", "rtmps:")):
+        return SourceError(Reason.TLS, f"{url}: the TLS handshake failed, or the server closed the connection")
     return SourceError(Reason.UNDECODABLE, f"{url}: the server closed the connection or sends no video")

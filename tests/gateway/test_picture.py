@@ -197,7 +197,8 @@ def covered(polygons: list[Polygon], width: int, height: int) -> NDArray[np.bool
     for polygon in polygons:
         corners = np.round(np.array(polygon) * (width * 8, height * 8) - 0.5).astype(np.int32)
         cv2.fillPoly(fine, [corners], 1)
-    return fine.reshape(height, 8, width, 8).max(axis=(1, 3)).astype(np.bool_)
+    touched: NDArray[np.bool_] = fine.reshape(height, 8, width, 8).max(axis=(1, 3)) > 0
+    return touched
 
 
 @pytest.mark.parametrize("space", [UNTAGGED, BT709])
@@ -274,5 +275,5 @@ def test_the_geometry_may_change_from_frame_to_frame() -> None:
     ],
 )
 def test_settings_out_of_range_are_refused(make: Callable[[], PictureEncoder]) -> None:
-    with pytest.raises(ValueError, match="must|needs"):
+    with pytest.raises(ValueError, match=r"must|needs"):
         make()

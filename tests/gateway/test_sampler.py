@@ -1,5 +1,6 @@
 """Sampling: rates on the stream's own time line, without drift, bursts or starvation."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import pytest
@@ -67,7 +68,7 @@ def test_frames_that_arrive_in_bunches_are_sampled_by_their_pts() -> None:
 @pytest.mark.parametrize("restart", [0.0, 5000.0, -100.0])
 def test_a_jump_of_the_pts_keeps_the_spacing_by_the_clock(restart: float) -> None:
     picks = taken(2, [*stream(25, 10.2, start=100), *stream(25, 10, start=restart)])
-    gaps = [(b - a) * 0.04 for a, b in zip(picks, picks[1:], strict=False)]
+    gaps = [(b - a) * 0.04 for a, b in itertools.pairwise(picks)]
     assert len(picks) == pytest.approx(40, abs=1)
     assert min(gaps) > 0.4
 
@@ -109,7 +110,7 @@ def test_no_time_line_starves_or_floods_a_pipeline(times: list[float | None], fp
     picks = taken(fps, times)
     clock = [i * 0.04 for i in picks]
     assert picks[0] == 0
-    assert max([b - a for a, b in zip(clock, clock[1:], strict=False)] or [0]) <= 3 / fps + 1.2
+    assert max([b - a for a, b in itertools.pairwise(clock)] or [0]) <= 3 / fps + 1.2
 
 
 @pytest.mark.parametrize("fps", [0, -1.0, float("nan")])
