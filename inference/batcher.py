@@ -53,7 +53,8 @@ class Batcher(Generic[R]):
         """Open every session and measure what each batch size costs for images of the shapes in `warm_up`.
 
         Without a warm-up no batch is ever waited for, and idle sessions share the waiting images out evenly. Raises
-        `ModelFailed` if a session cannot be opened or run; the batcher is closed then.
+        `ModelFailed`, with what the model raised as its cause, if a session cannot be opened or run; the batcher is
+        closed then.
         """
         try:
             await self._pool.start(tuple(warm_up))

@@ -145,9 +145,11 @@ class SessionPool(Generic[R]):
         runner = SessionRunner(self._open_session, self._policy)
         try:
             runner.open()
-            samples = runner.measure(shapes)
+            samples = runner.measure(shapes, self._stopping.is_set)
         except Exception as error:  # noqa: BLE001 - raised by `start`
-            self._post(_settle, ready, ModelFailed(_reason(error)))
+            failure = ModelFailed(_reason(error))
+            failure.__cause__ = error
+            self._post(_settle, ready, failure)
             return None
         self._post(_settle, ready, samples)
         return runner

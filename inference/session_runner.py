@@ -3,19 +3,22 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.batch_policy import MAX_SHAPES, BatchPolicy, CostCurve, Shape
+from inference.batch_policy import MAX_SHAPES, TOLERANCE, BatchPolicy, CostCurve, Shape
 from inference.batching import ModelFailed
 from inference.request import R
 
 R_co = TypeVar("R_co", covariant=True)
 
 ROUNDS = 3
+COMPARISON_S = 0.5
+"""A loaded machine takes three times as long for a round; its process must be ready all the same."""
 
 Samples = Mapping[Shape, Mapping[int, Sequence[float]]]
 """Seconds of each measured run, by shape and batch size."""
@@ -58,18 +61,36 @@ class SessionRunner(Generic[R]):
             raise ModelFailed(f"the model gave {len(results)} results for {len(images)} images")
         return results
 
-    def measure(self, shapes: Iterable[Shape]) -> Samples:
-        """Run every batch size `ROUNDS` times, after once to warm up; in turn, so that drift touches all alike."""
-        return {shape: self._measure(np.zeros(shape, np.uint8)) for shape in shapes}
+    def measure(self, shapes: Iterable[Shape], leave: Callable[[], bool] = lambda: False) -> Samples:
+        """What batches cost, each size against the one before, up to the first that saves nothing: a CPU is soon done.
 
-    def _measure(self, image: NDArray[np.uint8]) -> Mapping[int, Sequence[float]]:
-        seconds: dict[int, list[float]] = {size: [] for size in self._policy.sizes}
-        for _ in range(1 + ROUNDS):
-            for size in self._policy.sizes:
+        Once `leave()` is true nothing more is run.
+        """
+        return {shape: self._measure(np.zeros(shape, np.uint8), leave) for shape in shapes}
+
+    def _measure(self, image: NDArray[np.uint8], leave: Callable[[], bool]) -> Mapping[int, Sequence[float]]:
+        sizes = self._policy.sizes
+        seconds: dict[int, list[float]] = {size: [] for size in sizes}
+        for pair in pairwise(sizes) if len(sizes) > 1 else [(1,)]:
+            self._compare(pair, image, seconds, leave)
+            if not _saves(pair, seconds):
+                break
+        return {size: samples for size, samples in seconds.items() if samples}
+
+    def _compare(
+        self, sizes: Sequence[int], image: NDArray[np.uint8], seconds: dict[int, list[float]], leave: Callable[[], bool]
+    ) -> None:
+        """Each size once to warm up, then in turn, so that drift touches all alike: `ROUNDS` times, or fewer where
+        that takes longer than `COMPARISON_S`."""
+        end = time.monotonic() + COMPARISON_S
+        for measured in range(-1, ROUNDS):
+            if leave() or (measured > 0 and time.monotonic() > end):
+                return
+            for size in sizes:
                 started = time.monotonic()
                 self.run([image] * size)
-                seconds[size].append(time.monotonic() - started)
-        return {size: samples[1:] for size, samples in seconds.items()}
+                if measured >= 0:
+                    seconds[size].append(time.monotonic() - started)
 
     def _assemble(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         if len(images) == 1 and images[0].flags.c_contiguous:
@@ -86,6 +107,13 @@ class SessionRunner(Generic[R]):
                 self._buffers.popitem(last=False)
         self._buffers.move_to_end(shape)
         return self._buffers[shape]
+
+
+def _saves(sizes: Sequence[int], seconds: Mapping[int, Sequence[float]]) -> bool:
+    """Whether an image costs less in a batch of the last size than in one of the first; half the tolerance, so that no
+    larger size is missed that would save more than the whole."""
+    costs = [median(seconds[size]) / size for size in (sizes[0], sizes[-1]) if seconds[size]]
+    return len(costs) > 1 and costs[1] < costs[0] * (1 - TOLERANCE / 2)
 
 
 def curve_of(samples: Iterable[Mapping[int, Sequence[float]]]) -> CostCurve:
