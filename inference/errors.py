@@ -17,9 +17,13 @@ class InferenceError(VedetteError):
 class ModelError(InferenceError):
     """A model cannot be loaded; the text names the file and, in a card, the key."""
 
+    exit_status = 2
+
 
 class DeviceUnavailable(InferenceError):
     """The device that was asked for is not there; the text says what to install."""
+
+    exit_status = 2
 
     def __init__(self, device: str, reason: str) -> None:
         super().__init__(f"device {device}: {reason}")

@@ -11,12 +11,20 @@ VedetteError
 """
 
 
+from typing import ClassVar
+
+
 class VedetteError(Exception):
     """The root: what a user can be told in one line, without a traceback."""
+
+    exit_status: ClassVar[int] = 1
+    """Of a process that it ends: 2 where the configuration has to be changed first."""
 
 
 class ConfigError(VedetteError):
     """The configuration can't be used. The text has a line a problem, each with file, line and key."""
+
+    exit_status = 2
 
 
 class BusError(VedetteError):
@@ -33,6 +41,8 @@ class BusFull(BusUnavailable):
 
 class BusMisfit(BusError):
     """The bus can't ever do it as it is: a server too old, or a stream that exists with other settings."""
+
+    exit_status = 2
 
 
 class MessageTooLarge(BusError):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, TypeVar
 
-from vedette.errors import BusMisfit, ConfigError, VedetteError
+from vedette.errors import VedetteError
 
 logger = logging.getLogger(__name__)
 
@@ -90,11 +90,11 @@ async def _with_signals(body: Body) -> int:
     return await body(stop)
 
 
-def _report(error: BaseException) -> int:
+def _report(error: VedetteError) -> int:
     if isinstance(error, Stopped):
         return DONE
     sys.stderr.write(f"vedette: {error}\n")
-    return MISUSED if isinstance(error, ConfigError | BusMisfit) else FAILED
+    return error.exit_status
 
 
 def _first_known(group: BaseExceptionGroup[BaseException]) -> VedetteError:
