@@ -52,10 +52,10 @@ class Analysis:
     workers: int | None
 
 
-async def analyze(analysis: Analysis, stop: Stop) -> int:
-    """Run the recording through the system; returns the exit status.
+async def analyze(analysis: Analysis, summary: Summary, stop: Stop) -> int:
+    """Run the recording through the system, counting in `summary`; returns the exit status.
 
-    Raises SourceError, StartFailed, BusError, MessageTooLarge.
+    Raises SourceError, StartFailed, BusError, MessageTooLarge, Stopped.
     """
     model = analysis.config.pipelines[analysis.pipeline].model_name
     length_s = await asyncio.to_thread(video_length_s, analysis.video)
@@ -63,7 +63,6 @@ async def analyze(analysis: Analysis, stop: Stop) -> int:
         run = int(time.time() * 1000)
         feed = Feed(analysis.pipeline, analysis.config.site, f"{as_id(analysis.video.stem)[:40]}-{run}")
         started_s = time.monotonic()
-        summary = Summary()
         try:
             await stop.unless_requested(_run(analysis, bus, feed, run, length_s, summary))
         finally:
@@ -82,7 +81,7 @@ async def _run(analysis: Analysis, bus: Bus, feed: Feed, run: int, length_s: flo
         async with subscribe(config=analysis.config_path, subject=feed.detections, durable=_durable(feed)) as events:
 
             async def publish() -> None:
-                frames = await publish_recording(analysis.video, output, analysis.start_s, run, publisher, lambda: None)
+                frames = await publish_recording(analysis.video, output, analysis.start_s, run, publisher)
                 if not frames:
                     raise GatewayError(f"{analysis.video}: no frame was sampled")
                 progress.update(progress.task_ids[0], total=frames)

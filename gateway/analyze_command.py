@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 from gateway.analysis import Analysis, analyze
+from gateway.recording import Summary
 from vedette.command_line import add_logging, begin_logging, read_config
 from vedette.config import Config, Sampling
 from vedette.errors import ConfigError
-from vedette.process import Stop
+from vedette.process import FAILED, Stop, Stopped
 from vedette.process import run as run_process
 
 
@@ -44,7 +45,12 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(args.config)
 
     async def body(stop: Stop) -> int:
-        return await analyze(_analysis(args, config), stop)
+        summary = Summary()
+        try:
+            return await analyze(_analysis(args, config), summary, stop)
+        except* Stopped:
+            sys.stderr.write(f"interrupted after {summary.frames} frame(s)\n")
+        return FAILED
 
     return run_process(body)
 

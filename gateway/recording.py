@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,7 @@ async def publish_recording(
     previous: SampledFrame | None = None
     async with aclosing(_frames(video, output, start_s)) as frames:
         async for frame in frames:
-                if previous is not None:
+            if previous is not None:
                 await publisher.publish(previous.jpeg, headers_of(previous, run, seq, 0.0, None))
                 seq += 1
             previous = frame
