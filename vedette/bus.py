@@ -139,6 +139,16 @@ class Bus:
             self._buckets[name] = await self.jetstream.key_value(name)
         return self._buckets[name]
 
+    async def settle(self) -> None:
+        """Until the server has taken all that was sent before, subscriptions too, and has said what it refuses.
+
+        Raises:
+            NatsError: the connection is lost, or no answer in 10 s.
+        """
+        # The library's PING overtakes what its flusher still holds (nats-py 2.16): only the second one comes after.
+        await self.client.flush()
+        await self.client.flush()
+
     async def close(self) -> None:
         """Send what is under way and disconnect."""
         self._ready, self._closing = False, True

@@ -59,18 +59,19 @@ class LiveFeed:
             BusMisfit: these credentials may not read the subject.
         """
         await self._bus.client.subscribe(self._subject, cb=self._on_message)
-        await self._bus.client.flush()  # a refusal comes before the answer to this
-        if self._bus.refused:
-            raise BusMisfit(f"{self._subject}: {self._bus.refused}")
+        await self._bus.settle()
+        self._raise_if_refused()
 
     async def next(self) -> Msg:
         """The oldest message that is waiting.
 
         Raises:
             BusUnavailable: the server ended the connection for good.
+            BusMisfit: these credentials may not read the subject (any more).
         """
         while not self._messages:
             self._bus.raise_if_lost()
+            self._raise_if_refused()
             await _wait(self._arrived, _LOOK_EVERY_S)
         return self._messages.popleft()
 
@@ -87,6 +88,10 @@ class LiveFeed:
 
     async def give_back(self) -> None:
         """Nobody waits for it."""
+
+    def _raise_if_refused(self) -> None:
+        if self._bus.refused:
+            raise BusMisfit(f"{self._subject}: {self._bus.refused}")
 
     async def _on_message(self, message: Msg) -> None:
         if len(self._messages) >= LIVE_MESSAGES:

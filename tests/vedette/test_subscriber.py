@@ -1,20 +1,18 @@
 """The SDK with a real server: live and durable readers, through doubles, crashes, rubbish and slow readers."""
 
 import asyncio
-import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import vedette
 from tests.nats_server import NatsServer
 from tests.vedette.samples import FEED, detections, encoded, status
-from tests.waiting import until
+from tests.waiting import until, until_async
 from vedette import event_feeds, subscriber
-from vedette.bus import Bus, connect
+from vedette.bus import Bus
 from vedette.bus_address import embedded_address_file
 from vedette.errors import BusMisfit, BusUnavailable, ConfigError
 from vedette.event_parser import Event
@@ -44,8 +42,8 @@ async def pending(bus: Bus) -> tuple[int, int]:
     return info.num_ack_pending or 0, info.num_pending or 0
 
 
-def clients_tasks() -> list[asyncio.Task[Any]]:
-    return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+async def all_acknowledged(bus: Bus) -> bool:
+    return await pending(bus) == (0, 0)
 
 
 async def test_a_live_reader_gets_typed_events_as_they_come(nats_server: NatsServer, bus: Bus) -> None:
@@ -161,8 +159,7 @@ async def test_an_event_is_acknowledged_when_the_next_is_asked_for(nats_server: 
         await take(events, 1)
         assert await pending(bus) == (1, 0)
         asking = asyncio.create_task(anext(events))
-        while await pending(bus) != (0, 0):
-            await asyncio.sleep(0.01)
+        await until_async(lambda: all_acknowledged(bus), "all is acknowledged")
         await publish(bus, detections(1))
         assert seqs([await asking]) == [1]
 
@@ -195,22 +192,21 @@ async def test_a_waiting_durable_reader_hears_of_an_event_soon_after_a_restart(
 ) -> None:
     async with vedette.subscribe(nats_server.url, durable=DURABLE) as events:
         reading = asyncio.create_task(anext(events))
-        await until_waiting(bus)
+        await until_async(lambda: is_waiting(bus), "the reader has asked")
         await asyncio.to_thread(nats_server.restart)
         await until(lambda: bus.connected, "the bus is back")
         await publish(bus, detections(0))
         assert seqs([await asyncio.wait_for(reading, 3)]) == [0]
 
 
-async def until_waiting(bus: Bus) -> None:
-    while not (await bus.jetstream.consumer_info("DETECTIONS", DURABLE)).num_waiting:
-        await asyncio.sleep(0.01)
+async def is_waiting(bus: Bus) -> bool:
+    return bool((await bus.jetstream.consumer_info("DETECTIONS", DURABLE)).num_waiting)
 
 
 async def test_a_deleted_consumer_is_made_again(nats_server: NatsServer, bus: Bus) -> None:
     async with vedette.subscribe(nats_server.url, durable=DURABLE) as events:
         reading = asyncio.create_task(anext(events))
-        await until_waiting(bus)
+        await until_async(lambda: is_waiting(bus), "the reader has asked")
         await bus.jetstream.delete_consumer("DETECTIONS", DURABLE)
         await publish(bus, detections(0))
         assert seqs([await asyncio.wait_for(reading, 5)]) == [0]
@@ -222,8 +218,7 @@ async def test_rubbish_does_not_stay_with_a_durable_reader(nats_server: NatsServ
     async with vedette.subscribe(nats_server.url, durable=DURABLE) as events:
         await take(events, 2)
         asking = asyncio.create_task(anext(events))
-        while await pending(bus) != (0, 0):
-            await asyncio.sleep(0.01)
+        await until_async(lambda: all_acknowledged(bus), "all is acknowledged")
         assert (events.malformed, events.superseded) == (1, 1)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
@@ -238,43 +233,37 @@ async def test_a_filter_takes_only_its_cameras(nats_server: NatsServer, bus: Bus
 
 
 @pytest.mark.parametrize("durable", [None, DURABLE])
-async def test_breaking_out_of_the_loop_leaves_no_task_behind(nats_server: NatsServer, durable: str | None) -> None:
-    async def read() -> None:
-        publisher = asyncio.create_task(publishing(nats_server))
+async def test_breaking_out_of_the_loop_leaves_no_task_behind(
+    nats_server: NatsServer, bus: Bus, durable: str | None
+) -> None:
+    async def read_one() -> None:
         async for event in vedette.subscribe(nats_server.url, durable=durable):
             assert seqs([event])
             break
-        publisher.cancel()
-        await asyncio.gather(publisher, return_exceptions=True)
 
-    await make_streams(nats_server)
-    await read()
-    gc.collect()
-    await until(lambda: not clients_tasks(), "no task is left")
-
-
-async def make_streams(nats_server: NatsServer) -> None:
-    async with await connect(nats_server.address, "test"):
-        pass
-
-
-async def publishing(nats_server: NatsServer) -> None:
-    async with await connect(nats_server.address, "test") as bus:
-        for seq in range(10_000):
-            await publish(bus, detections(seq))
-            await asyncio.sleep(0.02)
+    await publish(bus, detections(0))
+    before = asyncio.all_tasks()
+    reading, seq = asyncio.create_task(read_one()), 0
+    while not reading.done():
+        await publish(bus, detections(seq := seq + 1))
+        await asyncio.wait([reading], timeout=0.02)
+    await reading
+    await until(lambda: asyncio.all_tasks() <= before, "no task is left")
 
 
 @pytest.mark.parametrize("durable", [None, DURABLE])
-async def test_closing_ends_the_iteration_and_leaves_no_task(nats_server: NatsServer, durable: str | None) -> None:
-    await make_streams(nats_server)
+async def test_closing_ends_the_iteration_and_leaves_no_task(
+    nats_server: NatsServer, bus: Bus, durable: str | None
+) -> None:
+    await publish(bus, detections(0))
+    before = asyncio.all_tasks()
     events = vedette.subscribe(nats_server.url, durable=durable)
     async with events:
         pass
     with pytest.raises(StopAsyncIteration):
         await anext(events)
     await events.aclose()
-    await until(lambda: not clients_tasks(), "no task is left")
+    await until(lambda: asyncio.all_tasks() <= before, "no task is left")
 
 
 async def test_a_reader_makes_no_streams(nats_server: NatsServer) -> None:
@@ -294,7 +283,7 @@ async def test_a_wrong_url_is_said_within_seconds_and_without_its_secret(
     with pytest.raises(BusUnavailable) as caught:
         await asyncio.wait_for(anext(vedette.subscribe(url)), 10)
     assert "s3cret" not in str(caught.value)
-    await until(lambda: not clients_tasks(), "no task is left")
+    await until(lambda: len(asyncio.all_tasks()) == 1, "no task is left")
 
 
 @pytest.fixture
