@@ -45,7 +45,8 @@ class Bus:
         self._listeners: list[Listener] = []
         self._buckets: dict[str, KeyValue] = {}
         self._ready = False
-        self._closing = False
+        self.closing = False
+        """`close` was called: no reconnecting any more."""
         self._lost = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -151,7 +152,7 @@ class Bus:
 
     async def close(self) -> None:
         """Send what is under way and disconnect."""
-        self._ready, self._closing = False, True
+        self._ready, self.closing = False, True
         if self.client.is_connected:
             try:
                 await self.client.flush(timeout=1)
@@ -164,7 +165,7 @@ class Bus:
     async def disconnected(self) -> None:
         """Called by the client when the connection is lost."""
         self._ready = False
-        if not self.client.is_closed:
+        if not (self.client.is_closed or self.closing):
             logger.warning("the bus is gone; reconnecting")
 
     async def reconnected(self) -> None:
@@ -184,7 +185,7 @@ class Bus:
 
     async def ended(self) -> None:
         """Called by the client when it will not reconnect any more."""
-        if not self._closing:
+        if not self.closing:
             logger.error("the server ended the connection to the bus%s", self._last_error())
             self._lost.set()
 

@@ -1,5 +1,6 @@
 """How the NATS library is set up for this system: credentials, time limits, no buffer, errors that are told to us."""
 
+import asyncio
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -16,8 +17,10 @@ _WRONG_CREDENTIALS = "authorization violation"
 
 
 class ConnectionListener(Protocol):
-    """Who is told what happens to the connection."""
+    """Who is told what happens to the connection, and says when it is not wanted any more."""
 
+    @property
+    def closing(self) -> bool: ...
     async def disconnected(self) -> None: ...
     async def reconnected(self) -> None: ...
     async def ended(self) -> None: ...
@@ -41,6 +44,10 @@ async def open_client(client: Client, address: BusAddress, name: str, listener: 
         listener.failed(error)
 
     def next_server(servers: list[Server], info: dict[str, object]) -> tuple[Server | None, float]:
+        if listener.closing:
+            # A connect that fails in the moment of its cancellation swallows that (asyncio.wait_for before Python
+            # 3.12), and the library would reconnect for ever after `close`. This is what ends its loop.
+            raise asyncio.CancelledError
         return None, retry.wait_s(0.0)
 
     user, password, token = _login(address)

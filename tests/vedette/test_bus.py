@@ -245,3 +245,23 @@ async def test_closing_while_disconnected_is_quick(nats_server: NatsServer) -> N
     await until(lambda: not bus.connected, "the loss is noticed")
     await asyncio.wait_for(bus.close(), 3)
     await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, "no task is left")
+
+
+async def test_closing_ends_an_attempt_that_swallows_its_cancellation(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus, attempts = await connect(nats_server.address, "test"), []
+
+    async def refused_when_cancelled(server: object) -> None:
+        attempts.append(server)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ConnectionRefusedError from None
+
+    monkeypatch.setattr(bus.client, "_connect_to_server", refused_when_cancelled)
+    nats_server.kill()
+    await until(lambda: attempts, "an attempt is under way")
+    await asyncio.wait_for(bus.close(), 5)
+    await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, "no task is left")
+    assert len(attempts) == 1
