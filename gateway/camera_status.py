@@ -85,6 +85,7 @@ class CameraStatus:
                     async with asyncio.timeout(_TICK_S):
                         await self._changed.wait()
         finally:
+            self._count(monotonic())
             self._set(OFFLINE, "the gateway has stopped")
             await self._publish()
 
