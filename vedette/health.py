@@ -11,7 +11,7 @@ from vedette.config import Address
 from vedette.errors import StartFailed
 
 Condition = Callable[[], bool]
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which says when it was made
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series a counter, of when it was made
 _HEALTH: "web.AppKey[Health]" = web.AppKey("health")
 
 
