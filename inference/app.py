@@ -11,6 +11,7 @@ from inference.latest_frames import LatestFrames
 from inference.live_consumer import LiveConsumer
 from inference.repository import Model, Repository
 from inference.results import Results
+from inference.room import Room
 from inference.server_clock import ServerClock
 from inference.tokens import Tokens
 from vedette.background import background
@@ -26,18 +27,20 @@ from vedette.subjects import CLIPS, WORK, clip_consumer, work_consumer
 
 logger = logging.getLogger(__name__)
 
-_DRAIN_S = 2.0
+_DRAIN_S = 1.5
 
 
 async def serve(config: Config, model_name: str, listen: Address, stop: Stop) -> int:
     """Serve `model_name` until stopped; returns the exit status.
 
-    Raises ModelError, DeviceUnavailable, ConfigError, StartFailed, BusMisfit.
+    Raises ModelError, DeviceUnavailable, ConfigError, StartFailed, BusMisfit, BusUnavailable.
     """
     current_model.set(model_name)
     model = resolve(config, model_name)
     health = Health()
+    health.require("bus", lambda: False)  # until there is one
     async with serve_health(health, listen, "listen.inference") as address:
+        logger.info("%s %s starts; health and metrics on http://%s", model_name, model.version, address)
         plane = _data_plane(config, model)
         try:
             await _run(config, plane, health, address, stop)
@@ -73,47 +76,44 @@ def _data_plane(config: Config, model: Model) -> DataPlane:
 
 
 async def _run(config: Config, plane: DataPlane, health: Health, address: Address, stop: Stop) -> None:
+    bus_address, name = address_of(config), plane.model.card.name
     health.require("model", lambda: plane.ready)
-    name = plane.model.card.name
     await stop.unless_requested(plane.start())
-    async with await stop.unless_requested(connect(address_of(config), f"inference {name}")) as bus:
+    async with await stop.unless_requested(connect(bus_address, f"inference {name}")) as bus:
         health.require("bus", lambda: bus.connected)
         member = new_member("inference", config.site, str(address), name)
-        tokens, clock = Tokens(bus), ServerClock(bus)
-        async with background(tokens.keep_alive(), clock.run(), announce(bus, member)):
+        tokens, clock, frames = Tokens(bus), ServerClock(bus), LatestFrames(bus)
+        intakes = _intakes(config, bus, plane, tokens, clock, frames)
+        health.require("consumers", lambda: all(intake.ready for intake in intakes))
+        await clock.measure()
+        async with background(bus.until_lost(), tokens.keep_alive(), clock.run(), frames.run(), announce(bus, member)):
             logger.info("%s %s is served on http://%s", name, plane.model.version, address)
-            await _consume(await _intakes(config, bus, plane, tokens, clock), health, stop)
+            await _consume(intakes, health, stop)
 
 
-async def _intakes(config: Config, bus: Bus, plane: DataPlane, tokens: Tokens, clock: ServerClock) -> list[Intake]:
-    frames = LatestFrames(bus)
-    await frames.start()
+def _intakes(
+    config: Config, bus: Bus, plane: DataPlane, tokens: Tokens, clock: ServerClock, frames: LatestFrames
+) -> list[Intake]:
+    live, complete = Room(plane), Room(plane)  # the batcher's lanes
     intakes = []
     for name, pipeline in config.pipelines.items():
         if pipeline.model_name == plane.model.card.name:
             results = Results(bus, pipeline, plane.model)
-            live = LiveConsumer(bus, plane, results, tokens, frames, clock)
-            clips = ClipConsumer(plane, results, tokens)
-            intakes.append(Intake(bus, WORK, work_consumer(name), plane, live.serve))
-            intakes.append(Intake(bus, CLIPS, clip_consumer(name), plane, clips.serve))
+            tokens_of = LiveConsumer(bus, plane, results, tokens, frames, clock)
+            clips_of = ClipConsumer(plane, results, tokens)
+            intakes.append(Intake(bus, WORK, work_consumer(name), live, tokens_of.serve))
+            intakes.append(Intake(bus, CLIPS, clip_consumer(name), complete, clips_of.serve))
     return intakes
 
 
 async def _consume(intakes: list[Intake], health: Health, stop: Stop) -> None:
     """Until stopped: then not ready, no more intake, and what is in hand gets its time to end."""
-    tasks = [asyncio.create_task(intake.run()) for intake in intakes]
-    try:
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait((*tasks, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(intake.run()) for intake in intakes]
+        await stop.wait()
         health.stopping = True
         for intake in intakes:
             intake.stop()
         await asyncio.wait(tasks, timeout=_DRAIN_S)
-    finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in tasks:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise error

@@ -1,12 +1,12 @@
 """Frames of recordings: every frame gives exactly one message, however often workers die.
 
 A picture that can't be decoded gives a message with an error; so does one on which the model failed, or its worker
-died, at every one of `DELIVERIES_PER_CLIP` deliveries.
+died, at every one of `DELIVERIES_PER_CLIP` deliveries. While the bus doesn't take a message its frame stays in hand:
+a delivery is not spent on that.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
 
 from nats.aio.msg import Msg
 
@@ -15,15 +15,18 @@ from inference.batching import BatcherClosed, ModelFailed
 from inference.dataplane import DataPlane
 from inference.errors import UndecodableImage
 from inference.results import Results, timing
-from inference.tokens import Tokens
+from inference.tokens import Tokens, feed_of
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.frames import FrameHeaders
 from vedette.logs import current_camera
-from vedette.messages import Served
+from vedette.messages import Detection, Served, Timing
 from vedette.metrics import DROPPED
+from vedette.retry import Backoff, Retry
 from vedette.subjects import DELIVERIES_PER_CLIP, Feed
 
 logger = logging.getLogger(__name__)
+
+_BACKOFF = Backoff(first_s=0.1, cap_s=2.0)
 
 
 class ClipConsumer:
@@ -34,31 +37,26 @@ class ClipConsumer:
         self._results = results
         self._tokens = tokens
 
-    async def serve(self, clips: Sequence[Msg]) -> None:
-        """Serve some frames, each on its own."""
-        async with asyncio.TaskGroup() as tasks:
-            for clip in clips:
-                self._tokens.hold(clip)
-                tasks.create_task(self._serve_one(clip))
-
-    async def _serve_one(self, clip: Msg) -> None:
-        feed = Feed.parse(clip.subject)
-        current_camera.set(feed.camera)
-        try:
-            headers = FrameHeaders.decode(clip.headers or {})
-        except MalformedMessage as error:
-            logger.error("a recording's frame is left out: %s", error)
-            DROPPED.labels(feed.camera, "malformed", "inference").inc()
-            await self._tokens.confirm(clip)
-            return
-        try:
-            outcome = await self._outcome(feed, clip, headers)
-        except (ModelFailed, BatcherClosed, BusUnavailable) as error:
-            logger.warning("frame %s not served, will be delivered again: %s", headers.seq, error)
-            await self._tokens.give_back(clip)
-            return
-        if await self._tokens.confirm(clip):
-            await self._tokens.tell_served(feed, Served(epoch=headers.epoch, seq=headers.seq, outcome=outcome))
+    async def serve(self, clip: Msg) -> None:
+        """Serve one frame."""
+        async with self._tokens.held(clip):
+            try:
+                feed = feed_of(clip)
+                current_camera.set(feed.camera)
+                headers = FrameHeaders.decode(clip.headers or {})
+            except MalformedMessage as error:
+                logger.error("a recording's frame is left out: %s", error)
+                DROPPED.labels(current_camera.get() or "", "malformed", "inference").inc()
+                await self._tokens.confirm(clip)
+                return
+            try:
+                outcome = await self._outcome(feed, clip, headers)
+            except (ModelFailed, BatcherClosed) as error:
+                logger.warning("frame %s not served, will be delivered again: %s", headers.seq, error)
+                await self._tokens.give_back(clip)
+                return
+            if await self._tokens.confirm(clip):
+                await self._tokens.tell_served(feed, Served(epoch=headers.epoch, seq=headers.seq, outcome=outcome))
 
     async def _outcome(self, feed: Feed, clip: Msg, headers: FrameHeaders) -> str:
         """Publish the frame's one message. Raises what another delivery may mend."""
@@ -66,21 +64,43 @@ class ClipConsumer:
         if delivery > 1:
             metrics.REDELIVERED.labels(feed.pipeline).inc()
         if delivery > DELIVERIES_PER_CLIP:
-            return await self._publish_error(feed, clip, headers, f"no result in {DELIVERIES_PER_CLIP} deliveries")
+            return await self._fail(feed, clip, headers, f"no result in {DELIVERIES_PER_CLIP} deliveries")
         try:
             inference = await self._plane.infer(clip.data, lane="complete")
         except UndecodableImage as error:
-            return await self._publish_error(feed, clip, headers, f"undecodable: {error}")
+            return await self._fail(feed, clip, headers, f"undecodable: {error}", "undecodable")
         except ModelFailed as error:
             if delivery < DELIVERIES_PER_CLIP:
                 raise
-            return await self._publish_error(feed, clip, headers, str(error))
-        took = timing(inference, headers, None)
-        await self._results.publish(feed, headers, clip.metadata.timestamp, self._results.wanted(inference), took)
+            return await self._fail(feed, clip, headers, str(error))
+        wanted = self._results.wanted(inference)
+        await self._publish(feed, clip, headers, wanted, timing(inference, headers, None))
         metrics.INFERRED.labels(feed.camera, feed.pipeline).inc()
+        for detection in wanted:
+            metrics.DETECTIONS.labels(feed.camera, detection.label).inc()
         return "inferred"
 
-    async def _publish_error(self, feed: Feed, clip: Msg, headers: FrameHeaders, error: str) -> str:
+    async def _fail(self, feed: Feed, clip: Msg, headers: FrameHeaders, error: str, outcome: str = "failed") -> str:
         logger.warning("frame %s: %s", headers.seq, error)
-        await self._results.publish(feed, headers, clip.metadata.timestamp, error=error)
-        return "failed"
+        await self._publish(feed, clip, headers, error=error)
+        return outcome
+
+    async def _publish(
+        self,
+        feed: Feed,
+        clip: Msg,
+        headers: FrameHeaders,
+        detections: tuple[Detection, ...] = (),
+        took: Timing | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Until it is stored, however long that takes."""
+        retry = Retry(_BACKOFF)
+        while True:
+            try:
+                return await self._results.publish(
+                    feed, headers, clip.metadata.timestamp, detections, took, error=error
+                )
+            except BusUnavailable as unavailable:
+                logger.warning("frame %s waits: %s", headers.seq, unavailable)
+                await asyncio.sleep(retry.wait_s(0.0))

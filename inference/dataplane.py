@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from inference import metrics
 from inference.batch_policy import BatchPolicy
 from inference.batcher import Batcher
-from inference.batching import Lane
+from inference.batching import DeadlineExceeded, Lane, ModelFailed
+from inference.errors import DeviceUnavailable, ModelError
 from inference.preprocess import Placement, fill, jpeg_size, place, to_normalised
 from inference.repository import Model
 from inference.session import Detected, DetectorSession, open_session
@@ -47,7 +48,7 @@ class DataPlane:
         self.model = model
         self._device = device
         self._threads = threads
-        self._sessions = sessions
+        self._runs_on = device
         self._slots: dict[tuple[int, int], list[NDArray[np.uint8]]] = {}
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
         limits = model.card.batch
@@ -63,10 +64,14 @@ class DataPlane:
 
         Raises ModelError, DeviceUnavailable, ModelFailed: it can't be run here.
         """
-        trial = await asyncio.to_thread(self._open_session)  # a wrong model or device says so itself, and once
-        logger.info("%s %s runs on %s", self.model.card.name, self.model.version, trial.device)
         placements = [place(width, height, self.model.card.input) for width, height in USUAL_ASPECTS]
-        await self._batcher.start({(placement.input_height, placement.input_width, 3) for placement in placements})
+        try:
+            await self._batcher.start({(placement.input_height, placement.input_width, 3) for placement in placements})
+        except ModelFailed as error:
+            if isinstance(error.__cause__, ModelError | DeviceUnavailable):
+                raise error.__cause__ from None
+            raise
+        logger.info("%s %s runs on the %s", self.model.card.name, self.model.version, self._runs_on)
 
     @property
     def ready(self) -> bool:
@@ -75,7 +80,7 @@ class DataPlane:
 
     @property
     def capacity(self) -> int:
-        """How many pictures a lane may have in hand: what runs, and what runs next."""
+        """How many pictures a lane may have in hand: what runs, and what runs next. 0 while no session can run."""
         return self._batcher.capacity
 
     async def infer(self, jpeg: bytes, deadline: float | None = None, lane: Lane = "live") -> Inference:
@@ -90,13 +95,14 @@ class DataPlane:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._decoders, fill, slot, jpeg, placement, self.model.card.input.pad)
         prepared = monotonic()
-        await self._batcher.wait_for_room(lane)
+        await self._room(deadline, lane)
+        submitted = monotonic()
         inferred = await self._batcher.submit(slot, deadline, lane)
         self._give_back(placement, slot)
         return Inference(
             self._detections(inferred.result, placement),
             prepared - started,
-            inferred.queue_s,
+            submitted - prepared + inferred.queue_s,
             inferred.infer_s,
             inferred.batch_size,
         )
@@ -106,8 +112,17 @@ class DataPlane:
         await self._batcher.close(grace_s)
         self._decoders.shutdown(wait=False, cancel_futures=True)
 
+    async def _room(self, deadline: float | None, lane: Lane) -> None:
+        try:
+            async with asyncio.timeout(None if deadline is None else deadline - monotonic()):
+                await self._batcher.wait_for_room(lane)
+        except TimeoutError:
+            raise DeadlineExceeded("the deadline passed before there was room") from None
+
     def _open_session(self) -> DetectorSession:
-        return open_session(self.model, self._device, self._threads)
+        session = open_session(self.model, self._device, self._threads)
+        self._runs_on = session.device
+        return session
 
     def _slot(self, placement: Placement) -> NDArray[np.uint8]:
         kept = self._slots.get((placement.input_height, placement.input_width))

@@ -1,20 +1,23 @@
-"""Pulls messages of a durable consumer, never more than there is room for, and gives each to a handler as it comes.
+"""Pulls messages of a durable consumer, never more than there is room for, and serves each in a task of its own.
 
 The library's `fetch` returns a message at a time under load and waits when it need not. Here a pull request asks for
-what there is room for, messages are handled as they arrive, and the next request asks for what became free. A pull
+what there is room for, messages are served as they arrive, and the next request asks for what became free. A pull
 request dies silently when the server restarts: each has an expiry, and all are made anew after a reconnect.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
 
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig
 
+from inference import metrics
+from inference.room import Room
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.retry import Backoff, Retry
@@ -24,149 +27,173 @@ logger = logging.getLogger(__name__)
 
 _EXPIRES_S = 5.0
 _LOST_AFTER_S = _EXPIRES_S + 2.0
+_LOOK_EVERY_S = 1.0
+_LEAVE_WITHIN_S = 1.0
 _BACKOFF = Backoff(first_s=0.1, cap_s=2.0)
 _EXPIRED = "408"
 
-Handler = Callable[[list[Msg]], Awaitable[None]]
+Serve = Callable[[Msg], Awaitable[None]]
 
 
-class Capacity(Protocol):
-    """How many messages may be in hand at a time; it may change while the process runs."""
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A pull request under way."""
 
-    @property
-    def capacity(self) -> int: ...
+    wanted: int
+    lost_at_s: float
 
 
 class Intake:
-    """One consumer's messages. `in_hand` counts from arrival until the handler has done with them."""
+    """One consumer's messages. `serve` says itself what becomes of its message; what it raises is logged and counted,
+    and ends that message alone: unacknowledged, it is delivered again."""
 
-    def __init__(self, bus: Bus, stream: str, consumer: ConsumerConfig, capacity: Capacity, handler: Handler) -> None:
-        self.in_hand = 0
+    def __init__(self, bus: Bus, stream: str, consumer: ConsumerConfig, room: Room, serve: Serve) -> None:
+        self.ready = False
+        """Whether the consumer is there and messages are asked for."""
         self._bus = bus
         self._stream = stream
         self._consumer = consumer
-        self._capacity = capacity
-        self._handler = handler
+        self._room = room
+        self._serve = serve
+        self._inbox = bus.client.new_inbox()
         self._wake = asyncio.Event()
-        self._arrived: list[Msg] = []
+        self._stopping = False
+        self._tasks = asyncio.TaskGroup()
+        self._asked = 0
         self._requests: dict[int, _Request] = {}
         self._requests_made = 0
-        self._retry: Retry | None = None
-        self._stopping = False
-        self._inbox = bus.client.new_inbox()
+        self._retry = Retry(_BACKOFF)
+        self._quiet_until_s = 0.0
+        room.join(self._wake.set)
+        bus.on_reconnect(self._start_anew)
 
     async def run(self) -> None:
-        """Pull until `stop`, and return when everything in hand is done; cancelled, leave at once."""
-        self._bus.on_reconnect(self._start_anew)
+        """Pull until `stop`, and return when everything in hand is done; cancelled, give back what is in hand."""
         subscription = await self._bus.client.subscribe(f"{self._inbox}.*", cb=self._on_message)
-        await self._ensure_consumer()
-        try:
-            async with asyncio.TaskGroup() as tasks:
+        async with self._tasks:
+            try:
                 while not self._stopping:
-                    await self._ask()
+                    if monotonic() >= self._quiet_until_s and self._bus.connected:
+                        await self._make_ready()
+                        await self._ask()
                     await self._woken()
-                    if self._arrived:
-                        batch, self._arrived = self._arrived, []
-                        tasks.create_task(self._handle(batch))
-        finally:
-            await self._leave(subscription.unsubscribe)
+            finally:
+                self.stop()
+                await self._leave(subscription)
 
     def stop(self) -> None:
-        """Pull no more."""
+        """Pull no more; what arrives from now on is given back."""
         self._stopping = True
+        self.ready = False
         self._wake.set()
 
-    async def _handle(self, batch: list[Msg]) -> None:
+    async def _make_ready(self) -> None:
+        """Make sure that the consumer is there."""
+        if self.ready:
+            return
         try:
-            await self._handler(batch)
-        finally:
-            self.in_hand -= len(batch)
-            self._wake.set()
+            await ensure_consumer(self._bus.jetstream, self._stream, self._consumer)
+        except BusUnavailable as error:
+            self._back_off(str(error))
+        else:
+            self.ready = not self._stopping
 
     async def _ask(self) -> None:
         """One pull request for what is free and not yet asked for."""
         now_s = monotonic()
-        self._requests = {n: request for n, request in self._requests.items() if now_s < request.lost_at_s}
-        wanted = self._capacity.capacity - self.in_hand - sum(request.open for request in self._requests.values())
-        if wanted <= 0 or not self._bus.connected:
+        self._requests = {number: request for number, request in self._requests.items() if now_s < request.lost_at_s}
+        # Answers may be lost; but what was asked for by requests that are over will never come.
+        self._asked = min(self._asked, sum(request.wanted for request in self._requests.values()))
+        wanted = self._room.free() - self._asked
+        if wanted <= 0 or not self.ready:
             return
         self._requests_made += 1
-        number = self._requests_made
-        self._requests[number] = _Request(wanted, now_s + _LOST_AFTER_S)
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer.durable_name}"
         body = f'{{"batch":{wanted},"expires":{int(_EXPIRES_S * 1e9)}}}'
+        self._requests[self._requests_made] = _Request(wanted, now_s + _LOST_AFTER_S)
+        self._asked += wanted
         try:
-            await self._bus.client.publish(subject, body.encode(), reply=f"{self._inbox}.{number}")
+            await self._bus.client.publish(subject, body.encode(), reply=f"{self._inbox}.{self._requests_made}")
         except NatsError as error:
-            del self._requests[number]
+            self._over(self._requests_made, "")
             logger.debug("pull: %s", describe(error))
 
     async def _woken(self) -> None:
+        """Until something has changed, or may have."""
+        quiet_s = self._quiet_until_s - monotonic()
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout=1.0)
+            await asyncio.wait_for(self._wake.wait(), quiet_s if 0 < quiet_s < _LOOK_EVERY_S else _LOOK_EVERY_S)
         except TimeoutError:
             return
         self._wake.clear()
 
     async def _on_message(self, message: Msg) -> None:
-        status = message.headers.get("Status") if message.headers and not message.reply else None
-        if status is None:
-            self._count_arrival()
-            self._arrived.append(message)
-        else:
-            self._requests.pop(int(message.subject.rpartition(".")[2]), None)
-            if status != _EXPIRED:
-                await self._recover(f"{status} {(message.headers or {}).get('Description', '')}".strip())
-        self._wake.set()
+        if message.reply:
+            await self._arrived(message)
+            return
+        headers = dict(message.headers or {})
+        number, left = int(message.subject.rpartition(".")[2]), headers.get("Nats-Pending-Messages", "")
+        if headers.get("Status") == _EXPIRED:
+            self._retry = Retry(_BACKOFF)
+            self._over(number, left)
+        elif "MaxWaiting" in headers.get("Description", ""):  # more workers than the consumer takes requests of
+            self._over(number, left)
+            self._back_off("too many requests wait")
+        else:  # the consumer or its stream is gone, or moved to another server: so are all requests
+            self._start_over()
+            self._back_off(f"{headers.get('Status')} {headers.get('Description', '')}".rstrip())
 
-    def _count_arrival(self) -> None:
-        self.in_hand += 1
-        self._retry = None
-        for number, request in self._requests.items():  # the server fills the oldest request first
-            request.open -= 1
-            if request.open <= 0:
-                del self._requests[number]
-            break
+    async def _arrived(self, message: Msg) -> None:
+        self._asked = max(0, self._asked - 1)
+        self._retry = Retry(_BACKOFF)
+        if self._stopping:
+            await self._give_back(message)
+            return
+        self._room.enter()
+        self._tasks.create_task(self._serve_one(message))
 
-    async def _recover(self, reason: str) -> None:
-        """The consumer or its stream is gone, or its leader moved: wait a little and make sure that it is there."""
-        self._retry = self._retry or Retry(_BACKOFF)
+    async def _serve_one(self, message: Msg) -> None:
+        try:
+            await self._serve(message)
+        except Exception:
+            logger.exception("%s", message.subject)
+            metrics.SERVING_FAILURES.labels(self._stream).inc()
+        finally:
+            self._room.leave()
+
+    def _over(self, number: int, left: str) -> None:
+        """A request ended; `left` says how many of its messages will not come, where the server says it."""
+        if (request := self._requests.pop(number, None)) is not None:
+            self._asked = max(0, self._asked - (int(left) if left.isdigit() else request.wanted))
+            self._wake.set()
+
+    def _back_off(self, reason: str) -> None:
+        wait_s = self._retry.wait_s(0.0)
         logger.warning("consumer %s: %s", self._consumer.durable_name, reason)
-        await asyncio.sleep(self._retry.wait_s(0.0))
-        if self._bus.connected:
-            await self._ensure_consumer()
+        self._quiet_until_s = monotonic() + wait_s
+
+    def _start_over(self) -> None:
+        self.ready = False
+        self._requests.clear()
+        self._asked = 0
+        self._wake.set()
 
     async def _start_anew(self) -> None:
-        self._requests.clear()
-        await self._ensure_consumer()
-        self._wake.set()
+        if not self._stopping:
+            self._quiet_until_s = 0.0
+            self._start_over()
 
-    async def _ensure_consumer(self) -> None:
-        retry = Retry(_BACKOFF)
-        while True:
+    async def _leave(self, subscription: Subscription) -> None:
+        """Withdraw the requests; what the server sent before it knew is given back."""
+        if self._bus.client.is_connected:
             try:
-                return await ensure_consumer(self._bus.jetstream, self._stream, self._consumer)
-            except BusUnavailable as error:
-                logger.warning("%s", error)
-                if not self._bus.connected:
-                    return None
-                await asyncio.sleep(retry.wait_s(0.0))
+                async with asyncio.timeout(_LEAVE_WITHIN_S):
+                    await subscription.drain()  # type: ignore[no-untyped-call]
+            except (NatsError, TimeoutError) as error:
+                logger.debug("leaving: %s", describe(error))
 
-    async def _leave(self, unsubscribe: Callable[[], Awaitable[None]]) -> None:
-        """Give what arrived and was not begun back to the other workers."""
+    async def _give_back(self, message: Msg) -> None:
         try:
-            await unsubscribe()
-            for message in self._arrived:
-                await self._bus.client.publish(message.reply, b"-NAK")
+            await self._bus.client.publish(message.reply, b"-NAK")
         except NatsError as error:
             logger.debug("leaving: %s", describe(error))
-
-
-class _Request:
-    """A pull request under way."""
-
-    __slots__ = ("lost_at_s", "open")
-
-    def __init__(self, wanted: int, lost_at_s: float) -> None:
-        self.open = wanted
-        self.lost_at_s = lost_at_s

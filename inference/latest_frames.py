@@ -1,11 +1,13 @@
-"""Reads the latest frame of many cameras in one request: JetStream Direct Get with `multi_last` (ADR-31)."""
+"""Reads the latest frames of cameras: JetStream Direct Get with `multi_last` (ADR-31), many readers in one request.
+
+What is asked for while a request is on its way out goes into the next one: a batch of tokens costs one request.
+"""
 
 import asyncio
 import datetime as dt
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -19,6 +21,7 @@ logger = logging.getLogger(__name__)
 MOST_SUBJECTS = 1024
 """The server answers 413 to more."""
 _TIMEOUT_S = 2.0
+_END_OF_BATCH, _NOT_ONE = "204", "404"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,58 +34,80 @@ class StoredFrame:
     """By the server's clock."""
 
 
-@dataclass(slots=True)
-class _Answer:
-    done: asyncio.Future[None]
-    frames: dict[str, StoredFrame] = field(default_factory=dict)
+Reader = asyncio.Future[StoredFrame | None]
+Readers = dict[str, list[Reader]]
+"""Who waits for which subject's frame."""
 
 
 class LatestFrames:
-    """Use `start` once, then `read` as often as needed."""
+    """`read` is answered while `run` runs."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._inbox = bus.client.new_inbox()
-        self._answers: dict[str, _Answer] = {}
-        self._asked = 0
+        self._unsent: Readers = {}
+        self._wanted = asyncio.Event()
+        self._sent: dict[str, Readers] = {}
+        self._requests = 0
 
-    async def start(self) -> None:
-        """Listen for the answers."""
-        await self._bus.client.subscribe(f"{self._inbox}.*", cb=self._on_message)
+    async def run(self) -> None:
+        """Send what is asked for; never returns."""
+        subscription = await self._bus.client.subscribe(f"{self._inbox}.*", cb=self._on_message)
+        try:
+            while True:
+                await self._wanted.wait()
+                self._wanted.clear()
+                while self._unsent:
+                    subjects = list(self._unsent)[:MOST_SUBJECTS]
+                    await self._request({subject: self._unsent.pop(subject) for subject in subjects})
+        finally:
+            if self._bus.client.is_connected:
+                await subscription.unsubscribe()
 
-    async def read(self, subjects: Sequence[str]) -> dict[str, StoredFrame]:
-        """The latest frame of each of `subjects` (at most 1,024); one that has none is absent.
+    async def read(self, subject: str) -> StoredFrame | None:
+        """The latest frame of `subject`, None where there is none.
 
         Raises:
             BusUnavailable: no answer, or not connected.
         """
-        self._asked += 1
-        reply = f"{self._inbox}.{self._asked}"
-        answer = self._answers[reply] = _Answer(asyncio.get_running_loop().create_future())
+        reader: Reader = asyncio.get_running_loop().create_future()
+        self._unsent.setdefault(subject, []).append(reader)
+        self._wanted.set()
+        return await reader
+
+    async def _request(self, readers: Readers) -> None:
+        self._requests += 1
+        reply = f"{self._inbox}.{self._requests}"
+        self._sent[reply] = readers
+        asyncio.get_running_loop().call_later(_TIMEOUT_S, self._fail, reply, f"no answer in {_TIMEOUT_S:g} s")
+        body = json.dumps({"multi_last": list(readers)}).encode()
         try:
-            body = json.dumps({"multi_last": list(subjects)}).encode()
             await self._bus.client.publish(f"$JS.API.DIRECT.GET.{FRAMES}", body, reply=reply)
-            await asyncio.wait_for(answer.done, _TIMEOUT_S)
-        except (NatsError, TimeoutError) as error:
-            raise BusUnavailable(f"reading {len(subjects)} frames: {describe(error)}") from error
-        finally:
-            del self._answers[reply]
-        return answer.frames
+        except NatsError as error:
+            self._fail(reply, describe(error))
 
     async def _on_message(self, message: Msg) -> None:
-        answer = self._answers.get(message.subject)
-        if answer is None or answer.done.done():
-            return
         headers = dict(message.headers or {})
         status = headers.get("Status")
         if status is None:
-            answer.frames[headers["Nats-Subject"]] = StoredFrame(
-                message.data, headers, moment(headers["Nats-Time-Stamp"])
-            )
-        elif status in ("204", "404"):  # end of batch; none of the subjects has a message
-            answer.done.set_result(None)
+            stored = StoredFrame(message.data, headers, moment(headers["Nats-Time-Stamp"]))
+            for reader in self._sent.get(message.subject, {}).pop(headers["Nats-Subject"], []):
+                if not reader.done():
+                    reader.set_result(stored)
+        elif status in (_END_OF_BATCH, _NOT_ONE):
+            for reader in self._left(message.subject):
+                reader.set_result(None)
         else:
-            answer.done.set_exception(BusUnavailable(f"Direct Get: {status} {headers.get('Description', '')}"))
+            self._fail(message.subject, f"Direct Get: {status} {headers.get('Description', '')}".rstrip())
+
+    def _fail(self, reply: str, reason: str) -> None:
+        for reader in self._left(reply):
+            reader.set_exception(BusUnavailable(f"frames can't be read: {reason}"))
+
+    def _left(self, reply: str) -> list[Reader]:
+        """Who still waits for this request's answer; the request is done with."""
+        readers = self._sent.pop(reply, {})
+        return [reader for waiting in readers.values() for reader in waiting if not reader.done()]
 
 
 def moment(text: str) -> dt.datetime:

@@ -3,11 +3,9 @@
 A worker that dies leaves its tokens unacknowledged: after `ACK_WAIT_S` another serves those cameras.
 """
 
-import asyncio
 import datetime as dt
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -15,17 +13,17 @@ from nats.aio.msg import Msg
 
 from inference import metrics
 from inference.batching import BatcherClosed, DeadlineExceeded, ModelFailed
-from inference.dataplane import DataPlane
+from inference.dataplane import DataPlane, Inference
 from inference.errors import UndecodableImage
 from inference.latest_frames import LatestFrames, StoredFrame
 from inference.results import Results, timing
 from inference.server_clock import ServerClock
-from inference.tokens import Tokens
+from inference.tokens import Tokens, feed_of
 from vedette.bus import Bus
 from vedette.errors import BusUnavailable, MalformedMessage, MessageTooLarge
 from vedette.frames import FrameHeaders
 from vedette.logs import current_camera
-from vedette.messages import Served
+from vedette.messages import Detection, Served
 from vedette.metrics import DROPPED
 from vedette.subjects import Feed
 
@@ -70,34 +68,27 @@ class LiveConsumer:
         self._served: OrderedDict[Feed, tuple[int, int]] = OrderedDict()
         self._age = metrics.FRAME_AGE.labels(plane.model.card.name)
 
-    async def serve(self, tokens: Sequence[Msg]) -> None:
-        """Serve some cameras' tokens: read their frames in one request, then each camera on its own."""
-        for token in tokens:
-            self._tokens.hold(token)
-        feeds = [Feed.parse(token.subject) for token in tokens]
-        try:
-            stored = await self._frames.read([feed.frame for feed in feeds])
-        except BusUnavailable as error:
-            logger.warning("%s", error)
-            for token in tokens:
-                await self._tokens.give_back(token)
-            return
-        async with asyncio.TaskGroup() as tasks:
-            for token, feed in zip(tokens, feeds, strict=True):
-                tasks.create_task(self._serve_one(token, feed, stored.get(feed.frame)))
+    async def serve(self, token: Msg) -> None:
+        """Serve one camera's token: its latest frame, whatever becomes of it, and then a note to its gateway."""
+        async with self._tokens.held(token):
+            try:
+                feed = feed_of(token)
+            except MalformedMessage as error:
+                logger.warning("a token is left out: %s", error)
+                await self._tokens.confirm(token)
+                return
+            current_camera.set(feed.camera)
+            try:
+                note = await self._outcome(feed)
+            except (BatcherClosed, BusUnavailable) as error:
+                logger.warning("not served, will be delivered again: %s", error)
+                await self._tokens.give_back(token, later=isinstance(error, BusUnavailable))
+                return
+            if await self._tokens.confirm(token):
+                await self._tokens.tell_served(feed, note)
 
-    async def _serve_one(self, token: Msg, feed: Feed, stored: StoredFrame | None) -> None:
-        current_camera.set(feed.camera)
-        try:
-            note = await self._outcome(feed, stored)
-        except (BatcherClosed, BusUnavailable) as error:
-            logger.warning("not served, will be delivered again: %s", error)
-            await self._tokens.give_back(token)
-            return
-        if await self._tokens.confirm(token):
-            await self._tokens.tell_served(feed, note)
-
-    async def _outcome(self, feed: Feed, stored: StoredFrame | None) -> Served:
+    async def _outcome(self, feed: Feed) -> Served:
+        stored = await self._frames.read(feed.frame)
         if stored is None:
             return self._dropped(feed, "missing", _MISSING)
         try:
@@ -105,37 +96,39 @@ class LiveConsumer:
         except MalformedMessage as error:
             logger.warning("%s", error)
             return self._dropped(feed, "malformed", _MISSING)
-        identity = (frame.headers.epoch, frame.headers.seq)
-        if identity <= self._served.get(feed, (-1, -1)):
-            return self._note(frame, "repeated")
-        try:
-            note = await self._infer(feed, frame)
-        except UndecodableImage as error:
-            logger.warning("undecodable frame: %s", error)
-            note = self._dropped(feed, "undecodable", self._note(frame, "undecodable"))
-        except DeadlineExceeded:
-            note = self._dropped(feed, "expired", self._note(frame, "expired"))
-        except ModelFailed as error:
-            logger.error("%s", error)
-            note = self._dropped(feed, "model_failed", self._note(frame, "failed"))
+        identity, last = (frame.headers.epoch, frame.headers.seq), self._served.get(feed, (-1, -1))
+        if identity[0] < last[0]:
+            return self._dropped(feed, "deposed", _note(frame, "repeated"))
+        if identity <= last:
+            return _note(frame, "repeated")
+        note = await self._attempt(feed, frame)
         self._remember(feed, identity)
         return note
+
+    async def _attempt(self, feed: Feed, frame: _Frame) -> Served:
+        """The frame's only one: only what is no matter of this frame is raised, and leads to another."""
+        try:
+            return await self._infer(feed, frame)
+        except UndecodableImage as error:
+            logger.warning("undecodable frame: %s", error)
+            return self._dropped(feed, "undecodable", _note(frame, "undecodable"))
+        except DeadlineExceeded:
+            return self._dropped(feed, "expired", _note(frame, "expired"))
+        except ModelFailed as error:
+            logger.error("%s", error)
+            return self._dropped(feed, "model_failed", _note(frame, "failed"))
 
     async def _infer(self, feed: Feed, frame: _Frame) -> Served:
         if frame.deadline_s is not None and monotonic() > frame.deadline_s:
             raise DeadlineExceeded("over its budget when it was read")
         inference = await self._plane.infer(frame.jpeg, frame.deadline_s)
         age_ms = frame.age_ms
-        self._age.observe(max(0.0, age_ms / 1000 - inference.infer_s))
         wanted = self._results.wanted(inference)
         picture = await self._keep_picture(feed, frame) if wanted else None
         took = timing(inference, frame.headers, age_ms)
         await self._results.publish(feed, frame.headers, frame.arrived_at, wanted, took, picture)
-        metrics.INFERRED.labels(feed.camera, feed.pipeline).inc()
-        metrics.LATENCY.labels(feed.camera).observe(frame.age_ms / 1000)
-        for detection in wanted:
-            metrics.DETECTIONS.labels(feed.camera, detection.label).inc()
-        return self._note(frame, "inferred", inference.queue_s * 1000)
+        self._count(feed, frame, inference, age_ms, wanted)
+        return _note(frame, "inferred", inference.queue_s * 1000)
 
     async def _keep_picture(self, feed: Feed, frame: _Frame) -> int | None:
         """Store the very picture that was inferred; its sequence number. Detections don't depend on it."""
@@ -148,24 +141,37 @@ class LiveConsumer:
     def _read(self, stored: StoredFrame) -> _Frame:
         headers = FrameHeaders.decode(stored.headers)
         on_bus_s = max(0.0, (self._clock.now() - stored.stored_at).total_seconds())
-        arrived_at = stored.stored_at - dt.timedelta(milliseconds=headers.age_ms)
+        try:
+            arrived_at = stored.stored_at - dt.timedelta(milliseconds=headers.age_ms)
+        except OverflowError as error:
+            raise MalformedMessage(f"frame headers: an age of {headers.age_ms} ms") from error
         return _Frame(stored.jpeg, headers, arrived_at, monotonic() - on_bus_s - headers.age_ms / 1000)
 
     def _remember(self, feed: Feed, identity: tuple[int, int]) -> None:
-        self._served[feed] = identity
+        self._served[feed] = max(identity, self._served.get(feed, identity))
         self._served.move_to_end(feed)
         if len(self._served) > _REMEMBERED:
             self._served.popitem(last=False)
+
+    def _count(
+        self, feed: Feed, frame: _Frame, inference: Inference, age_ms: float, wanted: tuple[Detection, ...]
+    ) -> None:
+        metrics.INFERRED.labels(feed.camera, feed.pipeline).inc()
+        metrics.LATENCY.labels(feed.camera).observe(frame.age_ms / 1000)
+        self._age.observe(max(0.0, age_ms / 1000 - inference.infer_s))
+        for detection in wanted:
+            metrics.DETECTIONS.labels(feed.camera, detection.label).inc()
 
     def _dropped(self, feed: Feed, reason: str, note: Served) -> Served:
         DROPPED.labels(feed.camera, reason, "inference").inc()
         return note
 
-    def _note(self, frame: _Frame, outcome: str, queue_ms: float | None = None) -> Served:
-        return Served(
-            epoch=frame.headers.epoch,
-            seq=frame.headers.seq,
-            outcome=outcome,
-            age_ms=round(frame.age_ms, 1),
-            queue_ms=None if queue_ms is None else round(queue_ms, 2),
-        )
+
+def _note(frame: _Frame, outcome: str, queue_ms: float | None = None) -> Served:
+    return Served(
+        epoch=frame.headers.epoch,
+        seq=frame.headers.seq,
+        outcome=outcome,
+        age_ms=round(frame.age_ms, 1),
+        queue_ms=None if queue_ms is None else round(queue_ms, 2),
+    )

@@ -24,4 +24,9 @@ MODEL_LATENCY = Histogram(
 )
 SESSIONS_REBUILT = Counter("vedette_sessions_rebuilt", "Sessions opened anew after their model failed.", ["model"])
 REDELIVERED = Counter("vedette_clips_redelivered", "Frames of recordings that were delivered again.", ["pipeline"])
+SERVING_FAILURES = Counter(
+    "vedette_serving_failures",
+    "Messages whose serving ended in an unforeseen error; they are delivered again.",
+    ["stream"],
+)
 CLOCK_OFFSET = Gauge("vedette_server_clock_offset_seconds", "The NATS server's clock less this machine's.")

@@ -1,7 +1,7 @@
-"""How far the server's clock is from ours, so that a frame's age is right whatever this machine's clock says.
+"""The time by the NATS server's clock, so that a frame's age is right whatever this machine's clock says.
 
-The offset is the server's time stamp less the middle of request and answer (D. Mills, RFC 5905 section 8, with one
-time stamp for receipt and answer), of the fastest of a few requests.
+Kept as an offset to the monotonic clock, which nobody sets: the server's time stamp less the middle of request and
+answer (D. Mills, RFC 5905 section 8, with one time stamp for receipt and answer), of the fastest of a few requests.
 """
 
 import asyncio
@@ -15,47 +15,62 @@ from nats.errors import Error as NatsError
 from inference import metrics
 from inference.latest_frames import moment
 from vedette.bus import Bus, describe
+from vedette.errors import BusUnavailable
 from vedette.subjects import FRAMES
 
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 30.0
+_AGAIN_AFTER_S = 1.0
 _REQUESTS = 5
 _WARN_OVER_S = 0.1
 
 
 class ServerClock:
-    """The time by the server's clock."""
+    """`measure` once before it is asked for the time, then keep `run` running."""
 
     def __init__(self, bus: Bus) -> None:
-        self.offset_s = 0.0
-        """The server's clock less ours."""
         self._bus = bus
+        self._ahead_of_monotonic_s = time.time() - time.monotonic()
+        self._answered = False
+        self._warned = False
+        bus.on_reconnect(self.measure)
 
     def now(self) -> dt.datetime:
-        """The time by the server's clock, UTC."""
-        return dt.datetime.fromtimestamp(time.time() + self.offset_s, dt.UTC)
+        """The time by the server's clock, UTC; until it has been measured, by this machine's."""
+        return dt.datetime.fromtimestamp(time.monotonic() + self._ahead_of_monotonic_s, dt.UTC)
 
     async def run(self) -> None:
-        """Measure every 30 s."""
+        """Measure every 30 s, and after each reconnect: it may be another server."""
         while True:
-            try:
-                await self.measure()
-            except (NatsError, TimeoutError, KeyError, ValueError) as error:
-                logger.debug("server clock: %s", describe(error))
-            await asyncio.sleep(_EVERY_S)
+            await self.measure()
+            await asyncio.sleep(_EVERY_S if self._answered else _AGAIN_AFTER_S)
 
     async def measure(self) -> None:
-        """Measure the offset now. Raises what the client library raises."""
-        _, self.offset_s = min([await self._one() for _ in range(_REQUESTS)])
-        metrics.CLOCK_OFFSET.set(self.offset_s)
-        if abs(self.offset_s) > _WARN_OVER_S:
-            logger.warning("this machine's clock is %.0f ms off the server's", -self.offset_s * 1000)
+        """Measure now; if the server doesn't answer, what is known stays."""
+        try:
+            _, offset_s = min([await self._one() for _ in range(_REQUESTS)])
+        except (NatsError, TimeoutError, BusUnavailable, KeyError, ValueError) as error:
+            logger.debug("the server's clock: %s", describe(error))
+            self._answered = False
+            return
+        self._answered = True
+        self._ahead_of_monotonic_s = offset_s
+        self._tell(time.monotonic() + offset_s - time.time())
 
     async def _one(self) -> tuple[float, float]:
-        """Round trip and offset of one request, seconds."""
-        before_s = time.time()
+        """Round trip, and the server's clock less the monotonic one; seconds."""
+        if not self._bus.client.is_connected:
+            raise BusUnavailable("not connected")
+        before_s = time.monotonic()
         answer = await self._bus.client.request(f"$JS.API.STREAM.INFO.{FRAMES}", b"", timeout=2)
-        after_s = time.time()
+        after_s = time.monotonic()
         server_s = moment(json.loads(answer.data)["ts"]).timestamp()
         return after_s - before_s, server_s - (before_s + after_s) / 2
+
+    def _tell(self, offset_s: float) -> None:
+        metrics.CLOCK_OFFSET.set(offset_s)
+        wrong = abs(offset_s) > _WARN_OVER_S
+        if wrong and not self._warned:
+            logger.warning("this machine's clock is %.0f ms off the NATS server's", -offset_s * 1000)
+        self._warned = wrong
