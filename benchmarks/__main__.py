@@ -1,0 +1,27 @@
+"""`python -m benchmarks [NAME …] [--quick]`: run them, print them, keep them in `benchmarks/results/`."""
+
+import argparse
+import importlib
+import os
+import sys
+
+NAMES = ("pipeline", "overload", "latency", "memory")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="short, for a look; nothing is kept")
+    args = parser.parse_args()
+    unknown = set(args.names) - set(NAMES)
+    if unknown:
+        sys.exit(f"unknown: {', '.join(sorted(unknown))} (known: {', '.join(NAMES)})")
+    for name in args.names or NAMES:
+        result = importlib.import_module(f"benchmarks.{name}").run(args.quick or bool(os.environ.get("QUICK")))
+        print(result.text(), flush=True)
+        if not (args.quick or os.environ.get("QUICK")):
+            result.save()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Cameras at the message level: JPEGs of the bundled scene replayed through the gateway's own publisher, evenly spread.
+
+Usage: python -m benchmarks.load CONFIG --cameras N --fps F. Runs until it is interrupted.
+"""
+
+import argparse
+import asyncio
+import datetime as dt
+import random
+from functools import partial
+from pathlib import Path
+from time import monotonic
+
+import av
+
+from gateway.live_publisher import LivePublisher
+from gateway.picture import PictureEncoder
+from vedette.bus import connect
+from vedette.bus_address import address_of
+from vedette.config_file import load_config
+from vedette.frames import FrameHeaders
+from vedette.leases import Lease
+from vedette.process import DONE, Stop
+from vedette.process import run as run_process
+
+VIDEO = Path(__file__).parent.parent / "media" / "pedestrians.mp4"
+
+
+def jpegs(count: int = 50) -> list[bytes]:
+    """Frames of the scene as the gateway encodes them for a pipeline of 640 pixels."""
+    encoder = PictureEncoder(640)
+    with av.open(str(VIDEO)) as container:
+        return [encoder.encode(frame).jpeg for _, frame in zip(range(count), container.decode(video=0), strict=False)]
+
+
+def headers(arrived_s: float, budget_ms: float, epoch: int, seq: int) -> FrameHeaders:
+    now = dt.datetime.now(dt.UTC)
+    age_ms = (monotonic() - arrived_s) * 1000
+    return FrameHeaders(
+        epoch, seq, None, now - dt.timedelta(milliseconds=age_ms), "arrival", age_ms, budget_ms, 768, 576
+    )
+
+
+async def replay(config_path: Path, cameras: int, fps: float, stop: Stop) -> int:
+    config = load_config(config_path)
+    pictures = jpegs()
+    async with await connect(address_of(config), "load") as bus, asyncio.TaskGroup() as group:
+        publisher = LivePublisher(bus, config.site)
+        await publisher.start()
+
+        async def camera(number: int) -> None:
+            lease = Lease(bus, f"{config.site}.cam{number}", "load")
+            keeping = asyncio.create_task(lease.run())
+            await lease.until_held()
+            feed = publisher.feed(f"cam{number}", "people", lease)
+            due_s = monotonic() + number / cameras / fps
+            try:
+                while not stop.requested:
+                    await asyncio.sleep(max(0.0, due_s - monotonic()))
+                    picture = random.choice(pictures)  # noqa: S311 -- any will do
+                    await feed.publish(picture, partial(headers, monotonic(), config.inference.budget_ms))
+                    due_s += 1 / fps
+            finally:
+                keeping.cancel()
+
+        for number in range(cameras):
+            group.create_task(camera(number))
+    return DONE
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--cameras", type=int, required=True)
+    parser.add_argument("--fps", type=float, required=True)
+    arguments = parser.parse_args()
+    run_process(lambda stop: replay(arguments.config, arguments.cameras, arguments.fps, stop))

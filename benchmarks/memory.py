@@ -1,0 +1,58 @@
+"""Is memory flat? Ten minutes of real RTSP cameras that offer several times what can be inferred.
+
+Unique set size of each process every 5 s; the slope is a least-squares line over all but the first two minutes.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.counting import Counting
+from benchmarks.processes import free_port, memory_mib, up
+from benchmarks.results import Result
+
+CAMERAS, FPS = 40, 10.0
+VIDEO = Path(__file__).parent.parent / "media" / "pedestrians.mp4"
+
+
+def run(quick: bool) -> Result:
+    settle_s, seconds = (10, 30) if quick else (120, 480)
+    port = free_port()
+    camera = {"url": f"rtsp://127.0.0.1:{port}/pedestrians", "pipeline": "people"}
+    settings = {
+        "simulator": {"listen": f"127.0.0.1:{port}", "videos": [str(VIDEO)]},
+        "cameras": {f"cam{n}": camera for n in range(CAMERAS)},
+        "pipelines": {"people": {"sampling": {"fps": FPS}, "stages": [{"model": "coco-detector", "confidence": 0.4}]}},
+        "inference": {"sessions": 2, "device": "cpu"},
+    }
+    samples: dict[str, list[tuple[float, float]]] = {"gateway": [], "inference": [], "nats-server": []}
+    with up(settings) as site:
+        counting = Counting(site)
+        counting.wait_for_all(CAMERAS, 120)
+        time.sleep(settle_s)
+        begun_s = time.monotonic()
+        while time.monotonic() - begun_s < seconds:
+            parts = site.parts()
+            for kind, line in samples.items():
+                line.append((time.monotonic() - begun_s, memory_mib(parts.get(kind, []))))
+            time.sleep(5 if not quick else 1)
+        counting.close()
+    figures: dict[str, object] = {}
+    for kind, line in samples.items():
+        name = kind.replace("-", "_")
+        figures[f"{name}_mib"] = round(line[-1][1], 1)
+        figures[f"{name}_slope_mib_a_minute"] = round(_slope(line) * 60, 3)
+    figures["gateway_mib_a_camera"] = round(samples["gateway"][-1][1] / CAMERAS, 2)
+    return Result(
+        "memory",
+        f"{CAMERAS} RTSP cameras (768x576 H.264) at {FPS:g} fps, several times the capacity: {seconds} s, after"
+        f" {settle_s} s to settle",
+        figures,
+        {"slopes": "flat"},
+    )
+
+
+def _slope(line: list[tuple[float, float]]) -> float:
+    times, values = np.array(line).T
+    return float(np.polyfit(times, values, 1)[0])
