@@ -20,7 +20,8 @@ def clip() -> Path:
         CLIP.parent.mkdir(exist_ok=True)
         video = str(ROOT / "media" / "pedestrians.mp4")
         filters = "setpts=N/25/TB,scale=1920:1080:flags=bicubic,noise=alls=5:allf=t,format=yuv420p"
-        coding = "-c:v libx264 -profile:v high -g 50 -keyint_min 50 -sc_threshold 0 -bf 0 -b:v 4M -r 25".split()
+        gop = ["-g", "50", "-keyint_min", "50", "-sc_threshold", "0", "-bf", "0"]
+        coding = ["-c:v", "libx264", "-profile:v", "high", "-b:v", "4M", "-r", "25", *gop]
         part = CLIP.with_suffix(".part.mp4")
         command = ["ffmpeg", "-v", "error", "-y", "-r", "25", "-i", video, "-vf", filters, *coding, "-an", str(part)]
         subprocess.run(command, check=True)

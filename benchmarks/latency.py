@@ -32,8 +32,8 @@ def run(quick: bool) -> Result:
     queued = sorted(arrival.queue_ms for arrival in arrivals)
     return Result(
         "latency",
-        f"{len(arrivals)} frames of {CAMERAS} cameras at {fps * CAMERAS:.1f} a second, half of the capacity of {SESSIONS}"
-        " sessions: from arrival at the gateway to a subscriber, less the inference itself",
+        f"{len(arrivals)} frames of {CAMERAS} cameras at {fps * CAMERAS:.1f} a second, half of what {SESSIONS} sessions"
+        " can do: from arrival at the gateway to a subscriber, less the inference itself",
         {
             "added_p50_ms": _quantile(added, 0.50),
             "added_p95_ms": _quantile(added, 0.95),

@@ -55,6 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 2
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the line breaks of texts, and a line a command."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32)
+
+
 class _Parser(argparse.ArgumentParser):
     """Keeps its subparsers by name."""
 
@@ -66,16 +73,16 @@ def _parser() -> _Parser:
         prog="vedette",
         description="Camera streams in, detection events out.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     parser.add_argument("--version", action="version", version=f"vedette {version('vedette')}")
-    choices = parser.add_subparsers(metavar="COMMAND", parser_class=argparse.ArgumentParser)
+    choices = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=argparse.ArgumentParser)
     parser.commands = {
         name: choices.add_parser(
             name,
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
         )
         for name, (_, summary) in COMMANDS.items()
     }

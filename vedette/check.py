@@ -35,8 +35,8 @@ def explanation(config: Config) -> str:
         f"site       {config.site}",
         f"nats       {config.nats.url if config.nats else f'embedded, on {config.listen.nats}'}",
         f"models     {config.models.path}",
-        f"inference  {config.inference.device}, {config.inference.replicas} process(es) of"
-        f" {config.inference.sessions} session(s) a model; budget {config.inference.budget_ms:g} ms",
+        f"inference  on {config.inference.device}, {_count(config.inference.replicas, 'process')} a model of"
+        f" {_count(config.inference.sessions, 'session')}; budget {config.inference.budget_ms:g} ms",
         *(_camera(config, name) for name in config.cameras),
         *(_pipeline(config, name) for name in config.pipelines),
         _retention(config),
@@ -47,8 +47,13 @@ def explanation(config: Config) -> str:
 def _camera(config: Config, name: str) -> str:
     camera = config.cameras[name]
     rates = ", ".join(f"{pipeline} at {_rate(config, name, pipeline)}" for pipeline in camera.pipeline)
-    extras = f"; {len(camera.privacy)} privacy polygon(s)" if camera.privacy else ""
+    extras = f"; {_count(len(camera.privacy), 'privacy polygon')}" if camera.privacy else ""
     return f"camera     {name}: {camera.url} → {rates}{extras}"
+
+
+def _count(number: int, noun: str) -> str:
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number} {noun}{'' if number == 1 else plural}"
 
 
 def _rate(config: Config, camera: str, pipeline: str) -> str:

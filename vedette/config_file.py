@@ -20,6 +20,7 @@ from vedette.config import Config
 from vedette.config_checks import contradictions
 from vedette.config_problems import KeyPath, Problem, explain
 from vedette.errors import ConfigError
+from vedette.secret import SecretUrl
 
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _USER_PART = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*(?=@)", re.IGNORECASE)
@@ -191,14 +192,15 @@ def _resolve(text: str) -> object:
 
 
 def _with_absolute_paths(config: Config, folder: Path) -> Config:
+    def absolute(path: Path) -> Path:
+        return Path(os.path.normpath(folder / path))  # symbolic links stay: a camera may be named after one
+
     cameras = {
-        name: camera.model_copy(update={"url": type(camera.url)(str(folder / camera.path))})
-        if camera.is_file
-        else camera
+        name: camera.model_copy(update={"url": SecretUrl(str(absolute(camera.path)))}) if camera.is_file else camera
         for name, camera in config.cameras.items()
     }
-    models = config.models.model_copy(update={"path": folder / config.models.path})
+    models = config.models.model_copy(update={"path": absolute(config.models.path)})
     simulator = config.simulator and config.simulator.model_copy(
-        update={"videos": tuple(folder / video for video in config.simulator.videos)}
+        update={"videos": tuple(absolute(video) for video in config.simulator.videos)}
     )
     return config.model_copy(update={"cameras": cameras, "models": models, "simulator": simulator})

@@ -65,7 +65,7 @@ async def _up(config: Config, path: Path, live: bool, stop: Stop) -> int:
             await stop.unless_requested(stack.start_broker())
         await stop.unless_requested(stack.start_workers(config.inference.replicas))
         await stop.unless_requested(stack.start_sources())
-        sys.stdout.write(_banner(config, live))
+        sys.stdout.write(_banner(config, path, live))
         sys.stdout.flush()
         async with background(stack.watch(), _show(config, live)):
             await stop.wait()
@@ -122,7 +122,7 @@ async def _tell(view: LiveView) -> None:
         await asyncio.sleep(0.1)
 
 
-def _banner(config: Config, live: bool) -> str:
+def _banner(config: Config, path: Path, live: bool) -> str:
     lines = [f"Vedette, site {config.site}. Ctrl-C ends it."]
     if config.nats is None:
         file = embedded_address_file(config.site)
@@ -132,5 +132,5 @@ def _banner(config: Config, live: bool) -> str:
     lines.append(f"Gateway  http://{config.listen.gateway}/readyz   Inference  http://{config.listen.inference}/readyz")
     if live:
         lines.append(f"Logs     {site_folder(config.site) / 'log'}")
-    lines.append("Subscribe in another terminal: vedette watch CONFIG")
+    lines.append(f"Subscribe in another terminal: vedette watch {path}")
     return "\n".join(lines) + "\n\n"
