@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from inference.dataplane import DataPlane, Inference
-from tests.conftest import NatsServer
 from tests.inference.nanodet_reference import detect
 from tests.inference.worker import HEADERS, MODEL, ROOT, Camera, jpegs, listen, open_plane, stored, working
+from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.bus import Bus, connect
 from vedette.config import Pipeline
@@ -31,7 +31,7 @@ async def plane() -> AsyncIterator[DataPlane]:
 
 
 def dropped(reason: str, camera: str = "gate") -> float:
-    return DROPPED.labels(camera, reason, "inference")._value.get()
+    return float(DROPPED.labels(camera, reason, "inference")._value.get())
 
 
 async def no_token_is_left(bus: Bus) -> bool:
@@ -43,7 +43,7 @@ async def test_every_served_frame_gives_one_valid_cloudevent(bus: Bus, plane: Da
     async with working(bus, plane):
         for seq in range(5):
             await camera.frame(seq)
-            await until(lambda seq=seq: len(notes.served) == seq + 1, f"frame {seq} is served")
+            await notes.until_served(seq + 1)
     assert notes.seqs() == [0, 1, 2, 3, 4]
     for message in notes.messages:
         event = json.loads(message.data)
@@ -64,7 +64,7 @@ async def test_the_picture_is_the_very_jpeg_at_the_sequence_that_the_event_names
     async with working(bus, plane):
         for seq in range(3):
             await camera.frame(seq)
-            await until(lambda seq=seq: len(notes.messages) == seq + 1, "an event")
+            await notes.until_served(seq + 1)
     for event in notes.events:
         assert event.frame.picture is not None
         picture = await bus.jetstream.get_msg(PICTURES, event.frame.picture)
@@ -213,7 +213,7 @@ async def test_a_lower_epoch_is_not_inferred(bus: Bus, plane: DataPlane) -> None
     async with working(bus, plane):
         for number, (epoch, seq) in enumerate([(7, 5), (6, 9), (8, 0)]):
             await camera.frame(seq, epoch=epoch)
-            await until(lambda number=number: len(notes.served) == number + 1, "served")
+            await notes.until_served(number + 1)
     assert [(event.frame.epoch, event.frame.seq) for event in notes.events] == [(7, 5), (8, 0)]
     assert notes.outcomes == ["inferred", "repeated", "inferred"]
     assert dropped("deposed") == before + 1
@@ -252,9 +252,7 @@ async def test_cameras_keep_their_order_on_two_workers(nats_server: NatsServer, 
     async def feed(name: str) -> None:
         for seq in range(rounds):
             await cameras[name].frame(seq)
-            await until(
-                lambda: any(s.endswith(f".{name}") and n.seq == seq for s, n in notes.served), f"{name} {seq}", 40
-            )
+            await notes.until_served(seq + 1, name, deadline_s=40)
 
     async with await connect(nats_server.address, "other") as other, working(bus, plane), working(other, plane):
         await asyncio.gather(*(feed(name) for name in names))
@@ -335,7 +333,7 @@ async def test_detections_match_a_reference_decoding_of_the_same_jpegs(bus: Bus,
     async with working(bus, plane):
         for seq in range(15):
             await camera.frame(seq)
-            await until(lambda seq=seq: len(notes.served) == seq + 1, "served")
+            await notes.until_served(seq + 1)
     theirs, ours = [], []
     for event in notes.events:
         assert event.frame.picture is not None

@@ -29,6 +29,7 @@ from inference.results import Results
 from inference.room import Room
 from inference.server_clock import ServerClock
 from inference.tokens import Tokens
+from tests.waiting import DEADLINE_S, until
 from vedette.background import background
 from vedette.bus import Bus
 from vedette.config import Pipeline
@@ -113,6 +114,14 @@ class Notes:
     @property
     def events(self) -> list[Detections]:
         return [DetectionsEvent.model_validate_json(message.data).data for message in self.messages]
+
+    async def until_served(self, count: int, camera: str = "", deadline_s: float = DEADLINE_S) -> None:
+        """Wait for that many `served` notes, of one camera or of all."""
+
+        def noted() -> int:
+            return sum(subject.endswith(f".{camera}") or not camera for subject, _ in self.served)
+
+        await until(lambda: noted() >= count, f"{count} notes {camera}", deadline_s)
 
     def seqs(self, camera: str = "gate") -> list[int]:
         return [event.frame.seq for event in self.events if event.camera == camera]
