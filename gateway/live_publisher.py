@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from gateway import metrics
 from gateway.ledger import Ledger
 from vedette.bus import Bus, describe
-from vedette.errors import MessageTooLarge
+from vedette.errors import BusUnavailable, MessageTooLarge
 from vedette.frames import FrameHeaders
 from vedette.leases import Lease
 from vedette.messages import Served
@@ -44,9 +44,15 @@ class LivePublisher:
         self._feeds: dict[tuple[str, str], LiveFeed] = {}
 
     async def start(self) -> None:
-        """Listen for acknowledgements and for workers' notes."""
-        await self._bus.client.subscribe(f"{self._inbox}.>", cb=self._on_acknowledgement)
-        await self._bus.client.subscribe(served_of_site(self._site), cb=self._on_served)
+        """Listen for acknowledgements and for workers' notes.
+
+        Raises BusUnavailable: the connection was closed.
+        """
+        try:
+            await self._bus.client.subscribe(f"{self._inbox}.>", cb=self._on_acknowledgement)
+            await self._bus.client.subscribe(served_of_site(self._site), cb=self._on_served)
+        except NatsError as error:
+            raise BusUnavailable(describe(error)) from error
 
     def feed(self, camera: str, pipeline: str, lease: Lease) -> "LiveFeed":
         """The feed of a camera for a pipeline; its frames carry the epoch of `lease`."""

@@ -71,7 +71,7 @@ class Witness:
         witness = cls()
         await bus.client.subscribe("vedette.frame.>", cb=witness._frame)
         await bus.client.subscribe("vedette.status.>", cb=witness._status)
-        await bus.client.flush()
+        await bus.settle()
         return witness
 
     def of(self, camera: str) -> list[Frame]:

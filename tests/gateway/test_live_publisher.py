@@ -62,7 +62,8 @@ class Worker:
 
     async def _run(self) -> None:
         tokens = await self.bus.jetstream.pull_subscribe_bind("w-people", stream=WORK)
-        while True:
+        task = asyncio.current_task()
+        while task is not None and not task.cancelling():  # the library swallows some cancellations
             try:
                 (token,) = await tokens.fetch(1, timeout=1)
             except NatsTimeout:
@@ -85,21 +86,19 @@ class Worker:
 async def test_a_token_comes_only_after_its_frame_was_acknowledged(nats_server: NatsServer, bus: Bus) -> None:
     seen: list[str] = []
 
-    async def see(message: Msg) -> None:
-        kind = message.subject.split(".")[1] if message.subject.startswith("vedette.") else "acknowledgement"
-        if kind != "acknowledgement" or message.subject.endswith(f".street.{epoch}.{len(seen) // 3}"):
-            seen.append(kind)
+    async def see(message: Msg) -> None:  # one subscription, since the order of several is not that of the server
+        if message.subject.endswith(".people.plant.street"):
+            seen.append(message.subject.split(".")[1])
+        elif f".street.{feed._lease.epoch}." in message.subject:
+            seen.append("acknowledgement")
 
     async with feeding(bus, "street") as feed, await connect(nats_server.address, "observer") as observer:
-        epoch = feed._lease.epoch
-        await observer.client.subscribe("vedette.frame.>", cb=see)
-        await observer.client.subscribe("vedette.work.>", cb=see)
-        await observer.client.subscribe("_INBOX.>", cb=see)
-        await observer.client.flush()
+        await observer.client.subscribe(">", cb=see)
+        await observer.settle()
         for n in range(20):
             await feed.publish(b"jpeg", headers)
             await until(lambda n=n: len(seen) == 3 * (n + 1), "frame, acknowledgement and token")  # type: ignore[misc]
-    assert seen == ["frame", "acknowledgement", "work"] * 20
+    assert [what for what in seen if what != "frame"] == ["acknowledgement", "work"] * 20
 
 
 async def test_a_frame_that_came_while_its_camera_was_in_flight_is_offered_again(bus: Bus) -> None:
