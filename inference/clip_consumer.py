@@ -15,6 +15,7 @@ from inference.batching import BatcherClosed, ModelFailed
 from inference.dataplane import DataPlane
 from inference.errors import UndecodableImage
 from inference.results import Results, timing
+from inference.room import Place
 from inference.tokens import Tokens, feed_of
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.frames import FrameHeaders
@@ -37,7 +38,7 @@ class ClipConsumer:
         self._results = results
         self._tokens = tokens
 
-    async def serve(self, clip: Msg) -> None:
+    async def serve(self, clip: Msg, place: Place) -> None:
         """Serve one frame."""
         async with self._tokens.held(clip):
             try:
@@ -50,7 +51,7 @@ class ClipConsumer:
                 await self._tokens.confirm(clip)
                 return
             try:
-                outcome = await self._outcome(feed, clip, headers)
+                outcome = await self._outcome(feed, clip, headers, place)
             except (ModelFailed, BatcherClosed) as error:
                 logger.warning("frame %s not served, will be delivered again: %s", headers.seq, error)
                 await self._tokens.give_back(clip)
@@ -58,7 +59,7 @@ class ClipConsumer:
             if await self._tokens.confirm(clip):
                 await self._tokens.tell_served(feed, Served(epoch=headers.epoch, seq=headers.seq, outcome=outcome))
 
-    async def _outcome(self, feed: Feed, clip: Msg, headers: FrameHeaders) -> str:
+    async def _outcome(self, feed: Feed, clip: Msg, headers: FrameHeaders, place: Place) -> str:
         """Publish the frame's one message. Raises what another delivery may mend."""
         delivery = clip.metadata.num_delivered or 1
         if delivery > 1:
@@ -73,6 +74,7 @@ class ClipConsumer:
             if delivery < DELIVERIES_PER_CLIP:
                 raise
             return await self._fail(feed, clip, headers, str(error))
+        place.inferred()
         wanted = self._results.wanted(inference)
         await self._publish(feed, clip, headers, wanted, timing(inference, headers, None))
         metrics.INFERRED.labels(feed.camera, feed.pipeline).inc()

@@ -17,7 +17,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig
 
 from inference import metrics
-from inference.room import Room
+from inference.room import Place, Room
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.retry import Backoff, Retry
@@ -32,7 +32,8 @@ _LEAVE_WITHIN_S = 1.0
 _BACKOFF = Backoff(first_s=0.1, cap_s=2.0)
 _EXPIRED = "408"
 
-Serve = Callable[[Msg], Awaitable[None]]
+Serve = Callable[[Msg, Place], Awaitable[None]]
+"""Serves a message, and tells its place when its inference is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +150,16 @@ class Intake:
         if self._stopping:
             await self._give_back(message)
             return
-        self._room.enter()
-        self._tasks.create_task(self._serve_one(message))
+        self._tasks.create_task(self._serve_one(message, self._room.enter()))
 
-    async def _serve_one(self, message: Msg) -> None:
+    async def _serve_one(self, message: Msg, place: Place) -> None:
         try:
-            await self._serve(message)
+            await self._serve(message, place)
         except Exception:
             logger.exception("%s", message.subject)
             metrics.SERVING_FAILURES.labels(self._stream).inc()
         finally:
-            self._room.leave()
+            place.leave()
 
     def _over(self, number: int, left: str) -> None:
         """A request ended; `left` says how many of its messages will not come, where the server says it."""

@@ -17,6 +17,7 @@ from inference.dataplane import DataPlane, Inference
 from inference.errors import UndecodableImage
 from inference.latest_frames import LatestFrames, StoredFrame
 from inference.results import Results, timing
+from inference.room import Place
 from inference.server_clock import ServerClock
 from inference.tokens import Tokens, feed_of
 from vedette.bus import Bus
@@ -68,7 +69,7 @@ class LiveConsumer:
         self._served: OrderedDict[Feed, tuple[int, int]] = OrderedDict()
         self._age = metrics.FRAME_AGE.labels(plane.model.card.name)
 
-    async def serve(self, token: Msg) -> None:
+    async def serve(self, token: Msg, place: Place) -> None:
         """Serve one camera's token: its latest frame, whatever becomes of it, and then a note to its gateway."""
         async with self._tokens.held(token):
             try:
@@ -79,7 +80,7 @@ class LiveConsumer:
                 return
             current_camera.set(feed.camera)
             try:
-                note = await self._outcome(feed)
+                note = await self._outcome(feed, place)
             except (BatcherClosed, BusUnavailable) as error:
                 logger.warning("not served, will be delivered again: %s", error)
                 await self._tokens.give_back(token, later=isinstance(error, BusUnavailable))
@@ -87,7 +88,7 @@ class LiveConsumer:
             if await self._tokens.confirm(token):
                 await self._tokens.tell_served(feed, note)
 
-    async def _outcome(self, feed: Feed) -> Served:
+    async def _outcome(self, feed: Feed, place: Place) -> Served:
         stored = await self._frames.read(feed.frame)
         if stored is None:
             return self._dropped(feed, "missing", _MISSING)
@@ -101,14 +102,14 @@ class LiveConsumer:
             return self._dropped(feed, "deposed", _note(frame, "repeated"))
         if identity <= last:
             return _note(frame, "repeated")
-        note = await self._attempt(feed, frame)
+        note = await self._attempt(feed, frame, place)
         self._remember(feed, identity)
         return note
 
-    async def _attempt(self, feed: Feed, frame: _Frame) -> Served:
+    async def _attempt(self, feed: Feed, frame: _Frame, place: Place) -> Served:
         """The frame's only one: only what is no matter of this frame is raised, and leads to another."""
         try:
-            return await self._infer(feed, frame)
+            return await self._infer(feed, frame, place)
         except UndecodableImage as error:
             logger.warning("undecodable frame: %s", error)
             return self._dropped(feed, "undecodable", _note(frame, "undecodable"))
@@ -118,10 +119,11 @@ class LiveConsumer:
             logger.error("%s", error)
             return self._dropped(feed, "model_failed", _note(frame, "failed"))
 
-    async def _infer(self, feed: Feed, frame: _Frame) -> Served:
+    async def _infer(self, feed: Feed, frame: _Frame, place: Place) -> Served:
         if frame.deadline_s is not None and monotonic() > frame.deadline_s:
             raise DeadlineExceeded("over its budget when it was read")
         inference = await self._plane.infer(frame.jpeg, frame.deadline_s)
+        place.inferred()
         age_ms = frame.age_ms
         wanted = self._results.wanted(inference)
         picture = await self._keep_picture(feed, frame) if wanted else None

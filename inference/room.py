@@ -6,34 +6,63 @@ from typing import Protocol
 
 
 class Capacity(Protocol):
-    """How many messages may be in hand at a time; it may change while the process runs."""
+    """How many messages may wait for their inference at a time; it may change while the process runs."""
 
     @property
     def capacity(self) -> int: ...
 
 
 class Room:
-    """What one lane of the batcher takes, shared by the intakes of all pipelines: each may ask for its share of it
-    while there is room, so that together they have less than twice the capacity in hand even if all come at once."""
+    """What one lane of the batcher takes, shared by the intakes of all pipelines.
+
+    A message has its place until its inference is done: while its result is stored another one is on its way, or the
+    sessions would idle for that time. As many as the capacity may be at that stage. Each intake may ask for its share
+    while there is room, so that all together have less than twice the capacity waiting even if all come at once.
+    """
 
     def __init__(self, plane: Capacity) -> None:
         self.in_hand = 0
+        """Messages that were not yet done with."""
+        self.waiting = 0
+        """Those of them whose inference was not done."""
         self._plane = plane
         self._freed: list[Callable[[], None]] = []
 
     def join(self, freed: Callable[[], None]) -> None:
-        """One more intake; `freed` is called when a message was done with."""
+        """One more intake; `freed` is called when there is more room."""
         self._freed.append(freed)
 
     def free(self) -> int:
         """How many messages one intake may have asked for now."""
         capacity = self._plane.capacity
-        return max(0, min(capacity - self.in_hand, ceil(capacity / len(self._freed))))
+        return max(0, min(capacity - self.waiting, 2 * capacity - self.in_hand, ceil(capacity / len(self._freed))))
 
-    def enter(self) -> None:
+    def enter(self) -> "Place":
         self.in_hand += 1
+        self.waiting += 1
+        return Place(self)
 
-    def leave(self) -> None:
-        self.in_hand -= 1
+    def announce(self) -> None:
         for freed in self._freed:
             freed()
+
+
+class Place:
+    """One message's."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._waiting = True
+
+    def inferred(self) -> None:
+        """Its inference is done, its result not yet stored. May be called again."""
+        if self._waiting:
+            self._waiting = False
+            self._room.waiting -= 1
+            self._room.announce()
+
+    def leave(self) -> None:
+        """It is done with."""
+        self.inferred()
+        self._room.in_hand -= 1
+        self._room.announce()

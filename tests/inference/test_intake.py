@@ -5,7 +5,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -14,8 +14,8 @@ from nats.aio.msg import Msg
 
 from inference import intake as intake_module
 from inference import metrics
-from inference.intake import Intake
-from inference.room import Room
+from inference.intake import Intake, Serve
+from inference.room import Place, Room
 from tests.inference.worker import Camera, pending
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
@@ -38,7 +38,7 @@ class Desk:
         self.may_go = asyncio.Event()
         self.failing: set[str] = set()
 
-    async def serve(self, message: Msg) -> None:
+    async def serve(self, message: Msg, place: Place) -> None:
         camera = message.subject.rpartition(".")[2]
         self.in_hand.append(camera)
         self.most = max(self.most, len(self.in_hand))
@@ -53,9 +53,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def pulling(
-    bus: Bus, serve: Callable[[Msg], Awaitable[None]], room: Room | None = None, pipeline: str = "people"
-) -> AsyncIterator[Intake]:
+async def pulling(bus: Bus, serve: Serve, room: Room | None = None, pipeline: str = "people") -> AsyncIterator[Intake]:
     intake = Intake(bus, WORK, work_consumer(pipeline), room or Room(Plane()), serve)
     async with asyncio.TaskGroup() as group:
         group.create_task(intake.run())
@@ -92,7 +90,7 @@ async def test_a_place_is_filled_as_soon_as_one_message_is_done(bus: Bus) -> Non
     """The others that came with it may take longer."""
     slow, seen = asyncio.Event(), []
 
-    async def serve(message: Msg) -> None:
+    async def serve(message: Msg, place: Place) -> None:
         seen.append(message.subject)
         if message.subject.endswith("cam-0"):
             await slow.wait()
@@ -102,6 +100,24 @@ async def test_a_place_is_filled_as_soon_as_one_message_is_done(bus: Bus) -> Non
         await offer(bus, *range(30))
         await until(lambda: len(seen) == 30, "the others go on beside the slow one")
         slow.set()
+
+
+async def test_a_message_whose_result_is_being_stored_makes_room_for_another_but_not_without_end(bus: Bus) -> None:
+    in_hand, stored = [], asyncio.Event()
+
+    async def serve(message: Msg, place: Place) -> None:
+        in_hand.append(message.subject)
+        place.inferred()
+        await stored.wait()
+        await message.ack_sync()
+
+    room = Room(Plane(4))
+    async with pulling(bus, serve, room):
+        await offer(bus, *range(30))
+        await until(lambda: room.in_hand == 8, "twice the capacity")
+        assert await pending(bus, WORK, "w-people") == (22, 8)
+        stored.set()
+        await until(lambda: len(in_hand) == 30, "all are served")
 
 
 async def test_it_follows_a_capacity_that_changes(bus: Bus) -> None:
@@ -249,7 +265,7 @@ async def test_what_arrives_after_a_stop_is_given_back(nats_server: NatsServer, 
 async def test_cancelled_it_leaves_and_its_messages_with_it(bus: Bus) -> None:
     cancelled = []
 
-    async def serve(message: Msg) -> None:
+    async def serve(message: Msg, place: Place) -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:

@@ -24,7 +24,7 @@ from inference.dataplane import DataPlane
 from inference.intake import Intake
 from inference.latest_frames import LatestFrames
 from inference.live_consumer import LiveConsumer
-from inference.repository import Repository
+from inference.repository import Model, Repository
 from inference.results import Results
 from inference.room import Room
 from inference.server_clock import ServerClock
@@ -170,11 +170,11 @@ class Worker:
 
 
 @asynccontextmanager
-async def open_plane(sessions: int = 2, **given: DataPlane) -> AsyncIterator[DataPlane]:
+async def open_plane(sessions: int = 2, model: Model = MODEL) -> AsyncIterator[DataPlane]:
     """The real model, without the warm-up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataplane, "USUAL_ASPECTS", ())
-        plane = DataPlane(MODEL, "cpu", sessions, threads=1, decoders=2)
+        plane = DataPlane(model, "cpu", sessions, threads=1, decoders=2)
         await plane.start()
     try:
         yield plane

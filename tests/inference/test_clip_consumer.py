@@ -1,0 +1,226 @@
+"""Frames of recordings: each gives exactly one message, whatever happens to workers, model and bus."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import Counter
+from dataclasses import replace
+from itertools import count
+
+import jsonschema
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inference import dataplane, metrics
+from inference.card import BatchLimits
+from inference.errors import BatchFailed
+from tests.inference.test_dataplane import Session
+from tests.inference.test_live_consumer import SCHEMA
+from tests.inference.worker import MODEL, Camera, Notes, encoded, jpegs, listen, open_plane, stored, working
+from tests.nats_server import NatsServer
+from tests.waiting import until, until_async
+from vedette.bus import Bus, connect
+from vedette.errors import BusFull
+from vedette.metrics import DROPPED
+from vedette.subjects import CLIPS, DETECTIONS, clip_consumer
+
+WHITE = encoded(np.full((480, 640, 3), 255, np.uint8))
+
+
+def fails_on_white(image: NDArray[np.uint8]) -> None:
+    if image[160, 208].min() > 250:
+        raise BatchFailed("no luck with white")
+
+
+async def recording(camera: Camera, frames: int) -> None:
+    """Publish frames 0 to `frames`, the last one marked final, with back-pressure."""
+    for seq in range(frames):
+        while True:
+            try:
+                await camera.clip(seq, final=seq == frames - 1)
+                break
+            except BusFull:
+                await asyncio.sleep(0.05)
+
+
+async def none_is_left(bus: Bus) -> bool:
+    return await stored(bus, CLIPS) == 0
+
+
+def told_once(notes: Notes, frames: int, camera: str = "gate") -> None:
+    assert sorted(notes.seqs(camera)) == list(range(frames))
+
+
+async def test_every_frame_gives_one_message_and_the_last_one_is_marked(bus: Bus) -> None:
+    notes = await listen(bus)
+    async with open_plane() as plane, working(bus, plane):
+        await recording(Camera(bus), 12)
+        await until(lambda: len(notes.served) == 12, "all are served")
+        await until_async(lambda: none_is_left(bus), "nothing is left")
+    told_once(notes, 12)
+    assert {event.frame.seq for event in notes.events if event.frame.final} == {11}
+    assert set(notes.outcomes) == {"inferred"}
+    for message in notes.messages:
+        jsonschema.validate(json.loads(message.data), SCHEMA)
+    for event in notes.events:
+        assert event.error is None
+        assert event.frame.picture is None
+        assert event.timing is not None
+        assert event.timing.total_ms is None
+    assert await stored(bus, DETECTIONS) == 12
+
+
+async def test_age_is_no_matter(bus: Bus) -> None:
+    notes = await listen(bus)
+    async with open_plane() as plane, working(bus, plane):
+        await Camera(bus).clip(0, age_ms=1e9)
+        await until(lambda: notes.served, "served")
+    assert notes.outcomes == ["inferred"]
+
+
+async def test_a_frame_that_cannot_be_decoded_gives_a_message_that_says_so(bus: Bus) -> None:
+    notes = await listen(bus)
+    async with open_plane() as plane, working(bus, plane):
+        await Camera(bus).clip(0, jpegs()[0][:2000])
+        await Camera(bus).clip(1)
+        await until(lambda: len(notes.served) == 2, "served")
+    by_seq = {event.frame.seq: event for event in notes.events}
+    assert by_seq[0].error is not None
+    assert by_seq[0].error.startswith("undecodable: damaged")
+    assert (by_seq[0].detections, by_seq[0].timing) == ((), None)
+    assert by_seq[1].error is None
+    assert sorted(notes.outcomes) == ["inferred", "undecodable"]
+    for message in notes.messages:
+        jsonschema.validate(json.loads(message.data), SCHEMA)
+
+
+async def test_a_frame_without_proper_headers_is_left_out_and_counted(bus: Bus) -> None:
+    notes, dropped = await listen(bus), DROPPED.labels("gate", "malformed", "inference")
+    before = dropped._value.get()
+    async with open_plane() as plane, working(bus, plane):
+        await bus.publish_confirmed(Camera(bus).feed.clip, jpegs()[0], {"Vedette-Contract": "9"})
+        await until_async(lambda: none_is_left(bus), "put away")
+    assert notes.messages == []
+    assert dropped._value.get() == before + 1
+
+
+async def test_a_frame_on_which_the_model_always_fails_becomes_a_message_after_three_deliveries(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataplane, "open_session", lambda *_: Session(fails_on_white))
+    redelivered = metrics.REDELIVERED.labels("people")
+    notes, before = await listen(bus), redelivered._value.get()
+    async with open_plane() as plane, working(bus, plane):
+        await Camera(bus).clip(0, WHITE)
+        await Camera(bus).clip(1)
+        await until(lambda: len(notes.served) == 2, "served")
+        await until_async(lambda: none_is_left(bus), "nothing is left")
+    by_seq = {event.frame.seq: event for event in notes.events}
+    assert by_seq[0].error == "BatchFailed: no luck with white"
+    assert by_seq[1].error is None
+    assert dict(zip([note.seq for _, note in notes.served], notes.outcomes, strict=True)) == {
+        0: "failed",
+        1: "inferred",
+    }
+    assert redelivered._value.get() == before + 2
+    told_once(notes, 2)
+
+
+async def test_a_frame_whose_workers_died_three_times_becomes_a_message(bus: Bus) -> None:
+    notes = await listen(bus)
+    await bus.jetstream.add_consumer(CLIPS, clip_consumer("people"))
+    dying = await bus.jetstream.pull_subscribe_bind("c-people", CLIPS)
+    await Camera(bus).clip(0)
+    for _ in range(3):
+        await (await dying.fetch(1, timeout=2))[0].nak()
+    async with open_plane() as plane, working(bus, plane):
+        await until(lambda: notes.served, "served")
+    assert notes.events[0].error == "no result in 3 deliveries"
+    assert notes.outcomes == ["failed"]
+
+
+async def test_a_worker_that_is_cancelled_in_the_middle_leaves_its_frames_to_another_at_once(
+    nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes, begun = await listen(bus), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(_: object) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        time.sleep(0.3)
+
+    async def work_until_cancelled(own: Bus) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dataplane, "open_session", lambda *_: Session(slow))
+            async with open_plane() as plane:
+                with contextlib.suppress(asyncio.CancelledError):
+                    async with working(own, plane):
+                        await asyncio.Event().wait()
+
+    async with await connect(nats_server.address, "dying") as own:
+        dying = asyncio.create_task(work_until_cancelled(own))
+        publishing = asyncio.create_task(recording(Camera(bus), 20))
+        await begun.wait()
+        dying.cancel()
+        async with open_plane() as plane, working(bus, plane):
+            await publishing
+            await until(lambda: len(set(notes.seqs())) == 20, "all are served")
+            await until_async(lambda: none_is_left(bus), "nothing is left")
+        await dying
+    assert await stored(bus, DETECTIONS) == 20
+    assert all(event.error is None for event in notes.events)
+
+
+async def test_while_the_bus_takes_no_messages_frames_wait_and_spend_no_delivery(bus: Bus) -> None:
+    notes = await listen(bus)
+    await bus.jetstream.delete_stream(DETECTIONS)
+    async with open_plane() as plane, working(bus, plane) as worker:
+        for seq in range(4):
+            await Camera(bus).clip(seq)
+        await until(lambda: len(worker.tokens._held) == 4, "they are in hand")
+        await until(lambda: len(notes.messages) >= 4, "each was tried")  # heard, but not stored
+        await bus.ensure()
+        await until(lambda: len(notes.served) == 4, "served")
+    assert await stored(bus, DETECTIONS) == 4
+    assert all(event.error is None for event in notes.events)
+    assert set(notes.outcomes) == {"inferred"}
+
+
+async def test_a_server_that_is_killed_in_the_middle_costs_no_frame(bus: Bus, nats_server: NatsServer) -> None:
+    async with open_plane() as plane, working(bus, plane):
+        for seq in range(8):
+            await Camera(bus).clip(seq)
+        await asyncio.to_thread(nats_server.restart)
+        await until(lambda: bus.client.stats["reconnects"] and bus.connected, "connected again")
+        for seq in range(8, 12):
+            await Camera(bus, "lobby").clip(seq)
+        await until_async(lambda: none_is_left(bus), "all are served")
+    assert await stored(bus, DETECTIONS) == 12
+
+
+async def test_live_and_complete_share_a_saturated_worker_three_to_one(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataplane, "open_session", lambda *_: Session(lambda _: time.sleep(0.04)))
+    one_at_a_time = MODEL.card.model_copy(update={"batch": BatchLimits(max=1, max_delay_ms=0)})
+    notes = await listen(bus)
+
+    async def live(camera: Camera) -> None:
+        for seq in count():
+            await camera.frame(seq)
+            await notes.until_served(seq + 1, camera.name)
+
+    async with open_plane(1, replace(MODEL, card=one_at_a_time)) as plane, working(bus, plane):
+        feeding = [asyncio.create_task(live(Camera(bus, f"live-{number}"))) for number in range(6)]
+        feeding += [asyncio.create_task(recording(Camera(bus, f"clip-{number}"), 1000)) for number in range(2)]
+        await notes.until_served(20)
+        first = len(notes.served)
+        await notes.until_served(first + 120, deadline_s=30)
+        kinds = Counter(subject.rpartition(".")[2][:4] for subject, _ in notes.served[first:])
+        for task in feeding:
+            task.cancel()
+        await asyncio.gather(*feeding, return_exceptions=True)
+        await bus.jetstream.purge_stream(CLIPS)
+    assert 2.2 < kinds["live"] / kinds["clip"] < 4
