@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from vedette.bus_address import BusAddress
+from vedette.child import die_with_parent
 from vedette.config import Retention
 from vedette.embedded_nats import server_binary
 from vedette.secret import SecretUrl
@@ -34,7 +35,8 @@ class NatsServer:
         log = self.folder / "nats.log"
         listen = ["-a", "127.0.0.1", "-p", str(self.port), "--ports_file_dir", str(self.folder), "-l", str(log)]
         self._process = subprocess.Popen(
-            [str(server_binary()), *listen, "-js", "-sd", str(self.folder / "store"), *self._extra]
+            [str(server_binary()), *listen, "-js", "-sd", str(self.folder / "store"), *self._extra],
+            preexec_fn=die_with_parent,  # a test run that is killed leaves no server
         )
         deadline = time.monotonic() + DEADLINE_S
         while not (ports := [file.read_text() for file in self.folder.glob("*.ports")]) or "nats://" not in ports[0]:

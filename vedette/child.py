@@ -45,7 +45,7 @@ class Child:
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,  # nothing but a system call
+                    preexec_fn=die_with_parent,  # nothing but a system call
                     env={**os.environ, **self._environ},
                 )
         except OSError as error:
@@ -101,7 +101,7 @@ async def end_all(groups: Sequence[Sequence[Child]], within_s: float) -> None:
             await child.wait()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """In the child, before its program: SIGTERM when the parent dies, however it dies (Linux, prctl(2))."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

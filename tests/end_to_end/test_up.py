@@ -33,8 +33,9 @@ async def _next_detections(running: Site, after_s: float) -> Detections:
         try:
             async with asyncio.timeout(20), subscribe(config=running.config) as events:
                 async for event in events:
-                    if event.data.frame.captured_at.timestamp() > after_s:
-                        return event.data
+                    data = event.data
+                    if isinstance(data, Detections) and data.frame.captured_at.timestamp() > after_s:
+                        return data
         except (BusUnavailable, TimeoutError):
             continue
     raise AssertionError(f"no detections within 60 s: {running.text()}")

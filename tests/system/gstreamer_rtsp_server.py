@@ -28,9 +28,7 @@ def main(video, codec, *rest):
         f'( filesrc location="{video}" ! qtdemux ! {parser} config-interval=-1 ! {payloader} name=pay0 pt=96 )'
     )
     factory.set_shared(False)
-    factory.set_protocols(
-        GstRtsp.RTSPLowerTrans.UDP if "--udp" in rest else GstRtsp.RTSPLowerTrans.TCP
-    )
+    factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP if "--udp" in rest else GstRtsp.RTSPLowerTrans.TCP)
     credentials = [word for word in rest if not word.startswith("--")]
     if credentials:
         authentication = GstRtspServer.RTSPAuth()
