@@ -74,7 +74,7 @@ class Detection(Message):
     confidence: Fraction
     bbox: tuple[Fraction, Fraction, Fraction, Fraction]
     """x, y, width, height of the displayed picture, origin top left, 0 to 1, 5 decimals."""
-    attributes: dict[str, str | float | bool] = {}
+    attributes: dict[str, str | float | bool] = Field(default_factory=dict)
 
 
 class Timing(Message):
