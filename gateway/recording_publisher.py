@@ -4,9 +4,10 @@ import asyncio
 import logging
 
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
-from vedette.bus import Bus
+from vedette.bus import Bus, describe
 from vedette.errors import BusFull, BusUnavailable
 from vedette.frames import FrameHeaders
 from vedette.messages import Served
@@ -61,8 +62,8 @@ class RecordingPublisher:
         """
         try:
             await self._bus.jetstream.purge_stream(CLIPS, subject=self._feed.clip)
-        except Exception as error:
-            raise BusUnavailable(f"{self._feed.clip}: not withdrawn: {error}") from error
+        except (NatsError, TimeoutError) as error:
+            raise BusUnavailable(f"{self._feed.clip}: not withdrawn: {describe(error)}") from error
 
     async def _room(self) -> None:
         while len(self._unserved) >= CLIPS_IN_FLIGHT:

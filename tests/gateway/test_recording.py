@@ -92,7 +92,7 @@ async def test_cancellation_ends_the_reading_thread_that_waits_for_room() -> Non
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 3)
-    assert not readers()
+    await until(lambda: not readers(), "the thread has ended")
 
 
 async def test_a_publisher_that_fails_ends_the_reading_thread() -> None:
@@ -102,7 +102,7 @@ async def test_a_publisher_that_fails_ends_the_reading_thread() -> None:
 
     with pytest.raises(BusUnavailable, match="full"):
         await publish_recording(PEDESTRIANS, EVERY, START_S, 1, Failing())
-    assert not readers()
+    await until(lambda: not readers(), "the thread has ended")
 
 
 async def test_a_file_that_is_no_video_is_said(tmp_path: Path) -> None:
