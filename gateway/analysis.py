@@ -1,11 +1,11 @@
 """What `vedette analyze` does: bus and workers as they are or its own, the recording in, its detections out."""
 
 import asyncio
-import contextlib
 import logging
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, cast
@@ -22,7 +22,7 @@ from gateway.sampled_frame import Output
 from gateway.sampler import Sampling as GatewaySampling
 from gateway.video_length import video_length_s
 from vedette.background import background
-from vedette.bus import Bus
+from vedette.bus import Bus, describe
 from vedette.config import Config, Sampling
 from vedette.errors import BusError
 from vedette.ids import as_id
@@ -86,7 +86,7 @@ async def _run(analysis: Analysis, bus: Bus, feed: Feed, run: int, length_s: flo
                     raise GatewayError(f"{analysis.video}: no frame was sampled")
                 progress.update(progress.task_ids[0], total=frames)
 
-            async with background(publish(), _hint(summary)):
+            async with background(bus.until_lost(), publish(), _hint(summary)):
                 await _collect(analysis, events, summary, progress)
 
 
@@ -113,24 +113,19 @@ async def _hint(summary: Summary) -> None:
 
 async def _leave_nothing(bus: Bus, feed: Feed) -> None:
     """Take back the frames that nobody took, and forget the reader of the results."""
-    try:
-        await RecordingPublisher(bus, feed).withdraw()
-        await bus.jetstream.delete_consumer(DETECTIONS, _durable(feed))
-    except (BusError, NatsError, TimeoutError) as error:
-        logger.debug("leaving: %s", error)
+    for leave in (RecordingPublisher(bus, feed).withdraw(), bus.jetstream.delete_consumer(DETECTIONS, _durable(feed))):
+        try:
+            await leave
+        except (BusError, NatsError, TimeoutError) as error:
+            logger.warning("left on the bus: %s", describe(error))
 
 
 def _durable(feed: Feed) -> str:
     return f"analyze-{feed.camera}"
 
 
-@contextlib.contextmanager
-def _lines(path: Path | None):  # type: ignore[no-untyped-def]
-    if path is None:
-        yield None
-    else:
-        with path.open("w", encoding="utf-8") as out:
-            yield out
+def _lines(path: Path | None) -> AbstractContextManager[TextIO | None]:
+    return nullcontext() if path is None else path.open("w", encoding="utf-8")
 
 
 def _progress(expected: int | None) -> Progress:

@@ -22,7 +22,7 @@ from gateway.reader import Reader
 from gateway.reading import ReadOptions, StreamInfo
 from gateway.reading_thread import read_in_thread
 from gateway.sampled_frame import Output, SampledFrame
-from vedette.background import background
+from vedette.background import background, end
 from vedette.config import Camera as CameraConfig
 from vedette.frames import FrameHeaders
 from vedette.leases import Lease
@@ -127,9 +127,7 @@ class Camera:
             logger.exception("the reader failed")
             return _End(f"internal error: {type(error).__name__}")
         finally:
-            reading.cancel()
-            taken_over.cancel()
-            await asyncio.gather(reading, taken_over, return_exceptions=True)
+            await end((reading, taken_over))
         return _FILE_ENDED
 
     def _offer(self, frame: SampledFrame) -> None:

@@ -14,6 +14,7 @@ from gateway.reading import ReadOptions, StreamInfo
 from gateway.reading_thread import read_in_thread
 from gateway.recording_publisher import RecordingPublisher
 from gateway.sampled_frame import Output, SampledFrame
+from vedette.background import end
 from vedette.messages import DetectionsEvent
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ async def _frames(video: Path, output: Output, start_s: float) -> AsyncGenerator
             while not queue.empty():
                 queue.get_nowait()
             await asyncio.wait((reading,), timeout=0.05)
-        await asyncio.gather(reading, return_exceptions=True)
+        await end((reading,))
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from inference.results import Results
 from inference.room import Room
 from inference.server_clock import ServerClock
 from inference.tokens import Tokens
-from vedette.background import background
+from vedette.background import background, end
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of
 from vedette.config import Address, Config
@@ -115,5 +115,4 @@ async def _consume(intakes: list[Intake], health: Health, stop: Stop) -> None:
         for intake in intakes:
             intake.stop()
         await asyncio.wait(tasks, timeout=_DRAIN_S)
-        for task in tasks:
-            task.cancel()
+        await end(tasks)

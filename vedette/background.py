@@ -1,9 +1,11 @@
 """Tasks that run beside a body of code, and end with it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
+
+_AGAIN_S = 1.0
 
 
 @asynccontextmanager
@@ -14,5 +16,21 @@ async def background(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[No
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
+            await end(tasks)
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel `tasks` until all have ended; what they raised is theirs who awaited them before.
+
+    Once is not enough: before Python 3.12 `asyncio.wait_for`, and with it each request of the NATS library, swallows a
+    cancellation that comes at the moment of its result (https://github.com/python/cpython/issues/86296).
+    """
+    every = set(tasks)
+    pending = {task for task in every if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_AGAIN_S)
+    for task in every:
+        if not task.cancelled():
+            task.exception()  # looked at, so that it isn't reported as never retrieved

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, TypeVar
 
+from vedette.background import end
 from vedette.errors import VedetteError
 
 logger = logging.getLogger(__name__)
@@ -56,9 +57,7 @@ class Stop:
                 raise Stopped
             return await task
         finally:
-            stopping.cancel()
-            task.cancel()
-            await asyncio.gather(task, stopping, return_exceptions=True)
+            await end((task, stopping))
 
 
 Body = Callable[[Stop], Coroutine[Any, Any, int]]
