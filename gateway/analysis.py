@@ -33,7 +33,6 @@ from vedette.subscriber import subscribe
 
 logger = logging.getLogger(__name__)
 
-_IS_IT_THERE_S = 0.5
 _NO_WORKER_HINT_S = 15.0
 
 
