@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,6 @@ from inference.errors import DeviceUnavailable, ModelError
 from inference.preprocess import Placement, fill, jpeg_size, place, to_normalised
 from inference.repository import Model
 from inference.session import Detected, DetectorSession, open_session
-from vedette.messages import Detection
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +30,20 @@ USUAL_ASPECTS = ((16, 9), (4, 3))
 _SLOTS_KEPT = 64
 
 
+class Found(NamedTuple):
+    """One object as the model sees it; most are below what a pipeline asks for, and never become a message."""
+
+    label: str
+    confidence: float
+    bbox: tuple[float, float, float, float]
+    """x, y, width, height of the picture, 0 to 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inference:
     """What a model says of one picture, and where the time went."""
 
-    detections: tuple[Detection, ...]
+    detections: Sequence[Found]
     prepare_s: float
     queue_s: float
     infer_s: float
@@ -89,18 +98,14 @@ class DataPlane:
         `deadline` is in monotonic seconds. Raises UndecodableImage, DeadlineExceeded, ModelFailed, BatcherClosed.
         """
         started = monotonic()
-        width, height = jpeg_size(jpeg)
-        placement = place(width, height, self.model.card.input)
-        slot = self._slot(placement)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._decoders, fill, slot, jpeg, placement, self.model.card.input.pad)
+        slot, placement = await asyncio.get_running_loop().run_in_executor(self._decoders, self._prepare, jpeg)
         prepared = monotonic()
         await self._room(deadline, lane)
         submitted = monotonic()
         inferred = await self._batcher.submit(slot, deadline, lane)
         self._give_back(placement, slot)
         return Inference(
-            self._detections(inferred.result, placement),
+            self._found(inferred.result, placement),
             prepared - started,
             submitted - prepared + inferred.queue_s,
             inferred.infer_s,
@@ -112,7 +117,16 @@ class DataPlane:
         await self._batcher.close(grace_s)
         self._decoders.shutdown(wait=False, cancel_futures=True)
 
+    def _prepare(self, jpeg: bytes) -> tuple[NDArray[np.uint8], Placement]:
+        """A picture in a slot, in a decoding thread. Raises UndecodableImage."""
+        placement = place(*jpeg_size(jpeg), self.model.card.input)
+        slot = self._slot(placement)
+        fill(slot, jpeg, placement, self.model.card.input.pad)
+        return slot, placement
+
     async def _room(self, deadline: float | None, lane: Lane) -> None:
+        if self._batcher.room(lane):
+            return
         try:
             async with asyncio.timeout(None if deadline is None else deadline - monotonic()):
                 await self._batcher.wait_for_room(lane)
@@ -125,26 +139,25 @@ class DataPlane:
         return session
 
     def _slot(self, placement: Placement) -> NDArray[np.uint8]:
-        kept = self._slots.get((placement.input_height, placement.input_width))
-        return kept.pop() if kept else np.empty((placement.input_height, placement.input_width, 3), np.uint8)
+        shape = (placement.input_height, placement.input_width)
+        try:
+            return self._slots[shape].pop()
+        except (KeyError, IndexError):
+            return np.empty((*shape, 3), np.uint8)
 
     def _give_back(self, placement: Placement, slot: NDArray[np.uint8]) -> None:
         kept = self._slots.setdefault((placement.input_height, placement.input_width), [])
         if len(kept) < _SLOTS_KEPT:
             kept.append(slot)
 
-    def _detections(self, found: Detected, placement: Placement) -> tuple[Detection, ...]:
-        boxes = to_normalised(found.boxes, placement)
+    def _found(self, found: Detected, placement: Placement) -> list[Found]:
+        boxes = to_normalised(found.boxes, placement).astype(np.float64).round(5).tolist()
+        scores = found.scores.astype(np.float64).round(4).tolist()
         names = self.model.card.labels
-        return tuple(
-            Detection(label=names[label], confidence=round(score, 4), bbox=_bbox(box))
-            for box, score, label in zip(boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
-        )
-
-
-def _bbox(box: Sequence[float]) -> tuple[float, float, float, float]:
-    x, y, width, height = (round(value, 5) for value in box)
-    return x, y, width, height
+        return [
+            Found(names[label], score, tuple(box))
+            for box, score, label in zip(boxes, scores, found.labels.tolist(), strict=True)
+        ]
 
 
 class _Meter:

@@ -5,7 +5,7 @@ A worker that dies leaves its tokens unacknowledged: after `ACK_WAIT_S` another 
 
 import datetime as dt
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from time import monotonic
 
@@ -161,8 +161,8 @@ class LiveConsumer:
         metrics.INFERRED.labels(feed.camera, feed.pipeline).inc()
         metrics.LATENCY.labels(feed.camera).observe(frame.age_ms / 1000)
         self._age.observe(max(0.0, age_ms / 1000 - inference.infer_s))
-        for detection in wanted:
-            metrics.DETECTIONS.labels(feed.camera, detection.label).inc()
+        for label, count in Counter(detection.label for detection in wanted).items():
+            metrics.DETECTIONS.labels(feed.camera, label).inc(count)
 
     def _dropped(self, feed: Feed, reason: str, note: Served) -> Served:
         DROPPED.labels(feed.camera, reason, "inference").inc()

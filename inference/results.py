@@ -25,9 +25,9 @@ class Results:
     def wanted(self, inference: Inference) -> tuple[Detection, ...]:
         """The detections that the pipeline asks for."""
         return tuple(
-            detection
-            for detection in inference.detections
-            if detection.confidence >= self._confidence and (self._labels is None or detection.label in self._labels)
+            Detection(label=found.label, confidence=found.confidence, bbox=found.bbox)
+            for found in inference.detections
+            if found.confidence >= self._confidence and (self._labels is None or found.label in self._labels)
         )
 
     async def publish(

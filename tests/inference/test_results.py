@@ -4,7 +4,7 @@ import json
 import jsonschema
 import pytest
 
-from inference.dataplane import Inference
+from inference.dataplane import Found, Inference
 from inference.results import Results, timing
 from tests.inference.test_live_consumer import SCHEMA
 from tests.inference.worker import HEADERS, MODEL
@@ -23,7 +23,8 @@ PERSON, CAR, GHOST = (
     Detection(label=label, confidence=confidence, bbox=BOX)
     for label, confidence in (("person", 0.8), ("car", 0.4), ("person", 0.39))
 )
-FOUND = Inference((PERSON, CAR, GHOST), prepare_s=0.00123456, queue_s=0.0048, infer_s=0.021, batch_size=4)
+SEEN = tuple(Found(found.label, found.confidence, found.bbox) for found in (PERSON, CAR, GHOST))
+FOUND = Inference(SEEN, prepare_s=0.00123456, queue_s=0.0048, infer_s=0.021, batch_size=4)
 
 
 def results(bus: Bus, **stage: object) -> Results:
