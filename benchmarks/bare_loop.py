@@ -32,7 +32,7 @@ def main() -> None:
     args = parser.parse_args()
     sys.setswitchinterval(0.0005)
     model = Repository(ROOT / "models").resolve("coco-detector")
-    pictures: queue.Queue[np.ndarray] = queue.Queue(maxsize=8)  # type: ignore[type-arg]
+    pictures: queue.Queue[np.ndarray] = queue.Queue(maxsize=8)
     done = [0] * args.sessions
     dropped = [0]
 

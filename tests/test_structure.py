@@ -1,0 +1,85 @@
+"""What the architecture says of imports, held by a test."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from vedette.config_file import load_config
+
+ROOT = Path(__file__).parent.parent
+SERVICES = ("gateway", "inference")
+PURE = (
+    "gateway/ledger.py",
+    "gateway/sampler.py",
+    "gateway/decode_strategy.py",
+    "gateway/pacing.py",
+    "gateway/watchdog.py",
+    "inference/batch_policy.py",
+    "inference/batching.py",
+    "vedette/retry.py",
+    "vedette/event_order.py",
+)
+PORTS = {"av", "nats", "aiohttp", "asyncio", "threading", "onnxruntime", "cv2"}
+
+
+def imported(file: Path) -> set[str]:
+    """Full names of the modules that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def packages(file: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imported(file)}
+
+
+def files(package: str) -> list[Path]:
+    found = sorted((ROOT / package).rglob("*.py"))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_services_never_import_one_another(service: str) -> None:
+    others = set(SERVICES) - {service}
+    assert {str(file): sorted(packages(file) & others) for file in files(service) if packages(file) & others} == {}
+
+
+def test_the_contract_package_imports_no_service() -> None:
+    offenders = [str(file) for file in files("vedette") if packages(file) & set(SERVICES)]
+    assert offenders == []
+
+
+@pytest.mark.parametrize("file", PURE)
+def test_the_core_knows_no_port(file: str) -> None:
+    assert packages(ROOT / file) & PORTS == set()
+
+
+def test_the_imports_of_our_own_modules_have_no_circle() -> None:
+    modules = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): imported(file)
+        for package in ("vedette", *SERVICES)
+        for file in files(package)
+    }
+    graph = {name: {target for target in targets if target in modules} for name, targets in modules.items()}
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, f"a circle of imports: {' → '.join((*path[path.index(name) :], name))}"
+        if name not in done:
+            for target in graph[name]:
+                visit(target, (*path, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda path: path.name)
+def test_every_configuration_that_is_shipped_loads(path: Path) -> None:
+    assert load_config(path).pipelines
