@@ -6,6 +6,7 @@ request dies silently when the server restarts: each has an expiry, and all are 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -122,10 +123,10 @@ class Intake:
     async def _woken(self) -> None:
         """Until something has changed, or may have."""
         quiet_s = self._quiet_until_s - monotonic()
-        try:
-            await asyncio.wait_for(self._wake.wait(), quiet_s if 0 < quiet_s < _LOOK_EVERY_S else _LOOK_EVERY_S)
-        except TimeoutError:
-            return
+        # Not `wait_for`: in Python 3.11 it swallows a cancellation that comes together with the event (gh-86296).
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(quiet_s if 0 < quiet_s < _LOOK_EVERY_S else _LOOK_EVERY_S):
+                await self._wake.wait()
         self._wake.clear()
 
     async def _on_message(self, message: Msg) -> None:

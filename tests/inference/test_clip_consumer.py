@@ -21,6 +21,7 @@ from tests.inference.test_live_consumer import SCHEMA
 from tests.inference.worker import MODEL, Camera, Notes, encoded, jpegs, listen, open_plane, stored, working
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
+from vedette.background import end
 from vedette.bus import Bus, connect
 from vedette.errors import BusFull
 from vedette.metrics import DROPPED
@@ -219,8 +220,6 @@ async def test_live_and_complete_share_a_saturated_worker_three_to_one(
         first = len(notes.served)
         await notes.until_served(first + 120, deadline_s=30)
         kinds = Counter(subject.rpartition(".")[2][:4] for subject, _ in notes.served[first:])
-        for task in feeding:
-            task.cancel()
-        await asyncio.gather(*feeding, return_exceptions=True)
+        await end(feeding)
         await bus.jetstream.purge_stream(CLIPS)
     assert 2.2 < kinds["live"] / kinds["clip"] < 4

@@ -1,0 +1,277 @@
+"""The inference process as it is run: real processes, ended and killed, with real frames."""
+
+import asyncio
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inference.app import resolve
+from inference.errors import ModelError
+from tests.inference.process import CONFIG, Process, Processes, processes_of
+from tests.inference.worker import MODEL, ROOT, Camera, Notes, listen, pending, stored
+from tests.nats_server import NatsServer
+from tests.waiting import until, until_async
+from vedette.background import end
+from vedette.bus import Bus
+from vedette.config import Config
+from vedette.errors import BusFull, ConfigError
+from vedette.subjects import CLIPS, DETECTIONS, WORK
+
+NO_BUS = 1  # nothing listens on this port
+
+
+@pytest.fixture
+def processes(nats_server: NatsServer, tmp_path: Path) -> Iterator[Processes]:
+    with processes_of(tmp_path, nats_server.port) as processes:
+        yield processes
+
+
+@pytest.fixture
+def processes_alone(tmp_path: Path) -> Iterator[Processes]:
+    with processes_of(tmp_path, NO_BUS) as processes:
+        yield processes
+
+
+async def feed(bus: Bus, notes: Notes, names: list[str]) -> None:
+    """Cameras as gateways keep them going: the next frame when the one before was served, or after a second."""
+
+    async def one(name: str) -> None:
+        camera, seq = Camera(bus, name), 0
+        while True:
+            if bus.connected:
+                try:
+                    await camera.frame(seq)
+                except Exception:  # noqa: BLE001 - the server may be away
+                    await asyncio.sleep(0.05)
+                    continue
+                seq += 1
+            served = len(notes.served)
+            try:
+                async with asyncio.timeout(0.5):
+                    while not any(subject.endswith(f".{name}") for subject, _ in notes.served[served:]):
+                        await asyncio.sleep(0.02)
+            except TimeoutError:
+                pass
+
+    async with asyncio.TaskGroup() as group:
+        for name in names:
+            group.create_task(one(name))
+
+
+def later(notes: Notes, since: int, names: list[str]) -> bool:
+    """Whether every camera has had an event since so many."""
+    return set(names) <= {message.subject.split(".")[3] for message in notes.messages[since:]}
+
+
+async def stop(process: Process) -> float:
+    """SIGTERM; how long it took to end, with status 0."""
+    started = time.monotonic()
+    process.signal(signal.SIGTERM)
+    assert await process.ended() == 0, process.text
+    assert "Traceback" not in process.text
+    return time.monotonic() - started
+
+
+async def test_from_start_to_stop(bus: Bus, processes: Processes) -> None:
+    notes, process = await listen(bus), processes.start()
+    missing = await process.missing()
+    assert "bus" in missing
+    await process.until_ready()
+    await Camera(bus).frame(0)
+    await until(lambda: notes.served, "served")
+    assert notes.outcomes == ["inferred"]
+    assert time.monotonic() - process.started_s < 10
+    _, text = await process.get("/metrics")
+    for series in (
+        'vedette_frames_inferred_total{camera="gate",pipeline="people"} 1.0',
+        'vedette_detections_total{camera="gate",label="person"}',
+        'vedette_frame_age_seconds_count{model="coco-detector"} 1.0',
+        'vedette_capture_to_detection_seconds_count{camera="gate"} 1.0',
+        'vedette_batch_queue_seconds_count{model="coco-detector"} 1.0',
+        'vedette_batch_size_sum{model="coco-detector"} 1.0',
+        'model_inference_latency_seconds_count{model="coco-detector",version="1.0.0"} 1.0',
+        'vedette_sessions_rebuilt_total{model="coco-detector"} 0.0',
+        "vedette_server_clock_offset_seconds",
+    ):
+        assert series in text, series
+    assert await stop(process) < 3
+
+
+async def test_a_process_that_stops_is_not_ready_and_finishes_what_it_has(bus: Bus, processes: Processes) -> None:
+    notes, process = await listen(bus), processes.start()
+    await process.until_ready()
+    feeding = asyncio.create_task(feed(bus, notes, [f"cam-{number}" for number in range(20)]))
+    await until(lambda: len(notes.messages) > 20, "under load")
+    took = asyncio.create_task(stop(process))
+    seen: set[str] = set()
+    while process.status is None:
+        try:
+            seen.update(await process.missing())
+        except OSError:
+            break
+    await end([feeding])
+    assert await took < 3
+    assert seen <= {"stopping", "model", "bus", "consumers"}
+    assert (await pending(bus, WORK, "w-people"))[1] == 0
+    ids = {(message.headers or {})["Nats-Msg-Id"] for message in notes.messages}
+    assert await stored(bus, DETECTIONS) == len(ids)
+
+
+async def test_it_ends_at_once_while_the_model_loads(nats_server: NatsServer, processes: Processes) -> None:
+    process = processes.start()
+    assert "model" in await process.missing()
+    assert await stop(process) < 3
+
+
+async def test_it_waits_for_a_bus_that_is_not_there_and_ends_at_once(processes_alone: Processes) -> None:
+    process = processes_alone.start()
+    await until_async(lambda: only_the_bus_is_missing(process), "the model is ready")
+    assert await stop(process) < 3
+
+
+async def only_the_bus_is_missing(process: Process) -> bool:
+    return await process.missing() == ["bus"]
+
+
+async def test_detections_flow_again_after_the_server_was_killed(
+    bus: Bus, nats_server: NatsServer, processes: Processes
+) -> None:
+    notes, process, names = await listen(bus), processes.start(), ["a", "b", "c"]
+    feeding = asyncio.create_task(feed(bus, notes, names))
+    await until(lambda: later(notes, 0, names), f"detections: {process.text}", 30)
+    nats_server.kill()
+    await until_async(lambda: only_the_bus_is_missing(process), "not ready")
+    since = len(notes.messages)
+    await asyncio.to_thread(nats_server.start)
+    await until(lambda: later(notes, since, names), "detections again")
+    await end([feeding])
+    assert await process.missing() == []
+    assert "Traceback" not in process.text
+
+
+async def test_the_cameras_of_a_worker_killed_in_mid_batch_are_served_by_another(
+    bus: Bus, processes: Processes
+) -> None:
+    notes, dying, names = await listen(bus), processes.start(), [f"cam-{number}" for number in range(8)]
+    feeding = asyncio.create_task(feed(bus, notes, names))
+    await until(lambda: later(notes, 0, names), f"detections: {dying.text}", 30)
+    dying.signal(signal.SIGSTOP)
+    await until_async(lambda: in_hand(bus, WORK, "w-people"), "it has tokens in hand")
+    other = processes.start()
+    await other.until_ready()
+    dying.signal(signal.SIGKILL)
+    since, started = len(notes.messages), time.monotonic()
+    await until(lambda: later(notes, since, names), "all cameras are served")
+    assert time.monotonic() - started < 6
+    await end([feeding])
+    for name in names:
+        assert notes.seqs(name) == sorted(notes.seqs(name))
+
+
+async def in_hand(bus: Bus, stream: str, consumer: str) -> bool:
+    return (await pending(bus, stream, consumer))[1] > 0
+
+
+async def test_every_frame_of_a_recording_gives_one_message_though_a_worker_is_killed(
+    bus: Bus, processes: Processes
+) -> None:
+    notes, dying, killed = await listen(bus), processes.start(), asyncio.Event()
+
+    async def recording() -> int:
+        """Goes on for 20 frames after the kill."""
+        camera, seq, last = Camera(bus), 0, None
+        while seq != last:
+            if killed.is_set() and last is None:
+                last = seq + 20
+            try:
+                await camera.clip(seq)
+                seq += 1
+            except BusFull:
+                await asyncio.sleep(0.02)
+        return seq
+
+    publishing = asyncio.create_task(recording())
+    await until(lambda: len(notes.messages) > 5, f"some are served: {dying.text}", 30)
+    other = processes.start()
+    await other.until_ready()
+    await until_async(lambda: in_hand(bus, CLIPS, "c-people"), "frames in hand")
+    dying.signal(signal.SIGSTOP)
+    dying.signal(signal.SIGKILL)
+    killed.set()
+    frames = await publishing
+    await until(lambda: len(set(notes.seqs())) == frames, "all are served", 30)
+    await until_async(lambda: none_is_left(bus), "nothing is left")
+    assert await stored(bus, DETECTIONS) == frames
+    assert all(event.error is None for event in notes.events)
+
+
+async def none_is_left(bus: Bus) -> bool:
+    return await stored(bus, CLIPS) == 0
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "says"),
+    [
+        ("device: cpu", "device: cuda", "device cuda: this ONNX Runtime is built without CUDA: install vedette[gpu]"),
+        ("coco-detector@^1", "coco-detector@^9", "has no version for 'coco-detector@^9'"),
+        ("coco-detector@^1", "nothing-here", "has no model 'nothing-here'"),
+    ],
+)
+async def test_a_wrong_model_or_device_is_one_line_and_status_2(
+    processes_alone: Processes, was: str, becomes: str, says: str
+) -> None:
+    process = processes_alone.start((CONFIG % NO_BUS).replace(was, becomes))
+    assert await process.ended(20) == 2
+    complaints = [line for line in process.text.splitlines() if line.startswith("vedette: ")]
+    assert len(complaints) == 1, process.text
+    assert says in complaints[0]
+    assert "Traceback" not in process.text
+
+
+async def test_a_model_that_is_not_the_cards_is_refused_with_the_reason(
+    processes_alone: Processes, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(ROOT / "models/coco-detector", models / "coco-detector")
+    file = models / "coco-detector/1.0.0/model.onnx"
+    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    process = processes_alone.start((CONFIG % NO_BUS).replace(str(ROOT / "models"), str(models)))
+    assert await process.ended(20) == 2
+    assert f"vedette: {file}: its digest is sha256:" in process.text
+    assert "Traceback" not in process.text
+
+
+def configured(*references: str) -> Config:
+    pipelines = {f"p{number}": {"stages": [{"model": name}]} for number, name in enumerate(references)}
+    return Config.model_validate({"pipelines": pipelines, "models": {"path": ROOT / "models"}})
+
+
+def test_the_version_that_the_pipelines_ask_for_is_served() -> None:
+    assert resolve(configured("coco-detector@^1", "coco-detector@1.0.0"), "coco-detector") == MODEL
+
+
+def test_a_model_that_no_pipeline_uses_is_a_mistake_of_the_configuration() -> None:
+    with pytest.raises(ConfigError, match=r"no pipeline uses the model others \(used: coco-detector\)"):
+        resolve(configured("coco-detector"), "others")
+
+
+def test_a_version_that_is_not_there_is_a_mistake() -> None:
+    with pytest.raises(ModelError, match="has no version"):
+        resolve(configured("coco-detector@2"), "coco-detector")
+
+
+def test_two_versions_in_one_process_are_a_mistake(tmp_path: Path) -> None:
+    folder = tmp_path / "coco-detector"
+    folder.mkdir()
+    card = (ROOT / "models/coco-detector/model.yaml").read_text()
+    newer = card[card.index("  1.0.0:") :].replace("1.0.0", "1.1.0", 1)
+    (folder / "model.yaml").write_text(card + newer)
+    config = configured("coco-detector@1.0.0", "coco-detector@^1").model_copy(
+        update={"models": configured("coco-detector").models.model_copy(update={"path": tmp_path})}
+    )
+    with pytest.raises(ConfigError, match=r"coco-detector@1\.0\.0 in p0, coco-detector@\^1 in p1"):
+        resolve(config, "coco-detector")
