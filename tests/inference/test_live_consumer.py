@@ -248,7 +248,7 @@ async def test_a_frame_served_by_two_workers_is_stored_once(
 async def test_cameras_keep_their_order_on_two_workers(nats_server: NatsServer, bus: Bus, plane: DataPlane) -> None:
     notes, names = await listen(bus), [f"cam-{number}" for number in range(30)]
     cameras = {name: Camera(bus, name) for name in names}
-    rounds = 3
+    rounds = 2
 
     async def feed(name: str) -> None:
         for seq in range(rounds):
