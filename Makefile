@@ -12,7 +12,8 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed (PYTHON=… names one)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) makes no virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -44,8 +45,8 @@ lock: $(READY) ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra cpu --extra dev \
 		--no-annotate --no-header pyproject.toml -o requirements.lock
 
-bench: $(READY) ## every benchmark; results in benchmarks/results
-	$(BIN)/python -m benchmarks
+bench: $(READY) ## every benchmark, 30 minutes on an idle machine; results in benchmarks/results (QUICK=1: a look, 4 minutes)
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 clean: ## remove what make made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import os
 import sys
 
 NAMES = ("pipeline", "overload", "latency", "memory")
@@ -17,9 +16,9 @@ def main() -> None:
     if unknown:
         sys.exit(f"unknown: {', '.join(sorted(unknown))} (known: {', '.join(NAMES)})")
     for name in args.names or NAMES:
-        result = importlib.import_module(f"benchmarks.{name}").run(args.quick or bool(os.environ.get("QUICK")))
+        result = importlib.import_module(f"benchmarks.{name}").run(args.quick)
         print(result.text(), flush=True)
-        if not (args.quick or os.environ.get("QUICK")):
+        if not args.quick:
             result.save()
 
 

@@ -41,19 +41,21 @@ def headers(arrived_s: float, budget_ms: float, epoch: int, seq: int) -> FrameHe
     )
 
 
-async def replay(config_path: Path, cameras: int, fps: float, stop: Stop) -> int:
+async def replay(config_path: Path, cameras: int, fps: float, random_phases: bool, stop: Stop) -> int:
     config = load_config(config_path)
     pictures = jpegs()
     async with await connect(address_of(config), "load") as bus, asyncio.TaskGroup() as group:
         publisher = LivePublisher(bus, config.site)
         await publisher.start()
+        begun_s = monotonic() + 3
 
         async def camera(number: int) -> None:
             lease = Lease(bus, f"{config.site}.cam{number}", "load")
             keeping = asyncio.create_task(lease.run())
             await lease.until_held()
             feed = publisher.feed(f"cam{number}", "people", lease)
-            due_s = monotonic() + number / cameras / fps
+            phase = random.random() if random_phases else number / cameras  # noqa: S311 -- no secret
+            due_s = begun_s + phase / fps
             try:
                 while not stop.requested:
                     await asyncio.sleep(max(0.0, due_s - monotonic()))
@@ -73,5 +75,6 @@ if __name__ == "__main__":
     parser.add_argument("config", type=Path)
     parser.add_argument("--cameras", type=int, required=True)
     parser.add_argument("--fps", type=float, required=True)
+    parser.add_argument("--random-phases", action="store_true", help="cameras at random, instead of evenly spread")
     arguments = parser.parse_args()
-    run_process(lambda stop: replay(arguments.config, arguments.cameras, arguments.fps, stop))
+    run_process(lambda stop: replay(arguments.config, arguments.cameras, arguments.fps, arguments.random_phases, stop))

@@ -21,14 +21,14 @@ PIPELINES = {"people": {"stages": [{"model": "coco-detector", "confidence": 0.4}
 
 
 def run(quick: bool) -> Result:
-    rounds, seconds, bare_seconds = (1, 15, 10) if quick else (3, 120, 40)
-    capacity = _bare(1.0, 8, jpeg=True)
+    rounds, seconds, bare_seconds = (1, 15, 10) if quick else (2, 120, 30)
+    capacity = bare_rate(1.0, 8, jpeg=True)
     fps = OVERLOAD * capacity / CAMERAS
     ours, tensors, jpegs = [], [], []
     for _ in range(rounds):
-        tensors.append(_bare(fps, bare_seconds, jpeg=False))
+        tensors.append(bare_rate(fps, bare_seconds, jpeg=False))
         ours.append(_vedette(fps, seconds))
-        jpegs.append(_bare(fps, bare_seconds, jpeg=True))
+        jpegs.append(bare_rate(fps, bare_seconds, jpeg=True))
     served = [round_["served_max_to_min"] for round_ in ours]
     rates = [round_["rate"] for round_ in ours]
     return Result(
@@ -39,18 +39,14 @@ def run(quick: bool) -> Result:
             "served_a_camera_max_to_min": round(max(served), 3),
             "frame_age_p50_ms": round(statistics.median(round_["age_p50"] for round_ in ours), 1),
             "frame_age_p95_ms": round(statistics.median(round_["age_p95"] for round_ in ours), 1),
-            "budget_ms": 1000,
             "rate_fps": round(statistics.median(rates), 2),
             "bare_tensor_loop_fps": round(statistics.median(tensors), 2),
             "bare_jpeg_loop_fps": round(statistics.median(jpegs), 2),
             "rate_to_bare_tensor_loop": round(statistics.median(r / t for r, t in zip(rates, tensors, strict=True)), 3),
             "rate_to_bare_jpeg_loop": round(statistics.median(r / j for r, j in zip(rates, jpegs, strict=True)), 3),
         },
-        {
-            "served_a_camera_max_to_min": "at most 1.3",
-            "frame_age_p95_ms": "within the budget",
-            "rate_to_bare_tensor_loop": "at least 0.95",
-        },
+        at_most={"served_a_camera_max_to_min": 1.3, "frame_age_p95_ms": 1000},
+        at_least={"rate_to_bare_tensor_loop": 0.95},
     )
 
 
@@ -58,10 +54,10 @@ def settings(replicas: int) -> dict[str, Any]:
     return {"pipelines": PIPELINES, "inference": {"sessions": SESSIONS, "device": "cpu", "replicas": replicas}}
 
 
-def load(site: Up, fps: float) -> Any:
+def load(site: Up, fps: float, *options: str) -> Any:
     """The cameras, as a context."""
     words = [sys.executable, "-m", "benchmarks.load", str(site.config), "--cameras", str(CAMERAS), "--fps", str(fps)]
-    return started(words, site.folder / "load.log")
+    return started([*words, *options], site.folder / "load.log")
 
 
 def _vedette(fps: float, seconds: int) -> dict[str, float]:
@@ -86,7 +82,7 @@ def _vedette(fps: float, seconds: int) -> dict[str, float]:
     }
 
 
-def _bare(fps: float, seconds: int, jpeg: bool) -> float:
+def bare_rate(fps: float, seconds: int, jpeg: bool) -> float:
     """Inferred a second by the bare loop, with the same load on the bus."""
     with up(settings(0)) as site:
         wait_until((site.folder / "state" / "bench" / "nats.json").exists, "the server")

@@ -22,8 +22,15 @@ class Result:
     what: str
     """What was measured, in a sentence or two."""
     figures: dict[str, Any]
-    bars: dict[str, str] = field(default_factory=dict)
-    """What the figures should be."""
+    at_most: dict[str, float] = field(default_factory=dict)
+    at_least: dict[str, float] = field(default_factory=dict)
+    """What figures should be, by name."""
+
+    @property
+    def missed(self) -> list[str]:
+        """The figures that are not what they should be."""
+        high = [name for name, bound in self.at_most.items() if not self.figures[name] <= bound]
+        return high + [name for name, bound in self.at_least.items() if not self.figures[name] >= bound]
 
     def save(self) -> Path:
         FOLDER.mkdir(exist_ok=True)
@@ -31,8 +38,10 @@ class Result:
         content = {
             "benchmark": self.name,
             "what": self.what,
-            "bars": self.bars,
             "figures": self.figures,
+            "at_most": self.at_most,
+            "at_least": self.at_least,
+            "missed": self.missed,
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine(),
             "versions": {package: version(package) for package in _PACKAGES},
@@ -42,9 +51,13 @@ class Result:
 
     def text(self) -> str:
         lines = [f"{self.name}: {self.what}"]
-        lines += [f"  {key}: {value}" for key, value in self.figures.items()]
-        lines += [f"  bar: {key} {value}" for key, value in self.bars.items()]
+        lines += [f"  {name}: {value}{self._bar(name)}" for name, value in self.figures.items()]
         return "\n".join(lines)
+
+    def _bar(self, name: str) -> str:
+        bounds = [f"at most {self.at_most[name]:g}"] if name in self.at_most else []
+        bounds += [f"at least {self.at_least[name]:g}"] if name in self.at_least else []
+        return f"  ({', '.join(bounds)}: {'MISSED' if name in self.missed else 'met'})" if bounds else ""
 
 
 def machine() -> dict[str, Any]:
