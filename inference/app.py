@@ -110,9 +110,11 @@ async def _consume(intakes: list[Intake], health: Health, stop: Stop) -> None:
     """Until stopped: then not ready, no more intake, and what is in hand gets its time to end."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(intake.run()) for intake in intakes]
-        await stop.wait()
-        health.stopping = True
-        for intake in intakes:
-            intake.stop()
+        try:
+            await stop.wait()
+        finally:
+            health.stopping = True
+            for intake in intakes:
+                intake.stop()
         await asyncio.wait(tasks, timeout=_DRAIN_S)
         await end(tasks)

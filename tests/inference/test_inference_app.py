@@ -57,9 +57,11 @@ async def feed(bus: Bus, notes: Notes, names: list[str]) -> None:
             except TimeoutError:
                 pass
 
-    async with asyncio.TaskGroup() as group:
-        for name in names:
-            group.create_task(one(name))
+    feeding = [asyncio.create_task(one(name)) for name in names]
+    try:
+        await asyncio.gather(*feeding)
+    finally:
+        await end(feeding)
 
 
 def later(notes: Notes, since: int, names: list[str]) -> bool:

@@ -198,6 +198,7 @@ async def working(bus: Bus, plane: DataPlane, pipeline: Pipeline = PEOPLE) -> As
     async with background(tokens.keep_alive(), clock.run(), frames.run()), asyncio.TaskGroup() as group:
         for intake in intakes:
             group.create_task(intake.run())
+        await until(lambda: worker.ready, "the worker is ready")
         try:
             yield worker
         finally:
