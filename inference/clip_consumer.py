@@ -1,8 +1,11 @@
 """Frames of recordings: every frame gives exactly one message, however often workers die.
 
-A picture that can't be decoded gives a message with an error; so does one on which the model failed, or its worker
-died, at every one of `DELIVERIES_PER_CLIP` deliveries. While the bus doesn't take a message its frame stays in hand:
-a delivery is not spent on that.
+A picture that can't be decoded gives a message with an error. So does one on which the model fails at its third
+delivery or a later one (`DELIVERIES_PER_CLIP`): an exception is an attempt that is known to have been made. A worker
+that the frame killed can't say so, and to the server it looks like one that was merely stopped; a frame is given up
+for such deliveries only after `_DELIVERIES_WITHOUT_WORD`, so that rolling restarts make no errors and a poisonous
+frame kills no worker more. While the bus doesn't take a message its frame stays in hand: a delivery is not spent on
+that.
 """
 
 import asyncio
@@ -28,6 +31,9 @@ from vedette.subjects import DELIVERIES_PER_CLIP, Feed
 logger = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first_s=0.1, cap_s=2.0)
+_DELIVERIES_WITHOUT_WORD = 10
+_CAMERA = "recording"
+"""In the metrics, for all recordings: each has a camera of its own, `<name>-<run>`, and its series would stay."""
 
 
 class ClipConsumer:
@@ -47,7 +53,7 @@ class ClipConsumer:
                 headers = FrameHeaders.decode(clip.headers or {})
             except MalformedMessage as error:
                 logger.error("a recording's frame is left out: %s", error)
-                DROPPED.labels(current_camera.get() or "", "malformed", "inference").inc()
+                DROPPED.labels(_CAMERA, "malformed", "inference").inc()
                 await self._tokens.confirm(clip)
                 return
             try:
@@ -64,8 +70,8 @@ class ClipConsumer:
         delivery = clip.metadata.num_delivered or 1
         if delivery > 1:
             metrics.REDELIVERED.labels(feed.pipeline).inc()
-        if delivery > DELIVERIES_PER_CLIP:
-            return await self._fail(feed, clip, headers, f"no result in {DELIVERIES_PER_CLIP} deliveries")
+        if delivery > _DELIVERIES_WITHOUT_WORD:
+            return await self._fail(feed, clip, headers, f"no result in {_DELIVERIES_WITHOUT_WORD} deliveries")
         try:
             inference = await self._plane.infer(clip.data, lane="complete")
         except UndecodableImage as error:
@@ -77,9 +83,9 @@ class ClipConsumer:
         place.inferred()
         wanted = self._results.wanted(inference)
         await self._publish(feed, clip, headers, wanted, timing(inference, headers, None))
-        metrics.INFERRED.labels(feed.camera, feed.pipeline).inc()
+        metrics.INFERRED.labels(_CAMERA, feed.pipeline).inc()
         for detection in wanted:
-            metrics.DETECTIONS.labels(feed.camera, detection.label).inc()
+            metrics.DETECTIONS.labels(_CAMERA, detection.label).inc()
         return "inferred"
 
     async def _fail(self, feed: Feed, clip: Msg, headers: FrameHeaders, error: str, outcome: str = "failed") -> str:

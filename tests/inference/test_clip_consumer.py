@@ -12,6 +12,7 @@ import jsonschema
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from prometheus_client import generate_latest
 
 from inference import dataplane, metrics
 from inference.card import BatchLimits
@@ -98,7 +99,7 @@ async def test_a_frame_that_cannot_be_decoded_gives_a_message_that_says_so(bus: 
 
 
 async def test_a_frame_without_proper_headers_is_left_out_and_counted(bus: Bus) -> None:
-    notes, dropped = await listen(bus), DROPPED.labels("gate", "malformed", "inference")
+    notes, dropped = await listen(bus), DROPPED.labels("recording", "malformed", "inference")
     before = dropped._value.get()
     async with open_plane() as plane, working(bus, plane):
         await bus.publish_confirmed(Camera(bus).feed.clip, jpegs()[0], {"Vedette-Contract": "9"})
@@ -129,17 +130,45 @@ async def test_a_frame_on_which_the_model_always_fails_becomes_a_message_after_t
     told_once(notes, 2)
 
 
-async def test_a_frame_whose_workers_died_three_times_becomes_a_message(bus: Bus) -> None:
-    notes = await listen(bus)
+async def deliver_in_vain(bus: Bus, times: int) -> None:
+    """To workers that die of a frame, or stop before they have tried it: the server sees no difference."""
     await bus.jetstream.add_consumer(CLIPS, clip_consumer("people"))
-    dying = await bus.jetstream.pull_subscribe_bind("c-people", CLIPS)
+    leaving = await bus.jetstream.pull_subscribe_bind("c-people", CLIPS)
+    for _ in range(times):
+        await (await leaving.fetch(1, timeout=2))[0].nak()
+
+
+async def test_a_frame_whose_workers_died_ten_times_becomes_a_message(bus: Bus) -> None:
+    notes = await listen(bus)
     await Camera(bus).clip(0)
-    for _ in range(3):
-        await (await dying.fetch(1, timeout=2))[0].nak()
+    await deliver_in_vain(bus, 10)
     async with open_plane() as plane, working(bus, plane):
         await until(lambda: notes.served, "served")
-    assert notes.events[0].error == "no result in 3 deliveries"
+    assert notes.events[0].error == "no result in 10 deliveries"
     assert notes.outcomes == ["failed"]
+
+
+async def test_rolling_restarts_that_catch_the_same_frame_make_no_error(bus: Bus) -> None:
+    notes = await listen(bus)
+    await Camera(bus).clip(0)
+    await deliver_in_vain(bus, 5)
+    async with open_plane() as plane, working(bus, plane):
+        await until(lambda: notes.served, "served")
+    assert notes.events[0].error is None
+    assert notes.outcomes == ["inferred"]
+
+
+async def test_all_recordings_share_their_series_in_the_metrics(bus: Bus) -> None:
+    inferred, notes = metrics.INFERRED.labels("recording", "people"), await listen(bus)
+    before, jpeg = inferred._value.get(), jpegs()[0]
+    async with open_plane() as plane, working(bus, plane):
+        for run in range(3):
+            await Camera(bus, f"walk-{run}").clip(0, jpeg)
+        await bus.publish_confirmed(Camera(bus, "walk-3").feed.clip, jpeg, {"Vedette-Contract": "9"})
+        await until(lambda: len(notes.served) == 3, "served")
+        await until_async(lambda: none_is_left(bus), "nothing is left")
+    assert inferred._value.get() == before + 3
+    assert "walk-" not in generate_latest().decode()
 
 
 async def test_a_worker_that_is_cancelled_in_the_middle_leaves_its_frames_to_another_at_once(
