@@ -27,7 +27,7 @@ from vedette.config import Camera as CameraConfig
 from vedette.frames import FrameHeaders
 from vedette.leases import Lease
 from vedette.logs import current_camera
-from vedette.metrics import DROPPED
+from vedette.metrics import SUPERSEDED
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class Camera:
         self._status.change(LIVE)
         metrics.SAMPLED.labels(self.name, frame.pipeline).inc()
         if frame.pipeline in self._latest:
-            DROPPED.labels(self.name, "superseded", "gateway").inc()
+            SUPERSEDED.labels(self.name, frame.pipeline).inc()
         self._latest[frame.pipeline] = frame
         self._arrived.set()
 

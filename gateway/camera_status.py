@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 _EVERY_S = 10.0
 _TICK_S = 1.0
-_HEADERS = {"Content-Type": CLOUDEVENT_CONTENT_TYPE}
+_MILLISECOND = dt.timedelta(milliseconds=1)
 
 CONNECTING, LIVE, STALLED, OFFLINE = "connecting", "live", "stalled", "offline"
 
@@ -41,6 +41,7 @@ class CameraStatus:
         self._info: StreamInfo | None = None
         self._since = dt.datetime.now(dt.UTC)
         self._since_s = monotonic()
+        self._said_at = self._since
         self._live_s = 0.0
         self._changed = asyncio.Event()
         self._rates = _Rates()
@@ -113,10 +114,13 @@ class CameraStatus:
         """Only the camera's owner speaks: a gateway that waits for it would replace what the owner says."""
         if not (self._bus.connected and self._lease.held):
             return False
-        event = status_event(self.message(), dt.datetime.now(dt.UTC))
+        # An event's id holds its time in ms, and the stream keeps one event an id.
+        self._said_at = max(dt.datetime.now(dt.UTC), self._said_at + _MILLISECOND)
+        event = status_event(self.message(), self._said_at)
+        headers = {"Content-Type": CLOUDEVENT_CONTENT_TYPE, "Nats-Msg-Id": event.id}
         payload = event.model_dump_json(exclude_none=True).encode()
         try:
-            await self._bus.client.publish(status_subject(self._site, self._camera), payload, headers=_HEADERS)
+            await self._bus.client.publish(status_subject(self._site, self._camera), payload, headers=headers)
         except NatsError as error:
             logger.debug("status: %s", describe(error))
             return False

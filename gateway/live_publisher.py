@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from time import monotonic
 
 from nats.aio.msg import Msg
@@ -22,7 +23,7 @@ from vedette.errors import BusUnavailable, MessageTooLarge
 from vedette.frames import FrameHeaders
 from vedette.leases import Lease
 from vedette.messages import Served
-from vedette.metrics import DROPPED
+from vedette.metrics import DROPPED, EXPIRED, SUPERSEDED
 from vedette.subjects import Feed, served_of_site
 
 logger = logging.getLogger(__name__)
@@ -86,8 +87,8 @@ class LiveFeed:
         self._ledger = Ledger(epoch=0)
         labels = (subjects.camera, subjects.pipeline)
         self._published = metrics.PUBLISHED.labels(*labels)
-        self._superseded = metrics.SUPERSEDED.labels(*labels)
-        self._expired = metrics.EXPIRED.labels(*labels)
+        self._superseded = SUPERSEDED.labels(*labels)
+        self._expired = EXPIRED.labels(*labels)
         self._offered_again = metrics.OFFERED_AGAIN.labels(subjects.camera)
 
     async def publish(self, jpeg: bytes, headers: Headers) -> None:
@@ -100,6 +101,7 @@ class LiveFeed:
             self._dropped(reason)
             return
         if self._lease.epoch != self._ledger.epoch:
+            self._dropped("unacknowledged", self._ledger.give_up(inf))
             self._superseded.inc(self._ledger.end())
             self._ledger = Ledger(self._lease.epoch)
         await self._send(jpeg, headers, self._ledger.publish(now_s))

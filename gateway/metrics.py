@@ -6,10 +6,6 @@ RECEIVED = Counter("vedette_frames_received", "Access units read from the source
 CORRUPT = Counter("vedette_frames_corrupt", "Access units or pictures that could not be decoded whole.", ["camera"])
 SAMPLED = Counter("vedette_frames_sampled", "Frames picked for a pipeline and encoded.", ["camera", "pipeline"])
 PUBLISHED = Counter("vedette_frames_published", "Frames that the bus has stored.", ["camera", "pipeline"])
-SUPERSEDED = Counter(
-    "vedette_frames_superseded", "Frames replaced by a newer one before a worker took them.", ["camera", "pipeline"]
-)
-EXPIRED = Counter("vedette_frames_expired", "Frames that nobody took while the bus kept them.", ["camera", "pipeline"])
 RECONNECTS = Counter("vedette_camera_reconnects", "Attempts to open the source after the first.", ["camera"])
 UP = Gauge("vedette_camera_up", "1 while the camera is live.", ["camera"])
 OFFERED_AGAIN = Counter(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from nats.aio.msg import Msg
 
 from gateway.camera_status import CONNECTING, LIVE, OFFLINE, STALLED, CameraStatus
 from gateway.reading import ReaderStats, StreamInfo
@@ -55,6 +56,26 @@ async def test_every_change_is_published_at_once_and_the_last_one_is_kept(bus: B
     assert latest is not None
     assert latest.state == LIVE
     assert latest.since == witness.statuses[-2].since
+
+
+async def test_each_event_is_stored_under_its_own_id_however_fast_they_come(bus: Bus) -> None:
+    ids: list[tuple[str, str]] = []
+
+    async def see(message: Msg) -> None:
+        ids.append(((message.headers or {})["Nats-Msg-Id"], StatusEvent.model_validate_json(message.data).id))
+
+    await bus.client.subscribe("vedette.status.>", cb=see)
+    async with telling(bus, "quick") as told:
+        await until_async(lambda: kept(bus, "quick"), "kept")
+        for n in range(20):
+            told.change(OFFLINE, str(n))
+            assert await told._publish()
+        await bus.settle()
+        latest = await kept(bus, "quick")
+    assert latest is not None
+    assert latest.reason == "19"
+    assert all(header == event for header, event in ids)
+    assert len(ids) == len(set(ids)) >= 21
 
 
 async def test_a_reason_that_changes_keeps_the_time_since_when(bus: Bus) -> None:

@@ -179,6 +179,7 @@ async def test_a_new_epoch_begins_at_zero_and_settles_the_old_one(bus: Bus) -> N
     async with feeding(bus, "epochs") as feed:
         await feed.publish(b"jpeg", headers)
         await feed.publish(b"jpeg", headers)
+        await until(lambda: feed._ledger._stored_seq == 1, "both are stored")
         first = feed._lease.epoch
     witness = await Witness.on(bus)
     async with background(feed._lease.run()):
