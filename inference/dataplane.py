@@ -164,11 +164,10 @@ class _Meter:
     """Observes the batcher for the metrics."""
 
     def __init__(self, model: Model) -> None:
-        name = model.card.name
+        self._name = name = model.card.name
         self._size = metrics.BATCH_SIZE.labels(name)
         self._queue = metrics.QUEUE_TIME.labels(name)
         self._latency = metrics.MODEL_LATENCY.labels(name, model.version)
-        self._rebuilt = metrics.SESSIONS_REBUILT.labels(name)
 
     def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None:
         self._size.observe(size)
@@ -176,5 +175,6 @@ class _Meter:
         for waited_s in queue_s:
             self._queue.observe(waited_s)
 
-    def on_rebuild(self, reason: str) -> None:
-        self._rebuilt.inc()
+    def on_rebuild(self, error: Exception) -> None:
+        """The runtime's own exception says more than the one that it is wrapped in."""
+        metrics.SESSIONS_REBUILT.labels(self._name, type(error.__cause__ or error).__name__).inc()

@@ -25,7 +25,7 @@ from vedette.errors import BusUnavailable, MalformedMessage, MessageTooLarge
 from vedette.frames import FrameHeaders
 from vedette.logs import current_camera
 from vedette.messages import Detection, Served
-from vedette.metrics import DROPPED
+from vedette.metrics import DROPPED, EXPIRED
 from vedette.subjects import Feed
 
 logger = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ class LiveConsumer:
                 feed = feed_of(token)
             except MalformedMessage as error:
                 logger.warning("a token is left out: %s", error)
+                DROPPED.labels("", "malformed", "inference").inc()
                 await self._tokens.confirm(token)
                 return
             current_camera.set(feed.camera)
@@ -101,6 +102,7 @@ class LiveConsumer:
         if identity[0] < last[0]:
             return self._dropped(feed, "deposed", _note(frame, "repeated"))
         if identity <= last:
+            metrics.REPEATED.labels(feed.camera, feed.pipeline).inc()
             return _note(frame, "repeated")
         note = await self._attempt(feed, frame, place)
         self._remember(feed, identity)
@@ -114,7 +116,8 @@ class LiveConsumer:
             logger.warning("undecodable frame: %s", error)
             return self._dropped(feed, "undecodable", _note(frame, "undecodable"))
         except DeadlineExceeded:
-            return self._dropped(feed, "expired", _note(frame, "expired"))
+            EXPIRED.labels(feed.camera, feed.pipeline).inc()
+            return _note(frame, "expired")
         except ModelFailed as error:
             logger.error("%s", error)
             return self._dropped(feed, "model_failed", _note(frame, "failed"))

@@ -27,7 +27,7 @@ class Observer(Protocol):
     """Told what happens, on the event loop."""
 
     def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None: ...
-    def on_rebuild(self, reason: str) -> None: ...
+    def on_rebuild(self, error: Exception) -> None: ...
 
 
 class SessionPool(Generic[R]):
@@ -202,8 +202,8 @@ class SessionPool(Generic[R]):
 
     def _replaced(self, runner: SessionRunner[R], batch: Sequence[Request[R]], error: Exception) -> bool:
         """Open another session. If that fails so does the batch, and this returns when one could be opened."""
-        logger.error("a batch of %d failed, its session is replaced", len(batch), exc_info=error)
-        self._post(self._rebuilding, _reason(error))
+        logger.error("a batch of %d failed, its session is replaced: %s", len(batch), _reason(error), exc_info=error)
+        self._post(self._rebuilding, error)
         try:
             runner.open()
         except Exception as unopened:  # noqa: BLE001 - logged and retried by `_reopen`
@@ -247,9 +247,9 @@ class SessionPool(Generic[R]):
         if self._observer is not None:
             self._observer.on_batch(len(batch), queue_s, infer_s)
 
-    def _rebuilding(self, reason: str) -> None:
+    def _rebuilding(self, error: Exception) -> None:
         if self._observer is not None:
-            self._observer.on_rebuild(reason)
+            self._observer.on_rebuild(error)
 
 
 def _settle(future: asyncio.Future[Any], outcome: Any) -> None:

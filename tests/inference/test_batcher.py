@@ -108,13 +108,13 @@ class Notes:
 
     def __init__(self) -> None:
         self.batches: list[tuple[int, list[float], float]] = []
-        self.rebuilds: list[str] = []
+        self.rebuilds: list[Exception] = []
 
     def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None:
         self.batches.append((size, list(queue_s), infer_s))
 
-    def on_rebuild(self, reason: str) -> None:
-        self.rebuilds.append(reason)
+    def on_rebuild(self, error: Exception) -> None:
+        self.rebuilds.append(error)
 
 
 def no_session_thread_is_left() -> bool:
@@ -409,7 +409,7 @@ async def test_one_bad_image_fails_alone_and_its_session_is_replaced(caplog: pyt
         assert [(await task).result for task in (first, rest[0], rest[2])] == [0, 1, 3]
     assert model.started == [[0], [1, BAD, 3], [1], [BAD], [3]]
     assert model.opened == 2
-    assert notes.rebuilds == ["RuntimeError: no such luck"]
+    assert [repr(error) for error in notes.rebuilds] == ["RuntimeError('no such luck')"]
     assert len(caplog.records) == 1
 
 

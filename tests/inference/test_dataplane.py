@@ -86,19 +86,21 @@ async def test_waiting_for_room_counts_as_queueing_and_ends_at_the_deadline(monk
         assert all(isinstance(answer, DeadlineExceeded | dataplane.Inference) for answer in answers)
 
 
-async def test_a_session_that_fails_is_rebuilt_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_session_that_fails_is_rebuilt_and_the_reason_counted_and_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     opened, bad = [], encoded(np.full((480, 640, 3), 255, np.uint8))
 
     def fails_on_white(image: NDArray[np.uint8]) -> None:
         if image[160, 208].min() > 250:
-            raise BatchFailed("white")
+            raise BatchFailed("white") from MemoryError()
 
     def opening(*_: object) -> Session:
         opened.append(1)
         return Session(fails_on_white)
 
     monkeypatch.setattr(dataplane, "open_session", opening)
-    rebuilt = metrics.SESSIONS_REBUILT.labels("coco-detector")
+    rebuilt = metrics.SESSIONS_REBUILT.labels("coco-detector", "MemoryError")
     before = rebuilt._value.get()
     async with open_plane(sessions=1) as plane:
         with pytest.raises(ModelFailed, match="white"):
@@ -106,6 +108,7 @@ async def test_a_session_that_fails_is_rebuilt_and_counted(monkeypatch: pytest.M
         await plane.infer(jpegs()[0])
         assert plane.ready
     assert rebuilt._value.get() == before + 1
+    assert "a batch of 1 failed, its session is replaced: BatchFailed: white" in caplog.text
     assert len(opened) == 2
 
 

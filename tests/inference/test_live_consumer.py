@@ -10,7 +10,9 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
+from prometheus_client import Counter
 
+from inference import metrics
 from inference.dataplane import DataPlane, Inference
 from tests.inference.nanodet_reference import detect
 from tests.inference.worker import HEADERS, MODEL, ROOT, Camera, jpegs, listen, open_plane, stored, working
@@ -18,7 +20,7 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.bus import Bus, connect
 from vedette.config import Pipeline
-from vedette.metrics import DROPPED
+from vedette.metrics import DROPPED, EXPIRED
 from vedette.subjects import DETECTIONS, FRAMES, PICTURES, WORK
 
 SCHEMA = json.loads((ROOT / "vedette/schemas/detections.v1.json").read_text())
@@ -32,6 +34,12 @@ async def plane() -> AsyncIterator[DataPlane]:
 
 def dropped(reason: str, camera: str = "gate") -> float:
     return float(DROPPED.labels(camera, reason, "inference")._value.get())
+
+
+def total(counter: Counter, **labels: str) -> float:
+    """Over all series that have these labels."""
+    samples = [sample for metric in counter.collect() for sample in metric.samples if sample.name.endswith("_total")]
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
 
 async def no_token_is_left(bus: Bus) -> bool:
@@ -113,8 +121,8 @@ async def test_the_token_is_acknowledged_only_when_the_event_is_stored_and_the_n
     assert note.queue_ms >= 0
 
 
-async def test_a_frame_past_its_budget_is_dropped_counted_and_noted(bus: Bus, plane: DataPlane) -> None:
-    notes, before = await listen(bus), dropped("expired")
+async def test_a_frame_past_its_budget_is_not_inferred_but_counted_and_noted(bus: Bus, plane: DataPlane) -> None:
+    notes, before = await listen(bus), total(EXPIRED)
     async with working(bus, plane):
         await Camera(bus).frame(0, age_ms=1200.0, budget_ms=1000.0)
         await until(lambda: notes.served, "a note")
@@ -122,7 +130,8 @@ async def test_a_frame_past_its_budget_is_dropped_counted_and_noted(bus: Bus, pl
     assert notes.outcomes == ["expired"]
     assert notes.served[0][1].age_ms >= 1200  # type: ignore[operator]
     assert notes.messages == []
-    assert dropped("expired") == before + 1
+    assert total(EXPIRED) == before + 1
+    assert total(DROPPED, reason="expired") == 0
 
 
 async def test_a_frame_whose_budget_ends_while_it_waits_for_room_is_expired(
@@ -139,6 +148,31 @@ async def test_a_frame_whose_budget_ends_while_it_waits_for_room_is_expired(
         await Camera(bus).frame(0, budget_ms=300.0)
         await until(lambda: notes.served, "a note")
     assert notes.outcomes == ["expired"]
+
+
+async def test_every_token_taken_is_inferred_expired_repeated_or_dropped(bus: Bus, plane: DataPlane) -> None:
+    def ends() -> list[float]:
+        counted = (metrics.INFERRED, EXPIRED, metrics.REPEATED)
+        return [*(total(counter) for counter in counted), total(DROPPED, hop="inference")]
+
+    notes, camera, before = await listen(bus), Camera(bus), ends()
+    async with working(bus, plane):
+        await camera.frame(5)
+        await notes.until_served(1)
+        await camera.offer()  # repeated
+        await notes.until_served(2)
+        await camera.frame(0, epoch=HEADERS.epoch - 1)  # deposed
+        await Camera(bus, "late").frame(0, age_ms=1200.0, budget_ms=1000.0)
+        await Camera(bus, "damaged").frame(0, jpegs()[0][:2000])
+        await Camera(bus, "strange").raw(jpegs()[0], {"Vedette-Contract": "9"})
+        await Camera(bus, "empty").offer()
+        await bus.publish_confirmed("vedette.work.people.PLANT.gate", b"", {})
+        await notes.until_served(7)
+        await until_async(lambda: no_token_is_left(bus), "the tokens are acknowledged")
+    taken = 8
+    counted = [now - then for now, then in zip(ends(), before, strict=True)]
+    assert counted == [1, 1, 1, 5]
+    assert sum(counted) == taken
 
 
 async def test_a_token_without_a_frame_is_noted_as_missing(bus: Bus, plane: DataPlane) -> None:
