@@ -99,10 +99,10 @@ def _intakes(
     for name, pipeline in config.pipelines.items():
         if pipeline.model_name == plane.model.card.name:
             results = Results(bus, pipeline, plane.model)
-            tokens_of = LiveConsumer(bus, plane, results, tokens, frames, clock)
-            clips_of = ClipConsumer(plane, results, tokens)
-            intakes.append(Intake(bus, WORK, work_consumer(name), live, tokens_of.serve))
-            intakes.append(Intake(bus, CLIPS, clip_consumer(name), complete, clips_of.serve))
+            live_consumer = LiveConsumer(bus, plane, results, tokens, frames, clock)
+            complete_consumer = ClipConsumer(plane, results, tokens)
+            intakes.append(Intake(bus, WORK, work_consumer(name), live, live_consumer.serve))
+            intakes.append(Intake(bus, CLIPS, clip_consumer(name), complete, complete_consumer.serve))
     return intakes
 
 

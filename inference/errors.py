@@ -3,8 +3,14 @@
 InferenceError
 ├── ModelError           a model, its card or its reference is unusable: the process exits
 ├── DeviceUnavailable    the device asked for is not there: the process exits
-├── BatchFailed          the runtime failed on a batch: its messages are left to be delivered again
-└── UndecodableImage     one picture is unusable: that message ends, its batch-mates go on
+├── BatchFailed          the runtime failed on a batch: its session is replaced, its images are run one by one
+├── UndecodableImage     one picture is unusable: that message ends, its batch-mates go on
+│                        and the batcher's answers, in `inference/batching.py`:
+├── DeadlineExceeded     the frame is over its budget: it has expired
+├── BatcherFull          the lane has no room: come back when there is
+├── BatcherClosed        nothing is run any more: the message is given back, to be delivered again
+└── ModelFailed          no result for this image: a live frame is dropped, a recording's is delivered again
+    └── ImageRefused     the model takes no such image
 """
 
 from vedette.errors import VedetteError
