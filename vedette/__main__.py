@@ -2,11 +2,14 @@
 
 import os
 import signal
+import sys
 from typing import Any
 
 
 def _leave(number: int, frame: Any) -> None:
-    os._exit(0)  # nothing has begun yet, and nothing is to be said: heavy imports may be under way
+    # Nothing has begun yet, and nothing is to be said: heavy imports may be under way. A service has done all it was
+    # to do; what has a result of its own has failed to give it.
+    os._exit(int(sys.argv[1:2] in (["analyze"], ["check"])))
 
 
 # First of all: a Ctrl-C while the rest is imported must not print a traceback. `vedette.process.run` takes over.
@@ -15,7 +18,6 @@ signal.signal(signal.SIGTERM, _leave)
 
 import argparse  # noqa: E402
 import importlib  # noqa: E402
-import sys  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 from importlib.metadata import version  # noqa: E402
 
@@ -28,6 +30,9 @@ COMMANDS = {
     "gateway": ("gateway.command", "run a gateway: cameras to frames"),
     "inference": ("inference.command", "run an inference process: frames to detections"),
 }
+
+CHECKS = ("inference.check",)
+"""Modules whose `problems(config)` knows what is wrong with a configuration that `vedette` alone finds good."""
 
 _EPILOG = """\
 Begin with:      vedette up configs/demo.yaml
@@ -48,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name in COMMANDS:  # only the one that is used is imported
         module = importlib.import_module(COMMANDS[name][0])
         module.add_arguments(parser.commands[name])
+        parser.commands[name].set_defaults(checks=CHECKS)
         parsed = parser.parse_args(words)
         status: int = module.run(parsed)
         return status
@@ -60,6 +66,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=32)
+        self._action_max_length = 16  # argparse forgets that commands are indented more than options
 
 
 class _Parser(argparse.ArgumentParser):

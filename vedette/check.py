@@ -3,9 +3,11 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 
-from vedette.command_line import add_config, read_config
+from vedette.command_line import add_config, found_by, read_config, refuse
 from vedette.config import Config
+from vedette.config_problems import KeyPath, Problem
 from vedette.process import DONE
 
 _MEAN_EVENT_BYTES = 900
@@ -22,11 +24,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what the file resolves to; a wrong one ends with status 2 and a line a problem."""
     config = read_config(args.config)
+    refuse(args.config, [*missing_files(config), *found_by(args.checks, config)])
     if args.json:
         sys.stdout.write(json.dumps(config.model_dump(mode="json"), indent=2) + "\n")
     else:
         sys.stdout.write(f"{args.config} is good.\n\n" + explanation(config))
     return DONE
+
+
+def missing_files(config: Config) -> list[Problem]:
+    """Videos that a camera or the simulator is to play, and that are not there."""
+    files: dict[KeyPath, Path] = {
+        ("cameras", name, "url"): camera.path for name, camera in config.cameras.items() if camera.is_file
+    }
+    if config.simulator is not None:
+        files |= {("simulator", "videos", index): video for index, video in enumerate(config.simulator.videos)}
+    return [Problem(key, f"{file}: no such file") for key, file in files.items() if not file.is_file()]
 
 
 def explanation(config: Config) -> str:

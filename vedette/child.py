@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import IO
 
 from vedette.errors import StartFailed
@@ -20,12 +21,16 @@ class Child:
     """One child; `start` may be called again after it has ended."""
 
     def __init__(self, name: str, command: Sequence[str], log: Path | None, environ: Mapping[str, str] = {}) -> None:
-        """`log` takes what the child writes; without one it writes where the supervisor does."""
+        """`log` takes what the child writes; without one it writes where the supervisor does.
+
+        The log begins with the first start; the one of before becomes `<log>.1`.
+        """
         self.name = name
         self._command = command
         self._log = log
         self._environ = environ
         self._process: asyncio.subprocess.Process | None = None
+        self._log_from_bytes: int | None = None
 
     @property
     def pid(self) -> int | None:
@@ -65,11 +70,11 @@ class Child:
         self._signal(signal.SIGKILL)
 
     def last_words(self) -> str:
-        """The last line of its log, for the error that names it."""
-        if self._log is None:
+        """The last line that it wrote to its log since its latest start, for the error that names it."""
+        if self._log is None or self._log_from_bytes is None:
             return ""
         with contextlib.suppress(OSError), self._log.open("rb") as log:
-            log.seek(max(0, self._log.stat().st_size - _TAIL_BYTES))
+            log.seek(max(self._log_from_bytes, self._log.stat().st_size - _TAIL_BYTES))
             lines = log.read().decode(errors="replace").strip().splitlines()
             return lines[-1] if lines else ""
         return ""
@@ -83,20 +88,34 @@ class Child:
         if self._log is None:
             return contextlib.nullcontext()
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        return self._log.open("ab")
+        if self._log_from_bytes is None and self._log.exists():
+            self._log.replace(f"{self._log}.1")
+        output = self._log.open("ab")
+        self._log_from_bytes = output.tell()
+        return output
 
 
-async def end_all(groups: Sequence[Sequence[Child]], within_s: float) -> None:
-    """End the children, group after group; those left after `within_s` in all are killed."""
+async def end_all(groups: Sequence[tuple[Sequence[Child], float]]) -> None:
+    """End the children, group after group.
+
+    With each group goes its share of the time, seconds; what it leaves goes to the next ones. What hangs is killed
+    when the share is over, so that those after it still end in order, and all within the sum of the shares.
+    """
+    deadline_s = monotonic()
+    for group, share_s in groups:
+        deadline_s += share_s
+        await _end_group([child for child in group if child.pid is not None], deadline_s - monotonic())
+
+
+async def _end_group(group: Sequence[Child], within_s: float) -> None:
+    for child in group:
+        child.terminate()
     try:
         async with asyncio.timeout(within_s):
-            for group in groups:
-                for child in group:
-                    child.terminate()
-                await asyncio.gather(*(child.wait() for child in group if child.pid is not None))
+            await asyncio.gather(*(child.wait() for child in group))
     except TimeoutError:
-        for child in [child for group in groups for child in group if child.pid is not None]:
-            sys.stderr.write(f"vedette: {child.name} did not end in {within_s:g} s and was killed\n")
+        for child in [child for child in group if child.pid is not None]:
+            sys.stderr.write(f"vedette: {child.name} did not end in {within_s:.1f} s and was killed\n")
             child.kill()
             await child.wait()
 

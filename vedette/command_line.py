@@ -1,12 +1,16 @@
 """What the commands have in common: the configuration argument, and how they log."""
 
 import argparse
+import importlib
 import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from vedette.config import Address, Config
 from vedette.config_file import load_config
+from vedette.config_lines import line_of
+from vedette.config_problems import Problem
 from vedette.errors import ConfigError
 from vedette.logs import set_up_logging
 from vedette.process import MISUSED
@@ -21,6 +25,11 @@ def add_logging(parser: argparse.ArgumentParser) -> None:
     """The options of a process that logs."""
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="default: text")
     parser.add_argument("--verbose", action="store_true", help="log what is of use only when something is wrong")
+
+
+def logging_options(args: argparse.Namespace) -> list[str]:
+    """The same options, for a process that this one starts."""
+    return ["--log-format", args.log_format, *(["--verbose"] if args.verbose else [])]
 
 
 def begin_logging(args: argparse.Namespace) -> None:
@@ -43,4 +52,17 @@ def read_config(path: Path) -> Config:
         return load_config(path)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
+        sys.exit(MISUSED)
+
+
+def found_by(checks: Iterable[str], config: Config) -> list[Problem]:
+    """What the services' own checks (`CHECKS` of the command line) say against a configuration."""
+    return [problem for name in checks for problem in importlib.import_module(name).problems(config)]
+
+
+def refuse(path: Path, problems: Iterable[Problem]) -> None:
+    """Say on stderr what is wrong, with file, line and key, and leave with status 2; if nothing is, return."""
+    lines = [f"{path}:{line_of(path, problem.key)}: {problem}\n" for problem in problems]
+    if lines:
+        sys.stderr.write("".join(lines))
         sys.exit(MISUSED)

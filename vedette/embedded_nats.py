@@ -35,7 +35,7 @@ def server_binary() -> Path:
 
 
 class EmbeddedNats:
-    """Writes the server's files; who runs it is `vedette/supervisor.py`."""
+    """Writes the server's files; who runs it is `vedette/stack.py`."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -106,18 +106,23 @@ class EmbeddedNats:
         file_mib = int(retention.detections_gib * 1024) + retention.clips_mib + 1024
         return "\n".join(
             [
-                f"listen: {json.dumps(str(listen))}",
-                f"server_name: {self._config.site}",
-                f"pid_file: {json.dumps(str(self.folder / 'nats-server.pid'))}",
+                f"listen: {_quoted(listen)}",
+                f"server_name: {_quoted(self._config.site)}",
+                f"pid_file: {_quoted(self.folder / 'nats-server.pid')}",
                 "jetstream {",
-                f"  store_dir: {json.dumps(str(self.folder / 'jetstream'))}",
+                f"  store_dir: {_quoted(self.folder / 'jetstream')}",
                 f"  max_memory_store: {memory_mib * 2**20}",
                 f"  max_file_store: {file_mib * 2**20}",
                 "}",
-                f"authorization {{ users: [{{user: {_USER}, password: {json.dumps(password)}}}] }}",
+                f"authorization {{ users: [{{user: {_USER}, password: {_quoted(password)}}}] }}",
                 "",
             ]
         )
+
+
+def _quoted(value: object) -> str:
+    """As text of the server's configuration: without quotes `4711` is a number. It knows no `\\u…`."""
+    return json.dumps(str(value), ensure_ascii=False)
 
 
 def _free(listen: Address) -> Address:

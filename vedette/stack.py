@@ -3,33 +3,43 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic
 
 from vedette.bus_address import site_folder
 from vedette.child import Child, end_all
-from vedette.config import Config
+from vedette.config import Address, Config
 from vedette.embedded_nats import EmbeddedNats
-from vedette.errors import StartFailed
+from vedette.errors import ConfigError, StartFailed
+from vedette.process import FAILED, MISUSED
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)
 
 _NATS_START_S = 10.0
-_STOP_WITHIN_S = 4.0
+_SOURCES_END_S, _WORKERS_END_S, _BROKER_ENDS_S = 1.6, 1.6, 0.8
 _PORTS_APART = 10
+_LAST_PORT = 65535
+_AT_ITS_START_S = 5.0
 _BACKOFF = Backoff(first_s=0.2, cap_s=10.0, healthy_after_s=30.0)
+
+
+class ChildMisused(StartFailed):
+    """A child ended at its start with status 2: the configuration has to be changed first."""
+
+    exit_status = MISUSED
 
 
 class Stack:
     """The processes of one site on this machine. `groups` are in the order in which they end."""
 
-    def __init__(self, config: Config, config_path: Path, to_files: bool) -> None:
-        """`to_files`: children write to `.vedette/<site>/log/`, rather than where we do."""
+    def __init__(self, config: Config, config_path: Path, to_files: bool, log_options: Sequence[str] = ()) -> None:
+        """`to_files`: children write to `.vedette/<site>/log/`, rather than where we do; as `log_options` say."""
         self._config = config
         self._config_path = config_path
         self._to_files = to_files
+        self._log_options = log_options
         self._embedded = EmbeddedNats(config)
         self._broker: list[Child] = []
         self._sources: list[Child] = []
@@ -53,11 +63,15 @@ class Stack:
         await _answering(broker, host.strip("[]"), int(port))
 
     async def start_workers(self, replicas: int) -> None:
-        """Start `replicas` inference processes for each model that a pipeline uses."""
+        """Start `replicas` inference processes for each model that a pipeline uses.
+
+        Raises StartFailed, ConfigError.
+        """
+        addresses = worker_addresses(self._config)
         for model in self._config.model_names():
             for replica in range(replicas):
-                listen = self._config.listen.inference.with_offset(_PORTS_APART * len(self._workers))
-                arguments = ["inference", str(self._config_path), "--model", model, "--listen", str(listen)]
+                listen = ["--listen", str(next(addresses))]
+                arguments = ["inference", str(self._config_path), "--model", model, *listen, *self._log_options]
                 child = self._service(f"inference-{model}-{replica}", arguments)
                 self._workers.append(child)
                 await child.start()
@@ -69,20 +83,21 @@ class Stack:
             videos = [str(video) for video in simulator.videos]
             await self._start_source("simulator", ["simulate", *videos, "--listen", str(simulator.listen)])
         if self._config.cameras:
-            await self._start_source("gateway", ["gateway", str(self._config_path)])
+            await self._start_source("gateway", ["gateway", str(self._config_path), *self._log_options])
 
     async def watch(self) -> None:
         """Restart what ends; never returns.
 
-        Raises StartFailed if one ends before it ever ran for a while: a mistake that a restart doesn't mend.
+        Raises StartFailed if one fails before it ever ran for a while: a mistake that a restart doesn't mend.
         """
         async with asyncio.TaskGroup() as group:
             for child in self.children:
-                group.create_task(_keep_running(child))
+                group.create_task(keep_running(child))
 
     async def end(self) -> None:
         """End all, sources first and the broker last, within 4 s."""
-        await end_all([self._sources, self._workers, self._broker], _STOP_WITHIN_S)
+        shares = ((self._sources, _SOURCES_END_S), (self._workers, _WORKERS_END_S), (self._broker, _BROKER_ENDS_S))
+        await end_all(shares)
         self._embedded.release()
 
     def kill(self) -> None:
@@ -104,6 +119,25 @@ class Stack:
         return Child(name, command, log, {"PYTHONUNBUFFERED": "1"})
 
 
+def worker_addresses(config: Config) -> Iterator[Address]:
+    """Where inference processes listen: `listen.inference`, and 10 ports up each, but where others are to listen.
+
+    Raises ConfigError when no port is left.
+    """
+    listen = config.listen
+    others = {listen.nats.port, listen.gateway.port, config.simulator.listen.port if config.simulator else 0}
+    address = listen.inference
+    yield address
+    while address.port <= _LAST_PORT - _PORTS_APART:
+        address = address.with_offset(_PORTS_APART)
+        if address.port == 0 or address.port not in others:
+            yield address
+    raise ConfigError(
+        f"listen.inference: {listen.inference}: every further inference process listens {_PORTS_APART} ports up, and "
+        f"no port up to {_LAST_PORT} is left; choose a lower one, or 0 for free ones"
+    )
+
+
 async def _answering(child: Child, host: str, port: int) -> None:
     """Wait until the child accepts connections."""
     ended = asyncio.create_task(child.wait())
@@ -122,15 +156,18 @@ async def _answering(child: Child, host: str, port: int) -> None:
     raise StartFailed(f"{child.name} does not answer on {host}:{port}: {child.last_words()}")
 
 
-async def _keep_running(child: Child) -> None:
+async def keep_running(child: Child) -> None:
+    """Start `child` again whenever it ends. Raises StartFailed as `Stack.watch` says."""
     retry, ever_healthy = Retry(_BACKOFF), False
     while True:
         started_s = monotonic()
         status = await child.wait()
         lasted_s = monotonic() - started_s
-        ever_healthy = ever_healthy or lasted_s > 5.0
-        if not ever_healthy:
-            raise StartFailed(f"{child.name} ended at its start with status {status}. {child.last_words()}".rstrip())
+        ever_healthy = ever_healthy or lasted_s > _AT_ITS_START_S
+        if not ever_healthy and status in (FAILED, MISUSED):
+            why = child.last_words().removeprefix("vedette: ") or "it said why above"
+            failure = ChildMisused if status == MISUSED else StartFailed
+            raise failure(f"{child.name} ended at its start with status {status}: {why}")
         wait_s = retry.wait_s(lasted_s)
         logger.warning("%s ended with status %s; it starts again in %.1f s", child.name, status, wait_s)
         await asyncio.sleep(wait_s)

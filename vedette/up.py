@@ -8,21 +8,31 @@ from pathlib import Path
 from time import monotonic
 
 from nats.aio.msg import Msg
-from pydantic import ValidationError
 from rich.console import Console
 from rich.live import Live
 
-from vedette.background import background
+from vedette.background import background, end
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of, embedded_address_file, site_folder
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.command_line import (
+    add_config,
+    add_logging,
+    begin_logging,
+    found_by,
+    logging_options,
+    read_config,
+    refuse,
+)
 from vedette.config import Config
+from vedette.errors import MalformedMessage
+from vedette.event_parser import parse_event
 from vedette.live_view import LiveView
 from vedette.logs import set_up_logging
-from vedette.messages import DetectionsEvent, StatusEvent
+from vedette.notices import Notices
 from vedette.process import DONE, Stop
 from vedette.process import run as run_process
 from vedette.stack import Stack
+from vedette.subjects import detections_filter, status
 
 logger = logging.getLogger(__name__)
 
@@ -47,18 +57,28 @@ def run(args: argparse.Namespace) -> int:
     """Run until stopped; returns the exit status."""
     begin_logging(args)
     config = read_config(args.config)
+    refuse(args.config, found_by(args.checks, config))
     live = sys.stdout.isatty() and not args.plain
+    notices = Notices()
     if live:
-        set_up_logging(level=logging.ERROR)
+        _leave_the_terminal_to(notices)
 
     async def body(stop: Stop) -> int:
-        return await _up(config, args.config, live, stop)
+        stack = Stack(config, args.config, live, logging_options(args))
+        return await _up(config, args.config, stack, LiveView(config.site, config.cameras, notices.lines), live, stop)
 
     return run_process(body)
 
 
-async def _up(config: Config, path: Path, live: bool, stop: Stop) -> int:
-    stack = Stack(config, path, to_files=live)
+def _leave_the_terminal_to(notices: Notices) -> None:
+    """Only errors are still written there; warnings are shown in the view."""
+    set_up_logging(level=logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(logging.ERROR)
+    logging.getLogger().addHandler(notices)
+
+
+async def _up(config: Config, path: Path, stack: Stack, view: LiveView, live: bool, stop: Stop) -> int:
     stop.on_force = stack.kill
     try:
         if config.nats is None:
@@ -67,41 +87,39 @@ async def _up(config: Config, path: Path, live: bool, stop: Stop) -> int:
         await stop.unless_requested(stack.start_sources())
         sys.stdout.write(_banner(config, path, live))
         sys.stdout.flush()
-        async with background(stack.watch(), _show(config, live)):
-            await stop.wait()
+        async with asyncio.TaskGroup() as group:
+            beside = [group.create_task(stack.watch()), group.create_task(_show(config, view, live))]
+            try:
+                await stop.wait()
+            finally:  # at once: the view's last words to a server that hangs take a second
+                await asyncio.gather(end(beside), stack.end())
     finally:
         await stack.end()
     return DONE
 
 
-async def _show(config: Config, live: bool) -> None:
+async def _show(config: Config, view: LiveView, live: bool) -> None:
     async with await connect(address_of(config), "up", give_up_after_s=_CONNECT_WITHIN_S) as bus:
-        view = LiveView(config.site, config.cameras)
         await _follow(bus, config.site, view)
-        await (_draw(view) if live else _tell(view))
+        async with background(bus.until_lost()):
+            await (_draw(view) if live else _tell(view))
 
 
 async def _follow(bus: Bus, site: str, view: LiveView) -> None:
-    async def on_detections(message: Msg) -> None:
+    async def on_message(message: Msg) -> None:
         try:
-            view.on_detections(DetectionsEvent.model_validate_json(message.data).data)
-        except ValidationError:
-            logger.warning("malformed message on %s", message.subject)
+            view.on_event(parse_event(message.data), monotonic())
+        except MalformedMessage as error:
+            logger.warning("%s: left out: %s", message.subject, error)
 
-    async def on_status(message: Msg) -> None:
-        try:
-            view.on_status(StatusEvent.model_validate_json(message.data).data)
-        except ValidationError:
-            logger.warning("malformed message on %s", message.subject)
-
-    await bus.client.subscribe(f"vedette.detections.{site}.>", cb=on_detections)
-    await bus.client.subscribe(f"vedette.status.{site}.>", cb=on_status)
+    for subject in (detections_filter(site), status(site, "*")):
+        await bus.client.subscribe(subject, cb=on_message)
 
 
 async def _draw(view: LiveView) -> None:
     with Live(console=Console(), auto_refresh=False, transient=False) as live:
         while True:
-            live.update(view.draw(), refresh=True)
+            live.update(view.draw(monotonic()), refresh=True)
             await asyncio.sleep(1 / _FRAMES_A_SECOND)
 
 
@@ -115,10 +133,8 @@ async def _tell(view: LiveView) -> None:
             console.print(f"first detections: {view.latest[0]}")
         if monotonic() >= next_s:
             next_s += _PLAIN_EVERY_S
-            for line in view.cameras.values():
-                state = line.status.state if line.status else "unknown"
-                reason = f" ({line.status.reason})" if line.status and line.status.reason else ""
-                console.print(f"{line.name}: {state}{reason}, inferred {line.inferred_fps(monotonic()):.1f} fps")
+            for line in view.lines(monotonic()):
+                console.print(line)
         await asyncio.sleep(0.1)
 
 

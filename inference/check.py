@@ -1,0 +1,32 @@
+"""What `vedette check` asks of inference: does the repository have the models that the pipelines name?"""
+
+from inference.errors import ModelError
+from inference.repository import Repository
+from vedette.config import Config
+from vedette.config_problems import Problem
+
+
+def problems(config: Config) -> list[Problem]:
+    """Models that are not there, not in a version that fits, or in several versions at once."""
+    repository, found = Repository(config.models.path), []
+    versions: dict[str, str] = {}
+    for name, pipeline in config.pipelines.items():
+        for index, stage in enumerate(pipeline.stages):
+            try:
+                text = _against(repository, stage.model, versions)
+            except ModelError as error:
+                text = str(error)
+            if text:
+                found.append(Problem(("pipelines", name, "stages", index, "model"), text))
+    return found
+
+
+def _against(repository: Repository, reference: str, versions: dict[str, str]) -> str | None:
+    """What speaks against `reference`; `versions` are those that the models before it have. Raises ModelError."""
+    model = repository.resolve(reference)
+    if not model.path.is_file():
+        return f"{model.path}: no such file"
+    first = versions.setdefault(model.card.name, model.version)
+    if first != model.version:
+        return f"{reference} is {model.version}, but another pipeline has {first}; one process serves one version"
+    return None
