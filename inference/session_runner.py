@@ -17,8 +17,10 @@ from inference.request import R
 R_co = TypeVar("R_co", covariant=True)
 
 ROUNDS = 3
-COMPARISON_S = 0.5
-"""A loaded machine takes three times as long for a round; its process must be ready all the same."""
+MEASURE_S = 0.4
+"""After measured runs of so long, no round and no size is begun any more for a shape. A GPU is done by then (its first
+runs are slow, but they warm up); a loaded machine may take ten times as long for a run, and must be ready all the
+same."""
 
 Samples = Mapping[Shape, Mapping[int, Sequence[float]]]
 """Seconds of each measured run, by shape and batch size."""
@@ -73,18 +75,17 @@ class SessionRunner(Generic[R]):
         seconds: dict[int, list[float]] = {size: [] for size in sizes}
         for pair in pairwise(sizes) if len(sizes) > 1 else [(1,)]:
             self._compare(pair, image, seconds, leave)
-            if not _saves(pair, seconds):
+            if _long_enough(seconds) or not _saves(pair, seconds):
                 break
         return {size: samples for size, samples in seconds.items() if samples}
 
     def _compare(
         self, sizes: Sequence[int], image: NDArray[np.uint8], seconds: dict[int, list[float]], leave: Callable[[], bool]
     ) -> None:
-        """Each size once to warm up, then in turn, so that drift touches all alike: `ROUNDS` times, or fewer where
-        that takes longer than `COMPARISON_S`."""
-        end = time.monotonic() + COMPARISON_S
+        """Each size once to warm up, then in turn, so that drift touches all alike: `ROUNDS` times, or fewer where that
+        takes too long."""
         for measured in range(-1, ROUNDS):
-            if leave() or (measured > 0 and time.monotonic() > end):
+            if leave() or (measured > 0 and _long_enough(seconds)):
                 return
             for size in sizes:
                 started = time.monotonic()
@@ -107,6 +108,10 @@ class SessionRunner(Generic[R]):
                 self._buffers.popitem(last=False)
         self._buffers.move_to_end(shape)
         return self._buffers[shape]
+
+
+def _long_enough(seconds: Mapping[int, Sequence[float]]) -> bool:
+    return sum(sum(samples) for samples in seconds.values()) > MEASURE_S
 
 
 def _saves(sizes: Sequence[int], seconds: Mapping[int, Sequence[float]]) -> bool:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from tests.inference.worker import ROOT
 from tests.waiting import until
 
@@ -45,6 +47,12 @@ class Process:
     @property
     def text(self) -> str:
         return self.log.read_text()
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time it has used."""
+        times = psutil.Process(self._process.pid).cpu_times()
+        return float(times.user + times.system)
 
     @property
     def status(self) -> int | None:

@@ -86,7 +86,7 @@ async def test_from_start_to_stop(bus: Bus, processes: Processes) -> None:
     await Camera(bus).frame(0)
     await until(lambda: notes.served, "served")
     assert notes.outcomes == ["inferred"]
-    assert time.monotonic() - process.started_s < 10
+    assert process.cpu_s < 5  # the machine may be busy with other tests; alone it is ready after 2 s
     _, text = await process.get("/metrics")
     for series in (
         'vedette_frames_inferred_total{camera="gate",pipeline="people"} 1.0',
