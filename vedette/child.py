@@ -43,7 +43,7 @@ class Child:
         Raises StartFailed: the program or its log can't be opened.
         """
         try:
-            with self._output() as output:
+            with await asyncio.to_thread(self._output) as output:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command,
                     stdin=asyncio.subprocess.DEVNULL,

@@ -153,7 +153,7 @@ async def _answering(child: Child, host: str, port: int) -> None:
             return
     finally:
         ended.cancel()
-    raise StartFailed(f"{child.name} does not answer on {host}:{port}: {child.last_words()}")
+    raise StartFailed(f"{child.name} does not answer on {host}:{port}: {await asyncio.to_thread(child.last_words)}")
 
 
 async def keep_running(child: Child) -> None:
@@ -165,7 +165,8 @@ async def keep_running(child: Child) -> None:
         lasted_s = monotonic() - started_s
         ever_healthy = ever_healthy or lasted_s > _AT_ITS_START_S
         if not ever_healthy and status in (FAILED, MISUSED):
-            why = child.last_words().removeprefix("vedette: ") or "it said why above"
+            words = await asyncio.to_thread(child.last_words)
+            why = words.removeprefix("vedette: ") or "it said why above"
             failure = ChildMisused if status == MISUSED else StartFailed
             raise failure(f"{child.name} ended at its start with status {status}: {why}")
         wait_s = retry.wait_s(lasted_s)
