@@ -125,8 +125,7 @@ class DataPlane:
         return slot, placement
 
     async def _room(self, deadline: float | None, lane: Lane) -> None:
-        if self._batcher.room(lane):
-            return
+        """In turn: who comes when there is room again does not overtake those who wait for it."""
         try:
             async with asyncio.timeout(None if deadline is None else deadline - monotonic()):
                 await self._batcher.wait_for_room(lane)

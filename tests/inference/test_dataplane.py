@@ -86,6 +86,25 @@ async def test_waiting_for_room_counts_as_queueing_and_ends_at_the_deadline(monk
         assert all(isinstance(answer, DeadlineExceeded | dataplane.Inference) for answer in answers)
 
 
+async def test_who_waits_for_room_is_not_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    async def one(name: str, plane: DataPlane) -> None:
+        await plane._room(None, "live")
+        order.append(name)
+
+    async with open_plane() as plane:
+        room = 0
+        monkeypatch.setattr(plane._batcher, "room", lambda lane: room)
+        first = asyncio.create_task(one("first", plane))
+        await until(lambda: plane._batcher._waiting["live"], "the first one waits")
+        room = 1
+        plane._batcher._announce_room()  # the first one is woken, but has not run yet
+        await one("newcomer", plane)
+        await first
+    assert order == ["first", "newcomer"]
+
+
 async def test_a_session_that_fails_is_rebuilt_and_the_reason_counted_and_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

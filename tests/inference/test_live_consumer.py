@@ -141,7 +141,6 @@ async def test_a_frame_whose_budget_ends_while_it_waits_for_room_is_expired(
         await asyncio.Event().wait()
         return 1
 
-    monkeypatch.setattr(plane._batcher, "room", lambda lane: 0)
     monkeypatch.setattr(plane._batcher, "wait_for_room", never)
     notes = await listen(bus)
     async with working(bus, plane):
