@@ -6,20 +6,19 @@ camera to another gateway) is decided here and nowhere else.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import ParamSpec
 
 from gateway import metrics
-from gateway.camera_status import CONNECTING, LIVE, OFFLINE, STALLED, CameraStatus
+from gateway.camera_status import CONNECTING, OFFLINE, CameraStatus
 from gateway.errors import SourceError
 from gateway.frame_headers import headers_of
+from gateway.listener import Listener
 from gateway.live_publisher import LiveFeed
 from gateway.reader import Reader
-from gateway.reading import ReadOptions, StreamInfo
+from gateway.reading import ReadOptions
 from gateway.reading_thread import read_in_thread
 from gateway.sampled_frame import Output, SampledFrame
 from vedette.background import background, end
@@ -31,8 +30,6 @@ from vedette.metrics import SUPERSEDED
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)
-
-P = ParamSpec("P")
 
 _BACKOFF = Backoff(first_s=0.5, cap_s=30.0, healthy_after_s=10.0)
 _SLOWLY_S = 30.0
@@ -74,41 +71,69 @@ class Camera:
         self._budget_ms = budget_ms
         self._latest: dict[str, SampledFrame] = {}
         self._arrived = asyncio.Event()
+        self._listener: Listener | None = None
+        metrics.DEFECTS.labels(name)
 
     async def run(self) -> None:
-        """Own the lease, keep the source open, publish its frames and its status."""
+        """Own the lease, keep the source open, publish its frames and its status. A defect begins all of it anew."""
         current_camera.set(self.name)
-        # The lease is given back last: no other gateway begins before all else here has ended.
-        async with background(self._lease.run()), background(self._status.run(), self._publish()):
-            await self._supervise(self._reader())
+        retry = Retry(_BACKOFF)
+        while True:
+            began_s = monotonic()
+            try:
+                await self._own()
+            except Exception as error:  # a defect that shows with one camera must not end the others
+                logger.exception("internal error; the camera begins anew")
+                metrics.DEFECTS.labels(self.name).inc()
+                self._status.change(OFFLINE, _defect(error))
+            await asyncio.sleep(retry.wait_s(monotonic() - began_s))
 
-    def _reader(self) -> Reader:
+    async def _own(self) -> None:
+        self._status.farewell = "the gateway has stopped"
+        # The lease is given back last: no other gateway begins before all else here has ended.
+        async with background(self._lease.run()), background(self._status.run()):
+            try:
+                async with background(self._publish()):
+                    await self._supervise()
+            except Exception as error:
+                self._status.farewell = _defect(error)
+                raise
+
+    def _new_reader(self) -> Reader:
         loop, config = asyncio.get_running_loop(), self._config
+        listener = Listener(loop, self._status, self._offer)
         reader = Reader(
             str(config.path) if config.is_file else config.url.reveal(),
             self._outputs,
-            lambda frame: _call(loop, self._offer, frame),
-            _Observer(loop, self._status),
+            listener.on_frame,
+            listener,
             ReadOptions(transport=config.transport, loop=config.loop, paced=True),
             config.privacy,
             config.matrix,
         )
-        self._status.stats = reader.stats
+        if self._listener is not None:
+            self._listener.deaf = True
+        self._listener = listener
+        self._status.follow(reader.stats)
         return reader
 
-    async def _supervise(self, reader: Reader) -> None:
-        retry = Retry(_BACKOFF)
+    async def _supervise(self) -> None:
+        retry, reader = Retry(_BACKOFF), self._new_reader()
         while True:
             await self._lease.until_held()
+            reason = self._status.reason if self._status.state == OFFLINE else None
+            self._status.change(CONNECTING, f"last: {reason}" if reason else None)
             self._status.publish_soon()
             live_before_s = self._status.live_s()
-            end = await self._read(reader)
-            self._status.change(CONNECTING if end is _TAKEN_OVER else OFFLINE, end.reason)
-            if end is _FILE_ENDED:
+            outcome = await self._read(reader)
+            if reader.busy:  # its thread is stuck
+                reader = self._new_reader()
+            self._status.change(CONNECTING if outcome is _TAKEN_OVER else OFFLINE, outcome.reason)
+            if outcome is _FILE_ENDED:
                 await asyncio.Event().wait()
-            if end is not _TAKEN_OVER:
+            if outcome is not _TAKEN_OVER:
                 live_s = self._status.live_s() - live_before_s
-                await asyncio.sleep(retry.wait_s(live_s, at_least_s=_SLOWLY_S if end.retry_slowly else 0.0))
+                await asyncio.sleep(retry.wait_s(live_s, at_least_s=_SLOWLY_S if outcome.retry_slowly else 0.0))
                 self._status.reconnects += 1
                 metrics.RECONNECTS.labels(self.name).inc()
 
@@ -123,16 +148,15 @@ class Camera:
             await reading
         except SourceError as error:
             return _End(str(error), error.retry_slowly)
-        except Exception as error:  # a defect that shows with one camera must not end the others
+        except Exception as error:  # the decoder's defect: the source is opened anew, the camera stays ours
             logger.exception("the reader failed")
-            return _End(f"internal error: {type(error).__name__}")
+            return _End(_defect(error))
         finally:
             await end((reading, taken_over))
         return _FILE_ENDED
 
     def _offer(self, frame: SampledFrame) -> None:
         """A frame was sampled. Where the one before it has not even been sent yet, that one is superseded."""
-        self._status.change(LIVE)
         metrics.SAMPLED.labels(self.name, frame.pipeline).inc()
         if frame.pipeline in self._latest:
             SUPERSEDED.labels(self.name, frame.pipeline).inc()
@@ -151,25 +175,8 @@ class Camera:
         return headers_of(frame, epoch, seq, (monotonic() - frame.arrived_monotonic) * 1000, self._budget_ms)
 
 
-class _Observer:
-    """Takes what the reading thread says to the loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, status: CameraStatus) -> None:
-        self._loop = loop
-        self._status = status
-
-    def on_stream(self, info: StreamInfo) -> None:
-        logger.info("%s %sx%s over %s", info.codec, info.width, info.height, info.transport)
-        _call(self._loop, self._status.on_stream, info)
-
-    def on_stalled(self, silent_s: float) -> None:
-        _call(self._loop, self._status.change, STALLED, f"no frame for {silent_s:.0f} s")
-
-    def on_recovered(self) -> None:
-        _call(self._loop, self._status.change, LIVE)
-
-
-def _call(loop: asyncio.AbstractEventLoop, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Call on the loop, from another thread; nothing where the loop has ended meanwhile."""
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(partial(function, *args, **kwargs))
+def _defect(error: BaseException) -> str:
+    """An internal error, as a status says it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"internal error: {type(error).__name__}"

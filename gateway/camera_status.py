@@ -32,7 +32,9 @@ class CameraStatus:
         self.reason: str | None = None
         self.reconnects = 0
         self.stats = ReaderStats()
-        """Of the camera's reader."""
+        """Of the camera's reader; see `follow`."""
+        self.farewell = "the gateway has stopped"
+        """The last thing said."""
         self._bus = bus
         self._site = site
         self._camera = camera
@@ -43,6 +45,7 @@ class CameraStatus:
         self._since_s = monotonic()
         self._said_at = self._since
         self._live_s = 0.0
+        self._logged = CONNECTING
         self._changed = asyncio.Event()
         self._rates = _Rates()
         metrics.UP.labels(camera).set(0)
@@ -53,7 +56,8 @@ class CameraStatus:
         """The camera's state is `state` now, and why."""
         if (state, reason) == (self.state, self.reason):
             return
-        if state != self.state:
+        if state != self._logged and (state, self._logged) != (CONNECTING, OFFLINE):  # one line, not one a retry
+            self._logged = state
             level = logging.INFO if state == LIVE else logging.WARNING
             logger.log(level, "%s%s", state, f": {reason}" if reason else "")
         self._set(state, reason)
@@ -63,6 +67,12 @@ class CameraStatus:
         """The source was opened, or its resolution changed."""
         self._info = info
         self.publish_soon()
+
+    def follow(self, stats: ReaderStats) -> None:
+        """Another reader's counters from now on; what the last one counted stays counted."""
+        self._count(monotonic())
+        self._rates.restart()
+        self.stats = stats
 
     def publish_soon(self) -> None:
         """Publish the state at once, though it may be the same."""
@@ -87,7 +97,7 @@ class CameraStatus:
                         await self._changed.wait()
         finally:
             self._count(monotonic())
-            self._set(OFFLINE, "the gateway has stopped")
+            self._set(OFFLINE, self.farewell)
             await self._publish()
 
     def message(self) -> Status:
@@ -151,6 +161,11 @@ class _Rates:
         self._packets = 0
         self._corrupt = 0
         self._from: tuple[float, int, int] | None = None
+
+    def restart(self) -> None:
+        """The counters begin at zero again."""
+        self._packets = self._corrupt = 0
+        self._from = None
 
     def update(self, stats: ReaderStats, now_s: float) -> tuple[int, int]:
         """Packets and corrupt ones since the last call."""

@@ -100,8 +100,8 @@ class Playback:
 
     def _show(self, frame: av.VideoFrame, decode_ms: float) -> None:
         self._alive(frame)
-        own_s = None if frame.pts is None else frame.pts * self._source.seconds
         self._frames += 1
+        own_s = None if frame.pts is None else frame.pts * self._source.seconds
         media_s = self._timeline.frame_s(own_s, self._step_s)
         arrived_s = frame.opaque if isinstance(frame.opaque, float) else monotonic()
         start = self._options.media_start
@@ -119,9 +119,9 @@ class Playback:
         self._stats.decoded += 1
         self._frame_at_s = monotonic()
         self._watchdog.feed(self._frame_at_s)
-        if self._stalled:
+        if self._stalled or not self._frames:
             self._stalled = False
-            self._observer.on_recovered()
+            self._observer.on_live()
         if (frame.width, frame.height) != self._size:
             self._size = (frame.width, frame.height)
             self._observer.on_stream(self._source.info(*self._size))

@@ -40,6 +40,8 @@ class Reader:
         self._options = options or ReadOptions()
         self._transport = self._options.transport
         self._emitter = Emitter(outputs, privacy, matrix, sink, self.stats)
+        self.busy = False
+        """A thread is in `run`. It may be stuck there after `stop`: nobody else may run this reader then."""
 
     def run(self, stop: threading.Event) -> None:
         """Block until the end of a file that isn't looped, or for at most a second after `stop` is set.
@@ -49,6 +51,13 @@ class Reader:
         Raises:
             SourceError: the source can't be opened or read on; the end of a live source too.
         """
+        self.busy = True
+        try:
+            self._run(stop)
+        finally:
+            self.busy = False
+
+    def _run(self, stop: threading.Event) -> None:
         strategy, timeline = DecodeStrategy(self._samplings), Timeline()
         while (source := self._open(stop)) is not None:
             try:

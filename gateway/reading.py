@@ -62,5 +62,5 @@ class ReaderObserver(Protocol):
     def on_stalled(self, silent_s: float) -> None:
         """No frame for `silent_s`. Said once a stall."""
 
-    def on_recovered(self) -> None:
-        """Frames come again after a stall."""
+    def on_live(self) -> None:
+        """A frame was decoded: the first one of a connection or pass, or of those that come again after a stall."""

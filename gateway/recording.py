@@ -116,5 +116,5 @@ class _Observer:
     def on_stalled(self, silent_s: float) -> None:
         logger.warning("no frame for %.0f s", silent_s)
 
-    def on_recovered(self) -> None:
-        logger.info("frames come again")
+    def on_live(self) -> None:
+        logger.debug("frames come")

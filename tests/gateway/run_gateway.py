@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from prometheus_client import REGISTRY
 
 from gateway.app import serve
 from gateway.sampled_frame import SampledFrame
+from gateway.simulator import SimulatedCamera, Simulator, SimulatorSettings
+from tests.gateway.run_reader import WALK
 from tests.nats_server import SMALL, NatsServer
 from vedette.bus import Bus
 from vedette.config import Address, Config
@@ -22,6 +25,7 @@ from vedette.process import Stop
 from vedette.subjects import FRAMES, Feed
 
 SITE = "plant"
+FPS = 25.0
 FREE = Address(host="127.0.0.1", port=0)
 PEOPLE = {"people": {"frame": {"width": 160}, "sampling": {"fps": 10}, "stages": [{"model": "coco-detector"}]}}
 
@@ -35,6 +39,12 @@ def configured(server: NatsServer, cameras: Mapping[str, Any], pipelines: Mappin
     return Config.model_validate(
         {"site": SITE, "nats": {"url": server.url}, "retention": SMALL, "cameras": whole, "pipelines": pipelines}
     )
+
+
+def simulated(*names: str, video: Path = WALK, **settings: object) -> Simulator:
+    """Cameras that send `video` at `FPS`."""
+    cameras = [SimulatedCamera(name, video, FPS) for name in names]
+    return Simulator(cameras, SimulatorSettings(**settings))  # type: ignore[arg-type]
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ class Witness:
         self.frames: list[SampledFrame] = []
         self.infos: list[StreamInfo] = []
         self.stalls: list[float] = []
-        self.recoveries = 0
+        self.lives = 0
 
     def take(self, frame: SampledFrame) -> None:
         self.frames.append(frame)
@@ -43,8 +43,8 @@ class Witness:
     def on_stalled(self, silent_s: float) -> None:
         self.stalls.append(silent_s)
 
-    def on_recovered(self) -> None:
-        self.recoveries += 1
+    def on_live(self) -> None:
+        self.lives += 1
 
 
 def read(url: Path | str, sampling: Sampling = EVERY, options: ReadOptions | None = None) -> list[SampledFrame]:
