@@ -52,10 +52,10 @@ class Site:
         self.output = folder / "output.txt"
         self._up: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, *options: str) -> subprocess.Popen[bytes]:
         with self.output.open("wb") as output:
             self._up = subprocess.Popen(
-                [sys.executable, "-m", "vedette", "up", str(self.config)],
+                [sys.executable, "-m", "vedette", "up", str(self.config), *options],
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
@@ -97,6 +97,9 @@ class Site:
 
     def text(self) -> str:
         return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.output.read_text(errors="replace"))
+
+    def broker_log(self) -> str:
+        return (self.folder / "state" / self.name / "log" / "nats-server.log").read_text()
 
     def left_behind(self) -> list[str]:
         """Command lines of processes that know this site and still run."""

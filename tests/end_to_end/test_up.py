@@ -53,9 +53,42 @@ def test_a_camera_stream_becomes_detections_and_ctrl_c_ends_all_with_status_0(tm
         assert detections.camera == "street"
         assert "person" in {detection.label for detection in detections.detections}
         running.interrupt()
-        assert running.up.wait(10) == 0
+        assert running.up.wait(5) == 0
         until(lambda: not running.left_behind(), "no process left behind")
         assert "Traceback" not in running.text()
+        assert "did not end" not in running.text()
+
+
+def test_two_replicas_are_two_processes_that_end_like_one(tmp_path: Path) -> None:
+    with site(tmp_path, replicas=2) as running:
+        running.start()
+        next_detections(running)
+        assert sum("inference" in child.cmdline() for child in running.children()) == 2
+        running.interrupt()
+        assert running.up.wait(5) == 0
+        until(lambda: not running.left_behind(), "no process left behind")
+        assert "did not end" not in running.text()
+
+
+def test_logging_options_are_the_childrens_too(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        running.start("--log-format", "json", "--verbose")
+        next_detections(running)
+        lines = [json.loads(line) for line in running.text().splitlines() if line.startswith("{")]
+    assert {line["logger"].partition(".")[0] for line in lines} >= {"gateway", "inference"}
+    assert "debug" in {line["level"] for line in lines}
+
+
+def test_a_child_that_finds_the_configuration_wrong_ends_up_with_status_2_and_is_heard(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        wrong = running.config.read_text().replace("sessions: 2", "sessions: 2, device: cuda")
+        running.config.write_text(wrong)
+        done = running.run("up", str(running.config))
+        until(lambda: not running.left_behind(), "no process left behind")
+    assert done.returncode == 2
+    assert done.stderr.count("device cuda") == 1
+    assert "inference-coco-detector-0 ended at its start with status 2" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 def test_watch_prints_what_subscribers_get(tmp_path: Path) -> None:
@@ -68,7 +101,7 @@ def test_watch_prints_what_subscribers_get(tmp_path: Path) -> None:
             assert watch.stderr is not None
             line = watch.stdout.readline()
             watch.send_signal(signal.SIGINT)
-            assert watch.wait(10) == 0
+            assert watch.wait(5) == 0
             assert b"Traceback" not in watch.stderr.read()
         event = json.loads(line)
         assert event["type"] == "dev.vedette.detections.v1"
@@ -82,7 +115,7 @@ def test_ctrl_c_at_any_stage_of_the_start_leaves_nothing(tmp_path: Path, delay_s
         until(lambda: handles_signals(up.pid), "Vedette's first line")
         time.sleep(delay_s)  # the stage that is tested
         running.interrupt()
-        assert up.wait(10) == 0, running.text()
+        assert up.wait(5) == 0, running.text()
         until(lambda: not running.left_behind(), "no process left behind")
         assert "Traceback" not in running.text()
 
@@ -106,9 +139,24 @@ def test_a_child_that_hangs_is_killed_after_the_grace(tmp_path: Path) -> None:
         next_detections(running)
         running.child("gateway").suspend()
         running.interrupt()
-        assert up.wait(10) == 0
+        assert up.wait(5) == 0
         until(lambda: not running.left_behind(), "no process left behind")
-        assert "gateway did not end" in running.text()
+        assert [line for line in running.text().splitlines() if "did not end" in line] == [
+            "vedette: gateway did not end in 1.6 s and was killed"
+        ]
+        assert "Server Exiting" in running.broker_log()
+
+
+def test_a_broker_that_hangs_keeps_nobody_longer_than_5_seconds(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        up = running.start()
+        next_detections(running)
+        running.child("nats-server").suspend()
+        running.interrupt()
+        assert up.wait(5) == 0
+        until(lambda: not running.left_behind(), "no process left behind")
+        assert "nats-server did not end" in running.text()
+        assert "Traceback" not in running.text()
 
 
 def test_the_children_of_a_killed_supervisor_end_too(tmp_path: Path) -> None:
@@ -130,7 +178,7 @@ def test_detections_come_again_after_a_process_was_killed(tmp_path: Path, kind: 
         until(lambda: running.child(kind).pid != child.pid, f"{kind} runs again")
         next_detections(running, after_s=time.time())
         running.interrupt()
-        assert running.up.wait(10) == 0
+        assert running.up.wait(5) == 0
         assert "Traceback" not in running.text()
 
 

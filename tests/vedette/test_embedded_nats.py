@@ -72,6 +72,17 @@ async def test_a_url_without_credentials_is_refused(server: EmbeddedNats) -> Non
                 await connect(type(address)(SecretUrl(address.url.reveal())), "stranger")
 
 
+@pytest.mark.parametrize("site", ["4711", "true", "1e3", "plant-1"])
+async def test_any_id_can_be_the_name_of_its_server(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "Zustände"))
+    server = await asyncio.to_thread(EmbeddedNats, CONFIG.model_copy(update={"site": site}))
+    address = await asyncio.to_thread(server.prepare)
+    with running(await asyncio.to_thread(server.command)):
+        async with await connect(address, "test", give_up_after_s=10) as bus:
+            assert bus.client._server_info["server_name"] == site
+    server.release()
+
+
 def test_files_with_credentials_are_for_their_owner_only(server: EmbeddedNats) -> None:
     server.prepare()
     word = embedded_address_file("plant-1")
