@@ -41,7 +41,8 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
         await publisher.start()
         cameras = [_camera(config, name, bus, publisher, member) for name in config.cameras]
         logger.info("%s camera(s); health on http://%s", len(cameras), address)
-        async with background(bus.until_lost(), announce(bus, member), *(camera.run() for camera in cameras)):
+        runs = [camera.run() for camera in cameras]
+        async with background(bus.until_lost(), announce(bus, member), publisher.run(), *runs):
             await stop.wait()
             health.stopping = True
     return DONE

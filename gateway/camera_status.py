@@ -144,9 +144,10 @@ class CameraStatus:
         metrics.UP.labels(self._camera).set(state == LIVE)
 
     def _count(self, now_s: float) -> None:
-        packets, corrupt = self._rates.update(self.stats, now_s)
+        packets, corrupt, held = self._rates.update(self.stats, now_s)
         metrics.RECEIVED.labels(self._camera).inc(packets)
         metrics.CORRUPT.labels(self._camera).inc(corrupt)
+        metrics.HELD.labels(self._camera).inc(held)
 
     async def _on_reconnect(self) -> None:
         self.publish_soon()  # the server may have forgotten it
@@ -160,17 +161,19 @@ class _Rates:
         self.sampled_fps: float | None = None
         self._packets = 0
         self._corrupt = 0
+        self._held = 0
         self._from: tuple[float, int, int] | None = None
 
     def restart(self) -> None:
         """The counters begin at zero again."""
-        self._packets = self._corrupt = 0
+        self._packets = self._corrupt = self._held = 0
         self._from = None
 
-    def update(self, stats: ReaderStats, now_s: float) -> tuple[int, int]:
-        """Packets and corrupt ones since the last call."""
-        packets, corrupt = stats.packets - self._packets, stats.corrupt - self._corrupt
-        self._packets, self._corrupt = stats.packets, stats.corrupt
+    def update(self, stats: ReaderStats, now_s: float) -> tuple[int, int, int]:
+        """Packets, corrupt ones and frames held back since the last call."""
+        packets, corrupt, held = stats.packets, stats.corrupt, stats.held
+        new = packets - self._packets, corrupt - self._corrupt, held - self._held
+        self._packets, self._corrupt, self._held = packets, corrupt, held
         if self._from is None and stats.packets:
             self._from = (now_s, stats.packets, stats.sampled)
         elif self._from is not None and now_s - self._from[0] >= 3.0:
@@ -178,4 +181,4 @@ class _Rates:
             self.source_fps = round((stats.packets - first_packets) / (now_s - since_s), 2)
             self.sampled_fps = round((stats.sampled - first_sampled) / (now_s - since_s), 2)
             self._from = (now_s, stats.packets, stats.sampled)
-        return packets, corrupt
+        return new

@@ -4,6 +4,7 @@ from time import monotonic
 
 import av
 
+from gateway.damage import Damage
 from gateway.decode_strategy import DecodeStrategy
 from gateway.opening import Source
 from gateway.packets import VideoPacket
@@ -26,10 +27,13 @@ class StreamDecoder:
         self._strategy = strategy
         self._stats = stats
         self._misses = 0
+        self._position = 0.0
+        self.damage = Damage()
+        """Positions are the times at which packets came."""
 
     def decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
         """The frames that this packet completes, in display order; `frame.opaque` is when their packet came."""
-        packet.opaque = monotonic()  # a new object each time, as PyAV tells them apart by identity
+        packet.opaque = self._position = monotonic()  # a new object each time, as PyAV tells them apart by identity
         alone_before = self._strategy.keyframes_only
         alone = self._strategy.observe(packet.is_keyframe, self._time_s(packet))
         if not alone:
@@ -53,10 +57,13 @@ class StreamDecoder:
             frames = self._context.decode(packet)
         except av.FFmpegError:
             self._stats.corrupt += 1
+            self.damage.note(self._position)
             return []
-        sound = [frame for frame in frames if not frame.is_corrupt]
-        self._stats.corrupt += len(frames) - len(sound)
-        return sound
+        for frame in frames:
+            if frame.is_corrupt:
+                self._stats.corrupt += 1
+                self.damage.note(frame.opaque if isinstance(frame.opaque, float) else self._position)
+        return [frame for frame in frames if not frame.is_corrupt]
 
     def _judge(self, gave_a_frame: bool) -> None:
         self._misses = 0 if gave_a_frame else self._misses + 1

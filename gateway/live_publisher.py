@@ -5,6 +5,7 @@ one. A token that is refused because one waits already is harmless. One inbox ta
 subject names its frame, so nothing is kept per request.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
@@ -19,30 +20,34 @@ from pydantic import ValidationError
 from gateway import metrics
 from gateway.ledger import Ledger
 from vedette.bus import Bus, describe
-from vedette.errors import BusUnavailable, MessageTooLarge
+from vedette.errors import BusMisfit, BusUnavailable, MessageTooLarge
 from vedette.frames import FrameHeaders
 from vedette.leases import Lease
 from vedette.messages import Served
 from vedette.metrics import DROPPED, EXPIRED, SUPERSEDED
+from vedette.retry import Backoff, Retry
 from vedette.subjects import Feed, served_of_site
 
 logger = logging.getLogger(__name__)
 
 _UNACKNOWLEDGED = 4
 """Frames of a feed under way to the server, at most; a bus slower than that gets no more."""
+_NO_STREAM = "no stream"
+_ENSURE = Backoff(first_s=0.5, cap_s=30.0)
 
 Headers = Callable[[int, int], FrameHeaders]
 """Makes a frame's headers from its epoch and sequence number, at the moment it is sent."""
 
 
 class LivePublisher:
-    """All live feeds of a gateway. `start` once; then `feed` for each camera and pipeline."""
+    """All live feeds of a gateway. `start` once; then `feed` for each camera and pipeline, and `run` beside them."""
 
     def __init__(self, bus: Bus, site: str) -> None:
         self._bus = bus
         self._site = site
         self._inbox = bus.client.new_inbox()
         self._feeds: dict[tuple[str, str], LiveFeed] = {}
+        self._missing = asyncio.Event()
 
     async def start(self) -> None:
         """Listen for acknowledgements and for workers' notes.
@@ -55,6 +60,21 @@ class LivePublisher:
         except NatsError as error:
             raise BusUnavailable(describe(error)) from error
 
+    async def run(self) -> None:
+        """Make the streams again, should someone have deleted the one for frames; until cancelled."""
+        retry, ensured_s = Retry(_ENSURE), monotonic()
+        while True:
+            await self._missing.wait()
+            logger.warning("the stream for frames is gone; making it again")
+            lasted_s = monotonic() - ensured_s
+            try:
+                await self._bus.ensure()
+            except (BusUnavailable, BusMisfit) as error:
+                logger.warning("not made: %s", error)
+            await asyncio.sleep(retry.wait_s(lasted_s))
+            ensured_s = monotonic()
+            self._missing.clear()
+
     def feed(self, camera: str, pipeline: str, lease: Lease) -> "LiveFeed":
         """The feed of a camera for a pipeline; its frames carry the epoch of `lease`."""
         feed = LiveFeed(self._bus, Feed(pipeline, self._site, camera), lease, f"{self._inbox}.{pipeline}.{camera}")
@@ -63,7 +83,10 @@ class LivePublisher:
 
     async def _on_acknowledgement(self, message: Msg) -> None:
         pipeline, camera, epoch, seq = message.subject.removeprefix(self._inbox + ".").split(".")
-        await self._feeds[pipeline, camera].acknowledged(int(epoch), int(seq), _refusal(message))
+        refusal = _refusal(message)
+        if refusal == _NO_STREAM:
+            self._missing.set()
+        await self._feeds[pipeline, camera].acknowledged(int(epoch), int(seq), refusal)
 
     async def _on_served(self, message: Msg) -> None:
         whose = Feed.parse(message.subject)
@@ -163,7 +186,7 @@ class LiveFeed:
 def _refusal(message: Msg) -> str | None:
     """Why the server has not stored the frame; None when it has."""
     if message.headers and message.headers.get("Status"):
-        return "no stream" if message.headers["Status"] == "503" else f"status {message.headers['Status']}"
+        return _NO_STREAM if message.headers["Status"] == "503" else f"status {message.headers['Status']}"
     try:
         answer = json.loads(message.data)
     except ValueError:

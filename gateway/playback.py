@@ -112,7 +112,10 @@ class Playback:
             arrived_s=arrived_s,
             decode_ms=decode_ms,
         )
-        self._emitter.offer(frame, self._source, moment)
+        if self._decoder.damage.holds(arrived_s, bool(frame.key_frame), moment.clock_s):
+            self._stats.held += 1
+        else:
+            self._emitter.offer(frame, self._source, moment)
 
     def _alive(self, frame: av.VideoFrame) -> None:
         """Note that a frame was decoded, and tell when its size or the stream's health changed."""

@@ -49,6 +49,8 @@ class ReaderStats:
     sampled: int = 0
     corrupt: int = 0
     """Packets that can't be decoded and frames that were decoded with errors; they are never sampled."""
+    held: int = 0
+    """Frames decoded and not looked at, since they may refer to damaged ones; see `gateway.damage`."""
     keyframes_only: bool = False
     keyframe_gap_s: float | None = None
 

@@ -21,6 +21,7 @@ from tests.waiting import until
 from vedette.bus import Bus, connect
 from vedette.leases import Lease
 from vedette.retry import Backoff
+from vedette.subjects import FRAMES
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +130,19 @@ async def test_a_reader_whose_thread_is_stuck_is_not_run_by_another_one(
             await until(lambda: received() > before > 0, "counters go on")
     finally:
         release.set()
+
+
+async def test_frames_flow_again_after_their_stream_was_deleted(nats_server: NatsServer, bus: Bus) -> None:
+    published = partial(counted, "vedette_frames_published_total", camera="deleted", pipeline="people")
+    async with simulated("deleted") as camera, gateway(configured(nats_server, {"deleted": camera.url("deleted")})):
+        for _ in range(2):
+            count = published()
+            await until(lambda n=count: published() > n + 5, "frames flow")  # type: ignore[misc]
+            await bus.jetstream.delete_stream(FRAMES)
+        count = published()
+        await until(lambda: published() > count + 5, "frames flow again")
+    assert dropped("deleted", "refused") > 0
+    assert bus.client.stats["reconnects"] == 0
 
 
 def rate_since(witness: Witness, camera: str, began_s: float) -> float:

@@ -36,6 +36,7 @@ METRICS = {
     "vedette_frames_expired_total",
     "vedette_camera_reconnects_total",
     "vedette_camera_defects_total",
+    "vedette_frames_held_total",
     "vedette_camera_up",
     "vedette_tokens_offered_again_total",
     "vedette_bus_reconnects_total",

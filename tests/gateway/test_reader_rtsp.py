@@ -7,13 +7,15 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from time import time
 
+import numpy as np
 import pytest
 
 from gateway.errors import Reason
 from gateway.reading import ReadOptions
 from gateway.sampler import Sampling
 from gateway.simulator import Credentials, SimulatedCamera, Simulator, SimulatorSettings
-from tests.gateway.run_reader import PEDESTRIANS, WALK, WALK_H265, WALK_ODD, Run, running
+from tests.gateway.run_gateway import pixels
+from tests.gateway.run_reader import PEDESTRIANS, WALK, WALK_H265, WALK_ODD, Run, read, running
 
 QUICK = ReadOptions(stall_s=0.8, dead_s=1.6)
 
@@ -150,7 +152,22 @@ async def test_some_damage_is_counted_and_survived() -> None:
         camera.resume("gate")
         count = len(run.frames)
         await run.until(lambda: len(run.frames) >= count + 20)
-    assert run.reader.stats.decoded == len(run.frames)
+    assert run.reader.stats.decoded == len(run.frames) + run.reader.stats.held
+
+
+async def test_no_sampled_picture_differs_from_what_the_camera_filmed() -> None:
+    filmed = np.stack([pixels(frame.jpeg) for frame in await asyncio.to_thread(read, WALK)]).astype(int)
+    async with simulated() as camera, running(camera.url("gate")) as run:
+        await run.until(lambda: len(run.frames) >= 3)
+        for seed in range(4):
+            camera.garble("gate", seed=seed, share=0.1)
+            damaged, count = run.reader.stats.corrupt, len(run.frames)
+            await run.until(lambda n=damaged: run.reader.stats.corrupt >= n + 3)  # type: ignore[misc]
+            camera.resume("gate")
+            await run.until(lambda n=count: len(run.frames) >= n + 20)  # type: ignore[misc]
+    assert run.reader.stats.held > 10
+    worst = max(np.abs(filmed - pixels(frame.jpeg)).mean(axis=(1, 2, 3)).min() for frame in run.frames)
+    assert worst < 0.1
 
 
 async def test_a_change_of_resolution_changes_the_frames_and_is_told() -> None:
