@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gateway.analysis_system import system
 from gateway.errors import GatewayError
 from gateway.recording import InOrder, Summary, publish_recording
-from gateway.recording_publisher import RecordingPublisher
+from gateway.recording_publisher import RecordingPublisher, withdraw
 from gateway.sampled_frame import Output
 from gateway.sampler import Sampling as GatewaySampling
 from gateway.video_length import video_length_s
@@ -34,6 +34,9 @@ from vedette.subscriber import subscribe
 logger = logging.getLogger(__name__)
 
 _NO_WORKER_HINT_S = 15.0
+_GIVE_UP_S = 120.0
+"""Without any result of a frame that waits for one."""
+_LOOK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,9 @@ async def _run(analysis: Analysis, bus: Bus, feed: Feed, run: int, length_s: flo
                     raise GatewayError(f"{analysis.video}: no frame was sampled")
                 progress.update(progress.task_ids[0], total=frames)
 
-            async with background(bus.until_lost(), publish(), _hint(summary)):
+            async with background(
+                bus.until_lost(), publish(), _hint(analysis, summary), _give_up(analysis, summary, publisher)
+            ):
                 await _collect(analysis, events, summary, progress)
 
 
@@ -102,17 +107,38 @@ async def _collect(analysis: Analysis, events: AsyncIterator[object], summary: S
                 return
 
 
-async def _hint(summary: Summary) -> None:
+async def _hint(analysis: Analysis, summary: Summary) -> None:
     """Say so when nothing comes."""
     await asyncio.sleep(_NO_WORKER_HINT_S)
     if summary.frames == 0:
-        logger.warning("no detections yet: does an inference process run? --workers 1 starts one")
+        logger.warning(
+            "no detections yet: does an inference process run for %s? --workers 1 starts one", _wanted(analysis)
+        )
     await asyncio.Event().wait()
+
+
+async def _give_up(analysis: Analysis, summary: Summary, publisher: RecordingPublisher) -> None:
+    """Wait while results come, or no frame waits for one.
+
+    Raises GatewayError: nobody serves this pipeline, or a frame was lost.
+    """
+    seen, moved_s = (0, 0), time.monotonic()
+    while time.monotonic() - moved_s < _GIVE_UP_S:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        now = (summary.frames, publisher.published)
+        if now != seen or summary.frames >= publisher.published:
+            seen, moved_s = now, time.monotonic()
+    missing = f"frame {summary.frames} of {publisher.published} has had no result for {_GIVE_UP_S:.0f} s"
+    raise GatewayError(f"{missing}: does an inference process run for {_wanted(analysis)}?")
+
+
+def _wanted(analysis: Analysis) -> str:
+    return f"pipeline {analysis.pipeline} with {analysis.config.pipelines[analysis.pipeline].model_name}"
 
 
 async def _leave_nothing(bus: Bus, feed: Feed) -> None:
     """Take back the frames that nobody took, and forget the reader of the results."""
-    for leave in (RecordingPublisher(bus, feed).withdraw(), bus.jetstream.delete_consumer(DETECTIONS, _durable(feed))):
+    for leave in (withdraw(bus, feed), bus.jetstream.delete_consumer(DETECTIONS, _durable(feed))):
         try:
             await leave
         except (BusError, NatsError, TimeoutError) as error:

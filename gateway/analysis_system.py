@@ -1,6 +1,7 @@
 """The system that an analysis runs in: the site's own if it runs, else a private one that ends with the analysis."""
 
 import asyncio
+import logging
 import os
 import shutil
 import tempfile
@@ -12,10 +13,12 @@ from vedette.background import background
 from vedette.bus import Bus, connect
 from vedette.bus_address import STATE_VARIABLE, address_of
 from vedette.config import Address, Config
-from vedette.errors import BusUnavailable
+from vedette.errors import BusMisfit, BusUnavailable
 from vedette.members import live_members
 from vedette.process import Stop
 from vedette.stack import Stack
+
+logger = logging.getLogger(__name__)
 
 _IS_IT_THERE_S = 0.5
 
@@ -50,8 +53,14 @@ async def system(config: Config, path: Path, model: str, workers: int | None, st
 
 async def _running_bus(config: Config) -> Bus | None:
     try:
-        return await connect(address_of(config), "analyze", give_up_after_s=_IS_IT_THERE_S)
+        address = await asyncio.to_thread(address_of, config)
+        return await connect(address, "analyze", give_up_after_s=_IS_IT_THERE_S, keeps_streams=False)
     except BusUnavailable:
+        return None
+    except BusMisfit as error:
+        if config.nats is not None:
+            raise
+        logger.warning("the site's own server is not there any more: %s", error)  # another one has its port now
         return None
 
 

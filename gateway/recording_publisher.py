@@ -28,6 +28,8 @@ class RecordingPublisher:
         self._feed = feed
         self._unserved: set[int] = set()
         self._note = asyncio.Event()
+        self.published = 0
+        """Frames stored so far."""
 
     async def start(self) -> None:
         """Listen for the workers' notes."""
@@ -47,6 +49,7 @@ class RecordingPublisher:
         while True:
             try:
                 await self._bus.publish_confirmed(self._feed.clip, jpeg, headers.encode(), message_id)
+                self.published += 1
                 return
             except BusFull:
                 await self._noted()
@@ -54,16 +57,6 @@ class RecordingPublisher:
                 self._bus.raise_if_lost()
                 logger.warning("frame %s waits: %s", headers.seq, error)
                 await asyncio.sleep(retry.wait_s(0.0))
-
-    async def withdraw(self) -> None:
-        """Take back what no worker has taken yet.
-
-        Raises BusUnavailable.
-        """
-        try:
-            await self._bus.jetstream.purge_stream(CLIPS, subject=self._feed.clip)
-        except (NatsError, TimeoutError) as error:
-            raise BusUnavailable(f"{self._feed.clip}: not withdrawn: {describe(error)}") from error
 
     async def _room(self) -> None:
         while len(self._unserved) >= CLIPS_IN_FLIGHT:
@@ -88,3 +81,14 @@ class RecordingPublisher:
             return
         self._unserved.discard(note.seq)
         self._note.set()
+
+
+async def withdraw(bus: Bus, feed: Feed) -> None:
+    """Take back the frames of a recording that no worker has taken yet.
+
+    Raises BusUnavailable.
+    """
+    try:
+        await bus.jetstream.purge_stream(CLIPS, subject=feed.clip)
+    except (NatsError, TimeoutError) as error:
+        raise BusUnavailable(f"{feed.clip}: not withdrawn: {describe(error)}") from error

@@ -8,7 +8,7 @@ import pytest
 from nats.errors import TimeoutError as NatsTimeout
 
 from gateway.frame_headers import headers_of
-from gateway.recording_publisher import RecordingPublisher
+from gateway.recording_publisher import RecordingPublisher, withdraw
 from tests.gateway.run_gateway import sampled
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
@@ -141,11 +141,11 @@ async def test_a_frame_that_can_never_be_sent_and_a_bus_that_is_gone_for_good_ar
 async def test_what_nobody_took_is_withdrawn(bus: Bus) -> None:
     publisher = RecordingPublisher(bus, FEED)
     await publisher.publish(b"jpeg", headers(0))
-    await publisher.withdraw()
+    await withdraw(bus, FEED)
     assert await on_bus(bus) == 0
     await bus.close()
     with pytest.raises(BusUnavailable):
-        await publisher.withdraw()
+        await withdraw(bus, FEED)
 
 
 @pytest.mark.parametrize("note", [b"", b"{}", b"\xff", b"[1]"])
