@@ -14,7 +14,7 @@ import av.error
 
 from gateway.errors import Reason, SourceError
 
-_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935, "rtmps": 443}
+_RTSP_PORT = 554
 _PROBE_S = 1.0
 _CLEAR: Mapping[type[Exception], tuple[Reason, str]] = {
     av.error.HTTPUnauthorizedError: (Reason.UNAUTHORIZED, "wrong user name or password"),
@@ -53,7 +53,10 @@ def diagnose(url: str, error: av.FFmpegError, elapsed_s: float, timeout_s: float
         return _unreadable(url, error)
     if elapsed_s >= 0.9 * timeout_s:  # a black hole is reported as invalid data
         return SourceError(Reason.TIMEOUT, f"{url}: no answer in {elapsed_s:.0f} s")
-    return _unreachable(url) or _misunderstood(url)
+    # The host can be reached and what it says makes no sense; FFmpeg's error differs from time to time.
+    return _unreachable(url) or SourceError(
+        Reason.UNDECODABLE, f"{url}: the server closed the connection or sends no video"
+    )
 
 
 def _unreadable(path: str, error: av.FFmpegError) -> SourceError:
@@ -70,7 +73,7 @@ def _unreachable(url: str) -> SourceError | None:
     """What stands in the way of a plain TCP connection to the URL's host; None if nothing does."""
     try:
         parts = urlsplit(url)
-        address = (parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
+        address = (parts.hostname or "", parts.port or _RTSP_PORT)
     except ValueError:
         return SourceError(Reason.UNSUPPORTED_URL, f"{url}: not a URL")
     try:
@@ -84,10 +87,3 @@ def _unreachable(url: str) -> SourceError | None:
     except OSError as error:
         return SourceError(Reason.UNREACHABLE, f"{url}: {error.strerror}")
     return None
-
-
-def _misunderstood(url: str) -> SourceError:
-    """The host can be reached and what it says makes no sense; FFmpeg's error differs from time to time."""
-    if url.startswith(("rtsps:", "https:", "rtmps:")):
-        return SourceError(Reason.TLS, f"{url}: the TLS handshake failed, or the server closed the connection")
-    return SourceError(Reason.UNDECODABLE, f"{url}: the server closed the connection or sends no video")

@@ -24,7 +24,6 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     REJECTED = "rejected"
     """The server answered with another error (RTSP or HTTP 4xx, 5xx)."""
-    TLS = "tls"
     TRANSPORT = "transport"
     """The server doesn't serve the transport that was asked for (RTSP 461)."""
     UNSUPPORTED_URL = "unsupported_url"

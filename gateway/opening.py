@@ -30,7 +30,7 @@ class Source:
 
     container: InputContainer
     stream: VideoStream
-    transport: Literal["tcp", "udp", "file", "other"]
+    transport: Literal["tcp", "udp", "file"]
 
     @property
     def live(self) -> bool:
@@ -86,9 +86,8 @@ def _close(opening: "Future[Source]") -> None:
 
 
 def _open(url: str, transport: Transport, timeout_s: float) -> Source:
-    if not url.startswith(("rtsp:", "rtsps:")):
-        container = _container(url, {}, timeout_s)
-        return _checked(url, container, "other" if is_live(url) else "file")
+    if not is_live(url):
+        return _checked(url, _container(url, {}, timeout_s), "file")
     if transport != "auto":
         return _checked(url, _container(url, _rtsp(transport), timeout_s), transport)
     try:
@@ -113,7 +112,7 @@ def _container(url: str, options: dict[str, str], timeout_s: float) -> InputCont
     raise failure  # outside of the handler: PyAV's error, whose text holds the password, is not its context
 
 
-def _checked(url: str, container: InputContainer, transport: Literal["tcp", "udp", "file", "other"]) -> Source:
+def _checked(url: str, container: InputContainer, transport: Literal["tcp", "udp", "file"]) -> Source:
     try:
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream):

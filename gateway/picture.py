@@ -31,7 +31,6 @@ _TAGGED: Mapping[int, Colorspace] = {
 MATRICES: Mapping[str, Colorspace] = {
     "bt601": Colorspace.ITU601,
     "bt709": Colorspace.ITU709,
-    "bt2020": Colorspace.BT2020,
 }
 """What a camera can be said to send, whatever its stream's tags are."""
 

@@ -70,7 +70,7 @@ class Reader:
 
     def _open(self, stop: threading.Event) -> Source | None:
         source = open_source(self._url, self._transport, self._options.open_timeout_s, stop)
-        if source is not None and source.transport in ("tcp", "udp"):
+        if source is not None and source.transport != "file":
             self._transport = source.transport
         return source
 

@@ -36,7 +36,7 @@ class StreamInfo:
     """As coded, in pixels; frames carry the displayed size."""
     fps: float | None
     """As declared; cameras often don't."""
-    transport: Literal["tcp", "udp", "file", "other"]
+    transport: Literal["tcp", "udp", "file"]
 
 
 @dataclass(slots=True)

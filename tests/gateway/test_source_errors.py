@@ -83,18 +83,12 @@ def test_a_port_where_nothing_listens_refuses() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assert failure(f"rtsp://admin:s3cret@127.0.0.1:{port}/gate").reason is Reason.REFUSED
-    assert failure(f"http://admin:s3cret@127.0.0.1:{port}/gate").reason is Reason.REFUSED
 
 
 def test_an_unknown_host_is_unreachable() -> None:
     error = failure("rtsp://admin:s3cret@no.such.host.invalid/gate")
     assert error.reason is Reason.UNREACHABLE
     assert "name is not known" in str(error)
-
-
-def test_plain_rtsp_behind_a_tls_url_is_a_failed_handshake() -> None:
-    with server(None) as url:
-        assert failure(url.replace("rtsp:", "rtsps:"), open_timeout_s=1.0).reason is Reason.TLS
 
 
 def test_a_black_hole_is_a_timeout_by_the_time_it_took() -> None:
