@@ -1,5 +1,7 @@
 """Makes streams, buckets and consumers as `vedette/subjects.py` defines them. Idempotent; many processes at a time."""
 
+from time import time
+
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StreamConfig
@@ -7,7 +9,7 @@ from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from vedette.bus_address import BusAddress
 from vedette.errors import BusMisfit, BusUnavailable
-from vedette.subjects import buckets, streams
+from vedette.subjects import LEASES, buckets, streams
 
 _MAY_EXIST = (10028, 10047, 10058)
 """Error codes of adding a stream that is there: with other settings (10058), or with the same ones on a server whose
@@ -30,12 +32,16 @@ async def ensure_streams(jetstream: JetStreamContext, address: BusAddress) -> No
 async def ensure_buckets(jetstream: JetStreamContext, replicas: int) -> None:
     """Create the KV buckets, or update the ones whose settings changed.
 
+    The revisions of a new lease bucket begin at the Unix time in milliseconds: a server that comes back with an empty
+    store makes later epochs than before it all the same, however many renewals there were (a thousand a second).
+
     Raises:
         BusMisfit: one exists with settings that can't be changed.
         BusUnavailable: the server doesn't answer.
     """
     for bucket in buckets(replicas):
-        await _ensure_stream(jetstream, bucket)
+        begins_now = bucket.name == f"KV_{LEASES}"
+        await _ensure_stream(jetstream, bucket.evolve(first_seq=int(time() * 1000)) if begins_now else bucket)
 
 
 async def _ensure_stream(jetstream: JetStreamContext, stream: StreamConfig) -> None:
@@ -56,6 +62,8 @@ async def _ensure_stream(jetstream: JetStreamContext, stream: StreamConfig) -> N
 
 async def _update_stream(jetstream: JetStreamContext, stream: StreamConfig, why: APIError) -> None:
     try:
+        if stream.first_seq is not None:  # of its creation, kept
+            stream = stream.evolve(first_seq=(await jetstream.stream_info(str(stream.name))).config.first_seq)
         await jetstream.update_stream(stream)
     except NotFoundError:
         raise why from None

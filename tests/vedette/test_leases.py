@@ -1,6 +1,7 @@
 """A camera has one owner at a time, whatever happens to owners and servers; epochs never fall."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -172,6 +173,26 @@ async def test_no_epoch_falls_over_a_crash_of_the_server(nats_server: NatsServer
         assert lease.epoch >= epoch
         if outage_s:
             assert lease.epoch > epoch
+
+
+async def test_epochs_rise_though_the_server_came_back_with_an_empty_store(nats_server: NatsServer, bus: Bus) -> None:
+    lease = Lease(bus, KEY, "a")
+    async with running(lease):
+        await held(lease)
+        epoch = lease.epoch
+        nats_server.kill()
+        await until(lambda: not bus.connected, "the bus is gone")
+        await asyncio.to_thread(shutil.rmtree, nats_server.folder / "store")
+        await asyncio.to_thread(nats_server.start)
+        await until(lambda: lease.held and lease.epoch != epoch, "the lease is taken anew")
+        assert lease.epoch > epoch
+
+
+async def test_the_first_revision_of_the_leases_is_of_their_creation(nats_server: NatsServer, bus: Bus) -> None:
+    before = (await bus.jetstream.stream_info(f"KV_{LEASES}")).config
+    async with await connect(nats_server.address, "later") as later:
+        assert (await later.jetstream.stream_info(f"KV_{LEASES}")).config == before
+        assert await (await later.bucket(LEASES)).put(KEY, b"a") == before.first_seq
 
 
 async def test_an_outage_leaves_nothing_behind_in_the_client(nats_server: NatsServer, bus: Bus) -> None:
