@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-_AGAIN_S = 1.0
+_AGAIN_S = 3.0
 
 
 @asynccontextmanager
@@ -20,17 +20,21 @@ async def background(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[No
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel `tasks` until all have ended; what they raised is theirs who awaited them before.
+    """Cancel each of `tasks` that nobody cancelled yet, and wait for all; what they raised is theirs who awaited them.
 
-    Once is not enough: before Python 3.12 `asyncio.wait_for`, and with it each request of the NATS library, swallows a
-    cancellation that comes at the moment of its result (https://github.com/python/cpython/issues/86296).
+    A task has 3 s to clean up, then it is cancelled again: before Python 3.12 `asyncio.wait_for`, and with it each
+    request of the NATS library, swallows a cancellation that comes at the moment of its result
+    (https://github.com/python/cpython/issues/86296).
     """
     every = set(tasks)
     pending = {task for task in every if not task.done()}
+    for task in pending:
+        if not task.cancelling():
+            task.cancel()
     while pending:
+        _, pending = await asyncio.wait(pending, timeout=_AGAIN_S)
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_AGAIN_S)
     for task in every:
         if not task.cancelled():
             task.exception()  # looked at, so that it isn't reported as never retrieved
