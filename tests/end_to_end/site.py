@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import pty
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +66,26 @@ class Site:
             )
         return self._up
 
+    def start_in_a_terminal(self, *options: str) -> None:
+        """The same, with a pseudo-terminal; what is written there goes to `output`."""
+        controller, terminal = pty.openpty()
+        self._up = subprocess.Popen(
+            [sys.executable, "-m", "vedette", "up", str(self.config), *options],
+            stdout=terminal,
+            stderr=terminal,
+            stdin=subprocess.DEVNULL,
+            env={**self.environ, "COLUMNS": "160", "LINES": "50", "TERM": "xterm"},
+            cwd=self.folder,
+        )
+        os.close(terminal)
+        threading.Thread(target=self._copy, args=(controller,), daemon=True).start()
+
+    def _copy(self, controller: int) -> None:
+        with self.output.open("wb", buffering=0) as output, contextlib.suppress(OSError):  # EIO: nobody writes any more
+            while data := os.read(controller, 65536):
+                output.write(data)
+        os.close(controller)
+
     @property
     def up(self) -> subprocess.Popen[bytes]:
         assert self._up is not None
@@ -98,8 +120,8 @@ class Site:
     def text(self) -> str:
         return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.output.read_text(errors="replace"))
 
-    def broker_log(self) -> str:
-        return (self.folder / "state" / self.name / "log" / "nats-server.log").read_text()
+    def log(self, name: str) -> str:
+        return (self.folder / "state" / self.name / "log" / name).read_text()
 
     def left_behind(self) -> list[str]:
         """Command lines of processes that know this site and still run."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.end_to_end.site import Site, handles_signals, site, until
+from tests.end_to_end.site import VIDEO, Site, handles_signals, site, until
 from vedette import subscribe
 from vedette.errors import BusUnavailable
 from vedette.messages import Detections, Status
@@ -79,6 +79,33 @@ def test_logging_options_are_the_childrens_too(tmp_path: Path) -> None:
     assert "debug" in {line["level"] for line in lines}
 
 
+def test_in_a_terminal_the_view_shows_restarts_and_children_log_to_files_of_this_run(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        for _ in range(2):
+            running.start_in_a_terminal("--log-format", "json")
+            next_detections(running, after_s=time.time())
+            running.child("gateway").kill()
+            until(lambda: "gateway ended with status -9; it starts again" in running.text(), "the restart is shown")
+            running.interrupt()
+            assert running.up.wait(5) == 0
+        for name in ("gateway.log", "gateway.log.1", "inference-coco-detector-0.log"):
+            lines = running.log(name).splitlines()
+            assert lines
+            assert all(json.loads(line)["logger"] for line in lines)
+        assert "Traceback" not in running.text()
+
+
+def test_analyze_that_was_interrupted_at_once_has_failed(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        words = running.command("analyze", str(VIDEO), "--config", str(running.config))
+        with subprocess.Popen(words, env=running.environ, stderr=subprocess.PIPE) as analyze:
+            until(lambda: handles_signals(analyze.pid), "Vedette's first line")
+            analyze.send_signal(signal.SIGINT)
+            assert analyze.wait(5) == 1
+            assert analyze.stderr is not None
+            assert b"Traceback" not in analyze.stderr.read()
+
+
 def test_a_child_that_finds_the_configuration_wrong_ends_up_with_status_2_and_is_heard(tmp_path: Path) -> None:
     with site(tmp_path) as running:
         wrong = running.config.read_text().replace("sessions: 2", "sessions: 2, device: cuda")
@@ -144,7 +171,7 @@ def test_a_child_that_hangs_is_killed_after_the_grace(tmp_path: Path) -> None:
         assert [line for line in running.text().splitlines() if "did not end" in line] == [
             "vedette: gateway did not end in 1.6 s and was killed"
         ]
-        assert "Server Exiting" in running.broker_log()
+        assert "Server Exiting" in running.log("nats-server.log")
 
 
 def test_a_broker_that_hangs_keeps_nobody_longer_than_5_seconds(tmp_path: Path) -> None:
