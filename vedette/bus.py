@@ -147,20 +147,27 @@ class Bus:
             NatsError: the connection is lost, or no answer in 10 s.
         """
         # The library's PING overtakes what its flusher still holds (nats-py 2.16): only the second one comes after.
-        await self.client.flush()
-        await self.client.flush()
+        await self._flush(10)
+        await self._flush(10)
 
     async def close(self) -> None:
         """Send what is under way and disconnect."""
         self._ready, self.closing = False, True
-        if self.client.is_connected:
-            try:
-                await self.client.flush(timeout=1)
-            except (NatsError, TimeoutError) as error:
-                logger.warning("the bus was left without a last flush: %s", describe(error))
         client = self.client
-        if client.is_connected or client.is_connecting or client.is_reconnecting:  # else there is nothing to close
-            await client.close()
+        try:
+            if client.is_connected:
+                await self._flush(1)
+        except (NatsError, TimeoutError) as error:
+            logger.warning("the bus was left without a last flush: %s", describe(error))
+        finally:  # cancelled or not
+            if client.is_connected or client.is_connecting or client.is_reconnecting:  # else there is nothing to close
+                await client.close()
+
+    async def _flush(self, within_s: int) -> None:
+        # In a task of its own: cancelling the library's flush makes its reader fail at the answer (nats-py 2.16).
+        flushing = asyncio.create_task(self.client.flush(within_s))
+        flushing.add_done_callback(lambda task: task.cancelled() or task.exception())  # looked at, if we are gone
+        await asyncio.shield(flushing)
 
     async def disconnected(self) -> None:
         """Called by the client when the connection is lost."""

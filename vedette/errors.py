@@ -4,6 +4,7 @@ VedetteError
 ├── ConfigError          the configuration is wrong: the process ends with status 2
 ├── BusError             the bus can't do what was asked
 │   ├── BusUnavailable   not now (no connection, no stream, no answer): try again
+│   │   └── BusFull      the stream holds all that it may of this subject: wait for room
 │   ├── BusMisfit        never (server too old, a stream with other settings, no permission): the process ends
 │   └── MessageTooLarge  this message only
 ├── MalformedMessage     a message on the bus that breaks the contract: ends that message

@@ -265,3 +265,26 @@ async def test_closing_ends_an_attempt_that_swallows_its_cancellation(
     await asyncio.wait_for(bus.close(), 5)
     await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, "no task is left")
     assert len(attempts) == 1
+
+
+async def _ping_is_under_way(bus: Bus) -> None:
+    async with asyncio.timeout(5):
+        while not bus.client._pongs:  # for too short a time to look at intervals
+            await asyncio.sleep(0)
+
+
+async def test_a_cancelled_flush_leaves_a_connection_that_works(bus: Bus) -> None:
+    settling = asyncio.create_task(bus.settle())
+    await _ping_is_under_way(bus)
+    settling.cancel()
+    await asyncio.gather(settling, return_exceptions=True)
+    await bus.settle()
+
+
+async def test_a_cancelled_close_closes(nats_server: NatsServer) -> None:
+    bus = await connect(nats_server.address, "test")
+    closing = asyncio.create_task(bus.close())
+    await _ping_is_under_way(bus)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    assert bus.client.is_closed
