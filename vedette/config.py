@@ -3,6 +3,7 @@
 Unknown keys are errors. Durations and sizes carry their unit in the name.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from vedette.ids import Id, default_site
 from vedette.secret import SecretText, SecretUrl
 
 SOURCE_SCHEMES = ("rtsp", "file")
+_UNENCODED = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*://(.*\s|[^/?#]*[/?#].*@)", re.DOTALL)
+"""A URL with white space, or with an `@` of which nobody knows whether a password or the path has it."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Point = tuple[Fraction, Fraction]
@@ -103,6 +106,10 @@ def _as_tuple(value: Any) -> Any:
 
 
 def _source_url(url: SecretUrl) -> SecretUrl:
+    if url.reveal() == "whip":
+        raise ValueError("whip is not in this version; rtsp://… or a file's path is")
+    if _UNENCODED.match(url.reveal()):
+        raise ValueError("has a space, or an @ after a / or ?: percent-encode it (or use ${NAME}, which does)")
     try:
         scheme = urlsplit(url.reveal()).scheme
     except ValueError:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from vedette.redaction import redact
+from vedette.redaction import redact_url
 
 
 class SecretText:
@@ -43,9 +43,9 @@ class SecretText:
 
 
 class SecretUrl(SecretText):
-    """A URL (or path) that is shown without its user and password."""
+    """A URL (or path) that is shown without its user, password and what may be one in its path and query."""
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        return redact(self.reveal())
+        return redact_url(self.reveal())

@@ -93,6 +93,10 @@ def test_an_empty_file_is_a_configuration_of_defaults(load: Load) -> None:
         ("sampling: {keyframes: true}", "sampling: {keyframes: on}", "must be true or false"),
         ("sampling: {keyframes: true}", "sampling: {keyframes: 1}", "must be true or false"),
         ("url: video.mp4", "url: http://10.0.0.5/x", "http:// is not a source"),
+        ("url: video.mp4", "url: whip", ":8: cameras.07.url: whip is not in this version"),
+        ("url: video.mp4", "url: rtsp://u:pa ss@cam/x", ":8: cameras.07.url: has a space, or an @ after a / or ?"),
+        ("url: video.mp4", "url: rtsp://u:12/34@cam/x", "percent-encode it (or use ${NAME}, which does)"),
+        ("url: video.mp4", "url: rtsp://u:12?34@cam/x", ":8: cameras.07.url: has a space, or an @ after a / or ?"),
         ("url: video.mp4", "url: rtsp://:554/x", "has no host, or a port that is no number"),
         ("url: video.mp4", "url: rtsp://cam:port/x", "has no host, or a port that is no number"),
         ("url: video.mp4", "url: rtsp://cam/x\n    loop: true", "loop: is for files"),
@@ -151,15 +155,15 @@ def test_a_password_is_percent_encoded_in_the_user_part_of_a_url(load: Load) -> 
 @pytest.mark.parametrize(
     ("url", "filled"),
     [
-        ("rtsp://${HOST}/live@main", "rtsp://10.0.0.5:554/live@main"),
-        ("rtsp://u:${P}@${HOST}/${P}", "rtsp://u:a%40b@10.0.0.5:554/a@b"),
+        ("rtsp://${HOST}/live%40main", "rtsp://10.0.0.5:554/live%40main"),
+        ("rtsp://u:${P}@${HOST}/${S}", "rtsp://u:a%40b@10.0.0.5:554/a:b"),
         ("rtsp://${FILE}@cam/1", "rtsp://c%2Fd@cam/1"),
         ("${URL}", "rtsp://u:a%40b@cam/1"),
     ],
 )
 def test_only_the_user_part_is_encoded(load: Load, tmp_path: Path, url: str, filled: str) -> None:
     (tmp_path / "secret").write_text("c/d\n")
-    environ = {"HOST": "10.0.0.5:554", "P": "a@b", "URL": "rtsp://u:a%40b@cam/1"}
+    environ = {"HOST": "10.0.0.5:554", "P": "a@b", "S": "a:b", "URL": "rtsp://u:a%40b@cam/1"}
     url = url.replace("${FILE}", f"${{file:{tmp_path}/secret}}")
     config = load(GOOD.replace("video.mp4", url).replace("${GATE_PASSWORD}", "x"), environ)
     assert config.cameras["07"].url.reveal() == filled
@@ -227,6 +231,8 @@ def test_a_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
         GOOD.replace("rtsp://operator:${GATE_PASSWORD}@10.0.0.5:554/stream1", "[${GATE_PASSWORD}]"),
         GOOD.replace("rtsp://operator:${GATE_PASSWORD}@", "rtsp://u:s3cret℀@"),
         GOOD.replace("rtsp://operator:${GATE_PASSWORD}@", "rtsp://u:s3cret/@"),
+        GOOD.replace("rtsp://operator:${GATE_PASSWORD}@", "rtsp://u:12/s3cret@"),
+        GOOD.replace("rtsp://operator:${GATE_PASSWORD}@", "rtsp://u:12 s3cret@"),
         "nats: {url: nats://hub, password: *s3cret}",
         "nats:\n  password: !s3cret!x y",
         "nats:\n  password: %s3cret\n",

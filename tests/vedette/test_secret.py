@@ -41,3 +41,8 @@ def test_equal_secrets_are_equal() -> None:
 
 def test_a_url_that_is_a_path_is_shown_as_it_is() -> None:
     assert str(SecretUrl("/videos/gate.mp4")) == "/videos/gate.mp4"
+
+
+def test_a_password_in_the_path_or_the_query_of_a_url_is_hidden() -> None:
+    assert str(SecretUrl("rtsp://cam/user=a_password=hunter2_channel=1.sdp")) == "rtsp://cam/***"
+    assert str(SecretUrl("rtsp://cam/s?u=a&p=hunter2")) == "rtsp://cam/s?u=***&p=***"
