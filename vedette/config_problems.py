@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from vedette.config import Config
+from vedette.config import Camera, Config, Pipeline, Stage
 
 KeyPath = tuple[str | int, ...]
 
@@ -26,6 +26,12 @@ _PLAIN = {
     "tuple_type": "must be a list",
     "list_type": "must be a list",
 }
+_NOT_IN_THIS_VERSION: dict[type[BaseModel], tuple[str, ...]] = {
+    Camera: ("gate", "zones", "lines"),
+    Pipeline: ("delivery",),
+    Stage: ("on", "identities"),
+}
+"""Keys that the architecture has and this version hasn't."""
 _ID_RULE = "must be an id: lower case letters, digits, - and _, 63 at most, beginning with a letter or digit"
 
 
@@ -77,6 +83,8 @@ def _words(key: KeyPath, item: Any) -> str:
         return _ID_RULE
     if kind == "literal_error":
         return f"must be {context['expected']}"
+    if kind == "too_long" and key[-1] == "stages":
+        return "more than one stage is not in this version"
     if kind == "value_error":
         return str(context["error"])
     return _PLAIN.get(kind) or _lower_first(item["msg"].replace("Input should", "must").replace("Tuple", "the list"))
@@ -87,18 +95,21 @@ def _lower_first(text: str) -> str:
 
 
 def _unknown(key: KeyPath) -> str:
-    known = _fields_at(key[:-1])
+    kind = _settings_at(key[:-1])
+    if kind is not None and key[-1] in _NOT_IN_THIS_VERSION.get(kind, ()):
+        return "is not in this version"
+    known = list(kind.model_fields) if kind is not None else []
     near = difflib.get_close_matches(str(key[-1]), known, n=1)
     return f"unknown key{f', did you mean {near[0]}?' if near else ''} (known: {', '.join(known)})"
 
 
-def _fields_at(key: KeyPath) -> list[str]:
-    """Names of the fields of the settings class that stands at `key`."""
+def _settings_at(key: KeyPath) -> type[BaseModel] | None:
+    """The settings class that stands at `key`."""
     kind: Any = Config
     for part in key:
         if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
             kind = _settings_in(kind.model_fields[str(part)].annotation)
-    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def _settings_in(annotation: Any) -> Any:

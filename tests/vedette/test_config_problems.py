@@ -55,3 +55,23 @@ def test_a_bad_key_of_a_mapping_is_named() -> None:
     assert problems_of({"pipelines": {"A B": {"stages": [{"model": "m"}]}}})[0].startswith(
         "pipelines.A B: must be an id"
     )
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        ({"cameras": {"gate": {"url": "a.mp4", "pipeline": "p", "gate": {"mode": "activity"}}}}, "cameras.gate.gate"),
+        ({"cameras": {"gate": {"url": "a.mp4", "pipeline": "p", "zones": {}}}}, "cameras.gate.zones"),
+        ({"cameras": {"gate": {"url": "a.mp4", "pipeline": "p", "lines": {}}}}, "cameras.gate.lines"),
+        ({"pipelines": {"p": {"stages": [{"model": "m"}], "delivery": "complete"}}}, "pipelines.p.delivery"),
+        ({"pipelines": {"p": {"stages": [{"model": "m", "on": "face"}]}}}, "pipelines.p.stages[0].on"),
+    ],
+)
+def test_a_key_of_a_later_version_is_called_so(data: object, key: str) -> None:
+    assert problems_of(data) == [f"{key}: is not in this version"]
+
+
+def test_a_second_stage_is_not_in_this_version() -> None:
+    problems = problems_of({"pipelines": {"p": {"stages": [{"model": "m"}, {"model": "n", "on": "face"}]}}})
+    assert any("not in this version" in problem for problem in problems)
+    assert not any("unknown" in problem for problem in problems)
