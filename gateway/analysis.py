@@ -34,6 +34,8 @@ from vedette.subscriber import subscribe
 logger = logging.getLogger(__name__)
 
 _NO_WORKER_HINT_S = 15.0
+_FORGET_AFTER_S = 600.0
+"""What an analysis that was killed leaves on the bus ends after so long."""
 _GIVE_UP_S = 120.0
 """Without any result of a frame that waits for one."""
 _LOOK_EVERY_S = 1.0
@@ -80,7 +82,13 @@ async def _run(analysis: Analysis, bus: Bus, feed: Feed, run: int, length_s: flo
     output = Output(analysis.pipeline, frame.width, frame.quality, GatewaySampling(sampling.fps, sampling.keyframes))
     expected = int(length_s * sampling.fps) + 1 if sampling.fps and length_s else None
     with _progress(expected) as progress:
-        async with subscribe(config=analysis.config_path, subject=feed.detections, durable=_durable(feed)) as events:
+        results = subscribe(
+            config=analysis.config_path,
+            subject=feed.detections,
+            durable=_durable(feed),
+            forget_after_s=_FORGET_AFTER_S,
+        )
+        async with results as events:
 
             async def publish() -> None:
                 frames = await publish_recording(analysis.video, output, analysis.start_s, run, publisher)

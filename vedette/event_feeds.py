@@ -114,11 +114,11 @@ class DurableFeed:
     each reconnect, and when their time is over.
     """
 
-    def __init__(self, bus: Bus, subject: str, durable: str) -> None:
+    def __init__(self, bus: Bus, subject: str, durable: str, forget_after_s: float) -> None:
         self.lost = 0
         self._bus = bus
         self._stream = stream_of(subject)
-        self._consumer = reader_consumer(durable, subject)
+        self._consumer = reader_consumer(durable, subject, forget_after_s)
         self._messages: deque[Msg] = deque()
         self._woken = asyncio.Event()
         self._asked = 0

@@ -35,6 +35,8 @@ ACK_WAIT_S = 2.0
 LIVE_FRAME_MAX_AGE_S = 5.0
 READER_ACK_WAIT_S = 30.0
 """An event that a durable reader took and did not acknowledge for so long is delivered again."""
+READER_FORGOTTEN_AFTER_S = 7 * 24 * 3600.0
+"""A durable reader's place is kept for so long while it is away, unless the reader asks for another time."""
 
 _MIB = 2**20
 _GIB = 2**30
@@ -204,15 +206,15 @@ def stream_of(subject: str) -> str:
     raise ValueError(f"{subject}: no stream keeps it; vedette.detections.… and vedette.status.… are kept")
 
 
-def reader_consumer(durable: str, subject: str) -> ConsumerConfig:
-    """A reader's place in a stream: from the oldest message kept; forgotten when it was away for a week."""
+def reader_consumer(durable: str, subject: str, forget_after_s: float = READER_FORGOTTEN_AFTER_S) -> ConsumerConfig:
+    """A reader's place in a stream: from the oldest message kept; forgotten when it was away for `forget_after_s`."""
     return ConsumerConfig(
         durable_name=durable,
         filter_subject=subject,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=READER_ACK_WAIT_S,
         max_deliver=-1,
-        inactive_threshold=7 * 24 * 3600,
+        inactive_threshold=forget_after_s,
     )
 
 

@@ -28,7 +28,7 @@ from vedette.event_feeds import DurableFeed, EventFeed, LiveFeed
 from vedette.event_order import EventOrder, Verdict
 from vedette.event_parser import Event, parse_event
 from vedette.secret import SecretText, SecretUrl
-from vedette.subjects import stream_of
+from vedette.subjects import READER_FORGOTTEN_AFTER_S, stream_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ def subscribe(
     config: Path | str | None = None,
     durable: str | None = None,
     credentials: str | None = None,
+    forget_after_s: float = READER_FORGOTTEN_AFTER_S,
 ) -> "Subscription":
     """The events of `subject`, from the server at `url`, or from the one that a configuration file means.
 
@@ -52,6 +53,7 @@ def subscribe(
         config: instead of `url`: finds the embedded server of the site and its credentials.
         durable: name under which the server remembers how far this reader is. Several readers share its events.
         credentials: path of a `.creds` file, or its text.
+        forget_after_s: how long the server keeps a durable's place while nobody reads; a week.
 
     Raises:
         ValueError: both or neither of `url` and `config`, no name for a durable, or a subject that no stream keeps.
@@ -64,7 +66,7 @@ def subscribe(
             raise ValueError(f"durable must be letters, digits, - and _, not {durable!r}")
     secret_url = None if url is None else SecretUrl(url)
     server = _Server(secret_url, None if config is None else Path(config), credentials)
-    return Subscription(server, subject, durable)
+    return Subscription(server, subject, durable, forget_after_s)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -108,10 +110,11 @@ class Subscription:
     superseded = 0
     """Events left out because another gateway had taken their camera over."""
 
-    def __init__(self, server: _Server, subject: str, durable: str | None) -> None:
+    def __init__(self, server: _Server, subject: str, durable: str | None, forget_after_s: float) -> None:
         self._server = server
         self._subject = subject
         self._durable = durable
+        self._forget_after_s = forget_after_s
         self._order = EventOrder()
         self._session: AsyncGenerator[EventFeed, None] | None = None
         self._feed: EventFeed | None = None
@@ -159,7 +162,7 @@ class Subscription:
 
     async def _connect(self) -> EventFeed:
         if self._feed is None:
-            session = _session(self._server, self._subject, self._durable)
+            session = _session(self._server, self._subject, self._durable, self._forget_after_s)
             self._feed = await anext(session)
             self._session = session
         return self._feed
@@ -184,7 +187,9 @@ class Subscription:
         return None
 
 
-async def _session(server: _Server, subject: str, durable: str | None) -> AsyncGenerator[EventFeed, None]:
+async def _session(
+    server: _Server, subject: str, durable: str | None, forget_after_s: float
+) -> AsyncGenerator[EventFeed, None]:
     """Connects, yields once, disconnects. A generator, because the event loop closes one that was dropped."""
     address = await asyncio.to_thread(server.address)
     try:
@@ -192,15 +197,15 @@ async def _session(server: _Server, subject: str, durable: str | None) -> AsyncG
     except BusMisfit as error:
         raise BusUnavailable(str(error)) from error
     async with bus:
-        feed = await _feed(bus, subject, durable)
+        feed = await _feed(bus, subject, durable, forget_after_s)
         try:
             yield feed
         finally:
             await feed.give_back()
 
 
-async def _feed(bus: Bus, subject: str, durable: str | None) -> EventFeed:
-    feed = LiveFeed(bus, subject) if durable is None else DurableFeed(bus, subject, durable)
+async def _feed(bus: Bus, subject: str, durable: str | None, forget_after_s: float) -> EventFeed:
+    feed = LiveFeed(bus, subject) if durable is None else DurableFeed(bus, subject, durable, forget_after_s)
     try:
         await feed.open()
     except (NatsError, TimeoutError) as error:

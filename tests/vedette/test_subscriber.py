@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,6 +163,14 @@ async def test_an_event_is_acknowledged_when_the_next_is_asked_for(nats_server: 
         await until_async(lambda: all_acknowledged(bus), "all is acknowledged")
         await publish(bus, detections(1))
         assert seqs([await asking]) == [1]
+
+
+async def test_a_durable_readers_place_is_forgotten_after_the_time_it_asks_for(
+    nats_server: NatsServer, bus: Bus
+) -> None:
+    async with vedette.subscribe(nats_server.url, durable=DURABLE, forget_after_s=600):
+        info = await bus.jetstream.consumer_info("DETECTIONS", DURABLE)
+        assert info.config.inactive_threshold == 600
 
 
 async def test_a_durable_reader_survives_crashes_of_the_server_without_loss_or_doubles(
@@ -342,6 +351,6 @@ async def test_missing_credentials_are_said(tmp_path: Path) -> None:
         ({"url": "nats://a", "subject": "vedette.>", "durable": "a"}, "no stream keeps it"),
     ],
 )
-def test_a_wrong_call_fails_where_it_is_made(arguments: dict[str, str], problem: str) -> None:
+def test_a_wrong_call_fails_where_it_is_made(arguments: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         vedette.subscribe(**arguments)
