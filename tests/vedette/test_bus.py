@@ -46,6 +46,14 @@ async def test_changed_limits_are_taken_over(nats_server: NatsServer, bus: Bus) 
         assert (await bus.jetstream.stream_info("DETECTIONS")).config.max_age == 3600
 
 
+async def test_one_who_does_not_keep_the_streams_leaves_their_limits(nats_server: NatsServer, bus: Bus) -> None:
+    before = (await bus.jetstream.stream_info("DETECTIONS")).config
+    retention = nats_server.address.retention.model_copy(update={"detections_h": 1})
+    address = BusAddress(nats_server.address.url, retention=retention)
+    async with await connect(address, "analyze", keeps_streams=False):
+        assert (await bus.jetstream.stream_info("DETECTIONS")).config == before
+
+
 async def test_a_stream_of_another_kind_is_a_misfit(nats_server: NatsServer, bus: Bus) -> None:
     await bus.jetstream.delete_stream("WORK")
     await bus.jetstream.add_stream(StreamConfig("WORK", subjects=["vedette.work.>"], retention=RetentionPolicy.LIMITS))
@@ -279,6 +287,8 @@ async def test_a_cancelled_flush_leaves_a_connection_that_works(bus: Bus) -> Non
     settling.cancel()
     await asyncio.gather(settling, return_exceptions=True)
     await bus.settle()
+    assert bus.client._reading_task is not None
+    assert not bus.client._reading_task.done(), "nobody reads what the server says"
 
 
 async def test_a_cancelled_close_closes(nats_server: NatsServer) -> None:
