@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from nats.errors import Error as NatsError
+
 from vedette.background import background
 from vedette.bus import Bus, connect
 from vedette.bus_address import STATE_VARIABLE, address_of
@@ -17,10 +19,13 @@ from vedette.errors import BusMisfit, BusUnavailable
 from vedette.members import live_members
 from vedette.process import Stop
 from vedette.stack import Stack
+from vedette.stream_setup import ensure_streams
+from vedette.subjects import CLIPS
 
 logger = logging.getLogger(__name__)
 
 _IS_IT_THERE_S = 0.5
+_LOOK_AGAIN_S = 0.1
 
 
 @asynccontextmanager
@@ -33,7 +38,11 @@ async def system(config: Config, path: Path, model: str, workers: int | None, st
     if bus is not None:
         async with bus:
             missing = await _missing_workers(config, model, bus) if workers is None else workers
+            if missing:  # ours would make the streams all the same; those of a running site are left as they are
+                await ensure_streams(bus.jetstream, address_of(config))
             async with _own_processes(config, path, missing, None, stop):
+                if missing:
+                    await stop.unless_requested(_until_streams(bus))
                 yield bus
         return
     if config.nats is not None:
@@ -49,6 +58,17 @@ async def system(config: Config, path: Path, model: str, workers: int | None, st
             yield bus
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _until_streams(bus: Bus) -> None:
+    """Wait for the streams: on a new server our own workers make them, once they have connected."""
+    while True:
+        try:
+            await bus.jetstream.stream_info(CLIPS)
+        except (NatsError, TimeoutError):
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        else:
+            return
 
 
 async def _running_bus(config: Config) -> Bus | None:
