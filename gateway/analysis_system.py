@@ -85,7 +85,10 @@ async def _running_bus(config: Config) -> Bus | None:
 
 
 async def _missing_workers(config: Config, model: str, bus: Bus) -> int:
-    members = await live_members(bus, config.site)
+    try:
+        members = await live_members(bus, config.site)
+    except BusUnavailable:
+        members = []  # a new server: nobody has been there yet
     there = any(member.kind == "inference" and member.serves == model for member in members)
     return 0 if there else max(1, config.inference.replicas)
 

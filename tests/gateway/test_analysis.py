@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from gateway.analysis import Analysis, analyze
-from gateway.analysis_system import _running_bus
+from gateway.analysis_system import _missing_workers, _running_bus, _until_streams
 from gateway.errors import GatewayError
 from gateway.recording import Summary
 from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
-from vedette.bus import Bus
+from vedette.bus import Bus, connect
 from vedette.bus_address import STATE_VARIABLE, embedded_address_file
 from vedette.config import Config, Sampling
 from vedette.errors import BusMisfit
@@ -48,6 +48,19 @@ async def test_without_any_result_it_hints_then_gives_up_and_leaves_nothing(
     assert "pipeline people with coco-detector" in caplog.text
     assert (await bus.jetstream.stream_info(CLIPS)).state.messages == 0
     assert await bus.jetstream.consumers_info(DETECTIONS) == []
+
+
+async def test_a_new_server_has_no_workers_and_its_streams_are_waited_for(
+    nats_server: NatsServer, tmp_path: Path
+) -> None:
+    config, _ = configured(tmp_path, nats_server.url)
+    new = await _running_bus(config)
+    assert new is not None
+    async with new:
+        assert await _missing_workers(config, "coco-detector", new) == 1
+        waiting = asyncio.create_task(_until_streams(new))
+        async with await connect(nats_server.address, "worker"):
+            await asyncio.wait_for(waiting, 5)
 
 
 async def test_a_foreign_server_where_the_embedded_one_was_is_none_and_a_configured_one_a_misfit(
