@@ -11,7 +11,6 @@ VedetteError
 └── StartFailed          a child process or the embedded server did not start: the process ends with status 1
 """
 
-
 from typing import ClassVar
 
 
