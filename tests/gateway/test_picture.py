@@ -284,11 +284,9 @@ def test_settings_out_of_range_are_refused(make: Callable[[], PictureEncoder]) -
 def test_frames_are_freed_once_they_are_encoded(pedestrians: Path) -> None:
     """A decoded picture of this video is 0.66 MB; PyAV frames easily end up in cycles that nothing frees."""
     encoder, process = PictureEncoder(320), psutil.Process()
-    before = 0
-    for _ in range(2):
+    before = process.memory_full_info().uss
+    for _ in range(4):
         with av.open(str(pedestrians)) as container:
             for frame in container.decode(video=0):
                 encoder.encode(frame)
-        used = process.memory_full_info().uss
-        grown, before = used - before, used
-    assert grown < 20e6
+    assert process.memory_full_info().uss - before < 80e6  # 345 MB when every frame's side data was looked at
