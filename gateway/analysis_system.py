@@ -19,7 +19,6 @@ from vedette.errors import BusMisfit, BusUnavailable
 from vedette.members import live_members
 from vedette.process import Stop
 from vedette.stack import Stack
-from vedette.stream_setup import ensure_streams
 from vedette.subjects import CLIPS
 
 logger = logging.getLogger(__name__)
@@ -38,8 +37,6 @@ async def system(config: Config, path: Path, model: str, workers: int | None, st
     if bus is not None:
         async with bus:
             missing = await _missing_workers(config, model, bus) if workers is None else workers
-            if missing:  # ours would make the streams all the same; those of a running site are left as they are
-                await ensure_streams(bus.jetstream, address_of(config))
             async with _own_processes(config, path, missing, None, stop):
                 if missing:
                     await stop.unless_requested(_until_streams(bus))
