@@ -203,9 +203,7 @@ async def test_each_sampled_frame_was_published_superseded_or_dropped_whatever_h
                 camera.resume("chaos")
             published = ends("vedette_frames_published_total")
             await until(lambda: ends("vedette_frames_published_total") > published + 20, "frames flow at last")
-            camera.vanish("chaos")
-            await until(lambda: camera.viewers("chaos") == 0, "no more frames come")
-            await until(balanced, "each frame has ended once")
+            await until(balanced, "each frame has ended once")  # given up after 2 s, while others flow
             assert len({frame.headers.epoch for frame in witness.frames}) == 1  # else frames of the old one count twice
             assert ends("vedette_frames_sampled_total") > 60
 
