@@ -16,7 +16,7 @@ from benchmarks.results import Result
 
 
 def run(quick: bool) -> Result:
-    seconds = 15 if quick else 90
+    seconds = 15 if quick else 60
     fps = bare_rate(1.0, 8, jpeg=True) / 2 / CAMERAS
     even, at_random = _arrivals(fps, seconds), _arrivals(fps, seconds, "--random-phases")
     return Result(

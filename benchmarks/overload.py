@@ -21,7 +21,7 @@ PIPELINES = {"people": {"stages": [{"model": "coco-detector", "confidence": 0.4}
 
 
 def run(quick: bool) -> Result:
-    rounds, seconds, bare_seconds = (1, 15, 10) if quick else (2, 120, 30)
+    rounds, seconds, bare_seconds = (1, 15, 10) if quick else (2, 120, 25)
     capacity = bare_rate(1.0, 8, jpeg=True)
     fps = OVERLOAD * capacity / CAMERAS
     ours, tensors, jpegs = [], [], []

@@ -23,7 +23,7 @@ CAMERAS, FPS = 4, 2.0
 
 
 def run(quick: bool) -> Result:
-    rounds, seconds = (1, 10) if quick else (5, 30)
+    rounds, seconds = (1, 10) if quick else (3, 30)
     video, port = clip(), free_port()
     # One file, four names: four cameras with timelines of their own.
     with tempfile.TemporaryDirectory() as folder:

@@ -10,8 +10,9 @@ from vedette.config import Config
 from vedette.config_problems import KeyPath, Problem
 from vedette.process import DONE
 
-_MEAN_EVENT_BYTES = 900
-"""A detections event with five objects, compressed by the server (S2), measured on the bundled video."""
+_MEAN_EVENT_BYTES = 1900
+"""A detections message with its headers, as the server counts it against its bounds (before it compresses): the mean
+over the bundled video, nine objects a frame."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -134,7 +134,8 @@ class Camera(Settings):
     transport: Literal["auto", "tcp", "udp"] = "auto"
     """How RTSP carries the pictures. Default auto: TCP, or UDP where the camera refuses TCP."""
     loop: Flag = False
-    """A file starts again at its end. Default: it is played once."""
+    """A file starts again at its end. Default: it is played once by the gateway that has it; another that takes the
+    camera over plays it from its beginning."""
     matrix: Literal["bt601", "bt709"] | None = None
     """Colour matrix of the stream, where the camera says none or a wrong one. Default: the stream's tag, or BT.601."""
 

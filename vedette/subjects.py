@@ -29,7 +29,7 @@ MEMBERSHIP_TTL_S = 2.0
 CLIPS_IN_FLIGHT = 8
 """Frames of a recording on the bus at a time; readers restore order within this bound."""
 DELIVERIES_PER_CLIP = 3
-"""After as many deliveries without a result, a recording's frame becomes a message with an error."""
+"""At this delivery, and later ones, a frame on which the model fails becomes a message with an error."""
 ACK_WAIT_S = 2.0
 """After this long without word from its worker a token or clip is served by another."""
 LIVE_FRAME_MAX_AGE_S = 5.0
