@@ -3,8 +3,11 @@
 import logging
 import sys
 
+from aiohttp import web
+
 from gateway.camera import Camera
 from gateway.camera_status import CameraStatus
+from gateway.http import Door, serve_http
 from gateway.live_publisher import LivePublisher
 from gateway.sampled_frame import Output
 from gateway.sampler import Sampling
@@ -12,7 +15,7 @@ from vedette.background import background
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of
 from vedette.config import Address, Config
-from vedette.health import Health, serve_health
+from vedette.health import Health
 from vedette.leases import Lease
 from vedette.members import Member, announce, new_member
 from vedette.process import DONE, Stop
@@ -31,8 +34,10 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     health = Health()
     health.require("bus", lambda: False)
+    door = Door()
+    routes: list[web.RouteDef] = []  # of the services: [*api.routes(), *whip.routes()]
     async with (
-        serve_health(health, listen, "listen.gateway") as address,
+        serve_http(health, door, routes, listen) as address,
         await stop.unless_requested(connect(address_of(config), "gateway")) as bus,
     ):
         health.require("bus", lambda: bus.connected)
@@ -42,6 +47,7 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
         cameras = [_camera(config, name, bus, publisher, member) for name in config.cameras]
         logger.info("%s camera(s); health on http://%s", len(cameras), address)
         runs = [camera.run() for camera in cameras]
+        door.is_open = True
         async with background(bus.until_lost(), announce(bus, member), publisher.run(), *runs):
             await stop.wait()
             health.stopping = True

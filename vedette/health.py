@@ -35,14 +35,30 @@ class Health:
 
 @asynccontextmanager
 async def serve_health(health: Health, listen: Address, key: str) -> AsyncIterator[Address]:
-    """Serve the three endpoints on `listen`; yields the real address.
+    """Serve the three endpoints, and nothing else, on `listen`; yields the real address.
 
     Raises:
         StartFailed: the port is taken; `key` is the configuration key to name.
     """
     application = web.Application()
+    add_health(application, health)
+    async with listening(application, listen, key) as address:
+        yield address
+
+
+def add_health(application: web.Application, health: Health) -> None:
+    """Add the three endpoints to an application that has others too."""
     application[_HEALTH] = health
     application.add_routes([web.get("/healthz", _healthz), web.get("/readyz", _readyz), web.get("/metrics", _metrics)])
+
+
+@asynccontextmanager
+async def listening(application: web.Application, listen: Address, key: str) -> AsyncIterator[Address]:
+    """Serve `application` on `listen` while the body runs; yields the real address.
+
+    Raises:
+        StartFailed: the port is taken; `key` is the configuration key to name.
+    """
     runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.5)
     await runner.setup()
     try:

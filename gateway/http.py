@@ -1,0 +1,60 @@
+"""The gateway's one HTTP server: health, and the routes of its services (the cameras' API, WHIP).
+
+Health answers from the beginning. The services' routes answer 503 until they are opened: what they work on is there
+only when the bus is. A service is an object with `routes`; `gateway/app.py` makes it and lists it here.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from gateway.problem import HttpProblem
+from vedette.config import Address
+from vedette.health import Health, add_health, listening
+
+MAX_BODY_BYTES = 64 * 1024
+"""Of any request: a camera with polygons, or a WebRTC offer, is a tenth of it."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Door:
+    """Whether the services' routes are served. Shut, they answer 503 with `why`."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self.why = "the gateway has no connection to the bus yet"
+
+
+@asynccontextmanager
+async def serve_http(
+    health: Health, door: Door, routes: Iterable[web.RouteDef], listen: Address
+) -> AsyncIterator[Address]:
+    """Serve health and `routes` on `listen` while the body runs; yields the real address.
+
+    What a handler raises as `HttpProblem` becomes problem+json (RFC 9457). Bodies over 64 KiB are refused.
+
+    Raises:
+        StartFailed: the port is taken.
+    """
+    application = web.Application(client_max_size=MAX_BODY_BYTES)
+    add_health(application, health)
+    services = [web.route(route.method, route.path, _through(door, route.handler), **route.kwargs) for route in routes]
+    application.add_routes(services)
+    async with listening(application, listen, "listen.gateway") as address:
+        yield address
+
+
+def _through(door: Door, handler: Handler) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            if not door.is_open:
+                raise HttpProblem(503, door.why, headers={"Retry-After": "1"})
+            return await handler(request)
+        except HttpProblem as problem:
+            return problem.response()
+        except web.HTTPRequestEntityTooLarge:
+            return HttpProblem(413, f"the body is over {MAX_BODY_BYTES} bytes").response()
+
+    return handle
