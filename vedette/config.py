@@ -195,6 +195,13 @@ class Models(Settings):
     """A folder, relative to the configuration file. Default models."""
 
 
+class Gateway(Settings):
+    """How the gateway works."""
+
+    decode_processes: Annotated[int, Field(ge=0, le=256)] = 0
+    """Processes that decode, at most; a camera is in one of them. 0: as many as there are cores. Default 0."""
+
+
 class Inference(Settings):
     """How inference processes work."""
 
@@ -247,6 +254,7 @@ class Config(Settings):
     cameras: dict[Id, Camera] = {}
     pipelines: dict[Id, Pipeline] = {}
     models: Models = Models()
+    gateway: Gateway = Gateway()
     inference: Inference = Inference()
     retention: Retention = Retention()
     simulator: Simulator | None = None
