@@ -1,7 +1,9 @@
 """What can go wrong between a camera and a frame.
 
 GatewayError
-└── SourceError      a source can't be opened or read on: its supervisor tries again
+├── SourceError      a source can't be opened or read on: its supervisor tries again
+├── ReaderLost       a reader is gone from where it ran, by no fault of its source: run it again at once
+└── ReaderBroken     a reader met a defect of ours, which is in the log: tried again as after a SourceError
 """
 
 from enum import StrEnum
@@ -51,3 +53,11 @@ class SourceError(GatewayError):
     def retry_slowly(self) -> bool:
         """Whether quick retries do harm: wrong credentials again and again lock a camera's account."""
         return self.reason is Reason.UNAUTHORIZED
+
+
+class ReaderLost(GatewayError):
+    """The decode process of a reader died, or the reader was moved to another one."""
+
+
+class ReaderBroken(GatewayError):
+    """An error that only a defect explains."""

@@ -37,8 +37,8 @@ class Child:
         """Its process id, while it runs."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
-    async def start(self) -> None:
-        """Start it.
+    async def start(self, pass_fds: Sequence[int] = ()) -> None:
+        """Start it; `pass_fds` are descriptors that it shares.
 
         Raises StartFailed: the program or its log can't be opened.
         """
@@ -50,6 +50,7 @@ class Child:
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
+                    pass_fds=pass_fds,
                     preexec_fn=die_with_parent,  # nothing but a system call
                     env={**os.environ, **self._environ},
                 )
