@@ -62,9 +62,13 @@ class Bus:
         """Connected, with the streams there: publishing makes sense."""
         return self._ready and self.client.is_connected
 
-    def on_reconnect(self, listener: Listener) -> None:
-        """Call `listener` after each reconnect, when the streams are there again, in the order of registration."""
+    def on_reconnect(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` after each reconnect, when the streams are there again, in the order of registration.
+
+        What is returned ends that.
+        """
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     async def until_lost(self) -> None:
         """Until the server ended the connection for good (credentials revoked, protocol violated); never otherwise.
@@ -187,7 +191,7 @@ class Bus:
                 await asyncio.sleep(retry.wait_s(0.0))
         if self.connected:
             logger.info("the bus is back")
-            for listener in self._listeners:
+            for listener in list(self._listeners):
                 await _call(listener)
 
     async def ended(self) -> None:

@@ -120,6 +120,21 @@ def _source_url(url: SecretUrl) -> SecretUrl:
     return url
 
 
+def _webhook_url(url: SecretUrl) -> SecretUrl:
+    if urlsplit(url.reveal()).scheme not in ("http", "https"):
+        raise ValueError("must be http://… or https://…")
+    return url
+
+
+class Recovery(Settings):
+    """What is done about a camera that fails again and again."""
+
+    after: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Failures in a row, without ten seconds of pictures between them. Default 5."""
+    webhook: Annotated[SecretUrl, AfterValidator(_webhook_url)] | None = None
+    """Told by a POST of JSON, once an outage."""
+
+
 class Camera(Settings):
     """One camera."""
 
@@ -127,6 +142,8 @@ class Camera(Settings):
     """`rtsp://user:password@host:port/path`, or the path of a video file (relative to the configuration file)."""
     pipeline: Annotated[tuple[Id, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
     """The pipeline, or a list: one decode, each pipeline's frames at its own size."""
+    enabled: Flag = True
+    """false: it is kept, and not run. Default true."""
     sampling: Sampling | None = None
     """Default: the pipeline's."""
     privacy: tuple[Polygon, ...] = ()
@@ -138,6 +155,8 @@ class Camera(Settings):
     camera over plays it from its beginning."""
     matrix: Literal["bt601", "bt709"] | None = None
     """Colour matrix of the stream, where the camera says none or a wrong one. Default: the stream's tag, or BT.601."""
+    recovery: Recovery | None = None
+    """What is done when it fails again and again, beside trying on for ever. Default: nothing."""
 
     @property
     def is_file(self) -> bool:
@@ -195,13 +214,6 @@ class Models(Settings):
     """A folder, relative to the configuration file. Default models."""
 
 
-class Gateway(Settings):
-    """How the gateway works."""
-
-    decode_processes: Annotated[int, Field(ge=0, le=256)] = 0
-    """Processes that decode, at most; a camera is in one of them. 0: as many as there are cores. Default 0."""
-
-
 class Inference(Settings):
     """How inference processes work."""
 
@@ -215,6 +227,19 @@ class Inference(Settings):
     """Processes a model that `vedette up` starts. Default 1."""
     budget_ms: Annotated[float, Field(gt=0)] = 1000
     """A live frame older than this is dropped, not inferred. Default 1000."""
+
+
+class Gateway(Settings):
+    """How gateways work."""
+
+    decode_processes: Annotated[int, Field(ge=0, le=256)] = 0
+    """Processes that decode, at most; a camera is in one of them. 0: as many as there are cores. Default 0."""
+    api_token: SecretText | None = None
+    """What every request to the API has to carry (`Authorization: Bearer …`), usually `${file:/run/secrets/token}`.
+    Without one the API changes nothing unless the gateway listens on loopback."""
+    key_file: Path | None = None
+    """The key that seals secrets of cameras in the KV bucket; all gateways of a site need the same one. Default:
+    `.vedette/<site>/cameras.key`, made at the first start."""
 
 
 class Retention(Settings):

@@ -203,4 +203,7 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
     simulator = config.simulator and config.simulator.model_copy(
         update={"videos": tuple(absolute(video) for video in config.simulator.videos)}
     )
-    return config.model_copy(update={"cameras": cameras, "models": models, "simulator": simulator})
+    key_file = config.gateway.key_file
+    gateway = config.gateway.model_copy(update={"key_file": key_file and absolute(key_file)})
+    changed = {"cameras": cameras, "models": models, "gateway": gateway, "simulator": simulator}
+    return config.model_copy(update=changed)

@@ -1,11 +1,15 @@
 """Text that must not be shown: camera URLs with passwords, credentials."""
 
+from collections.abc import Callable
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, SerializationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from vedette.redaction import redact_url
+
+SHOWN_AS = "shown_as"
+"""Key of a serialization's context: how a secret is written, `Callable[[SecretText], object]`. Without it: masked."""
 
 
 class SecretText:
@@ -38,8 +42,13 @@ class SecretText:
         return core_schema.json_or_python_schema(
             json_schema=text,
             python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), text]),
-            serialization=core_schema.plain_serializer_function_ser_schema(str),
+            serialization=core_schema.plain_serializer_function_ser_schema(_shown, info_arg=True),
         )
+
+
+def _shown(secret: SecretText, info: SerializationInfo[Any]) -> object:
+    shown_as: Callable[[SecretText], object] = (info.context or {}).get(SHOWN_AS, str)
+    return shown_as(secret)
 
 
 class SecretUrl(SecretText):

@@ -21,8 +21,8 @@ from vedette.config import Retention
 from vedette.errors import MalformedMessage
 
 FRAMES, WORK, CLIPS, PICTURES, DETECTIONS, STATUS = "FRAMES", "WORK", "CLIPS", "PICTURES", "DETECTIONS", "STATUS"
-MEMBERS, LEASES = "vedette-members", "vedette-leases"
-"""KV buckets: live members, and who owns which camera."""
+CAMERAS, MEMBERS, LEASES = "vedette-cameras", "vedette-members", "vedette-leases"
+"""KV buckets: desired cameras, live members, and who owns which camera."""
 MEMBERSHIP_TTL_S = 2.0
 """A lease or a member's heartbeat that is not renewed for so long is gone."""
 
@@ -174,8 +174,22 @@ def buckets(replicas: int = 1) -> tuple[StreamConfig, ...]:
     """The KV buckets as the streams they are (NATS ADR-8): in files always, because fencing lives in their revisions.
 
     An expired key leaves a marker for a second (ADR-43), which tells watchers; a marker has a revision too.
+    Cameras are kept for ever, and several change at once or none (ADR-50).
     """
-    return tuple(
+    cameras = _AtomicStreamConfig(
+        name=f"KV_{CAMERAS}",
+        subjects=[f"$KV.{CAMERAS}.>"],
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_msgs_per_subject=1,
+        max_bytes=64 * _MIB,
+        allow_rollup_hdrs=True,
+        allow_msg_ttl=True,
+        allow_atomic=True,
+        deny_delete=True,
+        num_replicas=replicas,
+    )
+    membership = (
         StreamConfig(
             name=f"KV_{bucket}",
             subjects=[f"$KV.{bucket}.>"],
@@ -192,6 +206,14 @@ def buckets(replicas: int = 1) -> tuple[StreamConfig, ...]:
         )
         for bucket in (MEMBERS, LEASES)
     )
+    return (cameras, *membership)
+
+
+@dataclass
+class _AtomicStreamConfig(StreamConfig):
+    """With a setting that the library doesn't know yet (nats-py 2.16)."""
+
+    allow_atomic: bool | None = None
 
 
 def stream_of(subject: str) -> str:

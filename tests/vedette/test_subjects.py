@@ -54,7 +54,7 @@ def test_every_stream_and_bucket_is_bounded_and_replicated() -> None:
         assert stream.max_age
         assert stream.max_bytes
         assert stream.num_replicas == 3
-    assert all(bucket.max_age and bucket.num_replicas == 3 for bucket in buckets(3))
+    assert all((bucket.max_age or bucket.max_bytes) and bucket.num_replicas == 3 for bucket in buckets(3))
 
 
 def test_the_stream_of_a_subject_is_known_where_there_is_one() -> None:
