@@ -1,0 +1,133 @@
+"""The differencing: what is new in a scene, and what of it moves. Pure."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.gate.background import Background, Luma, Plane, counted, high_pass
+from gateway.gate.policy import Polygon
+
+Box = tuple[float, float, float, float]
+"""x, y, width, height in 0–1 of the picture."""
+Blobs = tuple[Box, ...]
+"""The heaviest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The numbers that were tuned (benchmarks/gate); in grey levels and pixels of a 320x180 picture."""
+
+    deviations: float = 5.0
+    """A pixel is new beyond so many mean deviations from the background."""
+    least_deviation: float = 1.0
+    new_mass: float = 10.0
+    moving_mass: float = 10.0
+    """The least a blob weighs: the sum of its pixels' difference over their threshold, each counted 3 at most."""
+    lag_looks: int = 2
+    """Movement is the difference to the look so many before."""
+    mean_s: float = 20.0
+    deviation_s: float = 60.0
+    """Time constants of learning."""
+    first_deviation: float = 3.0
+
+
+TUNED = Thresholds()
+_HEAVIEST_PIXEL = 3.0
+_RECENT = 0.4
+_MOST_BLOBS = 8
+_JOIN = np.ones((3, 3), np.uint8)
+"""Pixels so near one another are one blob."""
+
+
+class Scene:
+    """Compares small pictures with the background, and with one another."""
+
+    def __init__(self, ignore: Sequence[Polygon] = (), thresholds: Thresholds = TUNED) -> None:
+        self._ignore = ignore
+        self._set = thresholds
+        self._background: Background | None = None
+        self._recent: Plane | None = None
+        self._before: deque[tuple[Plane, Plane]] = deque(maxlen=thresholds.lag_looks)
+
+    def new(self, luma: Luma, since_s: float) -> Blobs:
+        """The blobs that the background has not, in a picture `since_s` after the last; learns if there are none."""
+        background, residual = self._residual(luma)
+        blobs = heavy_blobs(self._excess(residual, background.deviation), self._set.new_mass)
+        if not blobs:
+            self._learn(background, residual, since_s)
+        return blobs
+
+    def moving(self, luma: Luma, since_s: float) -> Blobs:
+        """The blobs that are new and move, in one of a row of pictures."""
+        background, residual = self._residual(luma)
+        excess = self._excess(residual, background.deviation)
+        blobs: Blobs = ()
+        if len(self._before) == self._set.lag_looks:
+            residual_before, excess_before = self._before[0]
+            change = np.subtract(residual, residual_before)
+            moved = self._excess(change, background.flicker)
+            moved[(excess + excess_before) == 0] = 0
+            blobs = heavy_blobs(moved, self._set.moving_mass)
+            background.learn_flicker(change, self._rate(since_s, self._set.deviation_s))
+        self._before.append((residual, excess))
+        self._recent = residual if self._recent is None else self._recent + _RECENT * (residual - self._recent)
+        self._learn(background, residual, since_s)
+        return blobs
+
+    def restart(self) -> None:
+        """The next picture doesn't follow the one before."""
+        self._before.clear()
+        self._recent = None
+
+    def settle(self) -> None:
+        """Nothing moves any more: what stands there now belongs to the background."""
+        if self._background is not None and self._recent is not None:
+            new = self._excess(self._recent, self._background.deviation) > 0
+            self._background.adopt(self._recent, new)
+        self.restart()
+
+    def _residual(self, luma: Luma) -> tuple[Background, Plane]:
+        detail = high_pass(luma)
+        background = self._background
+        if background is None or background.mean.shape != detail.shape:
+            mask = counted((detail.shape[0], detail.shape[1]), self._ignore)
+            background = self._background = Background(detail, self._set.first_deviation, mask)
+            self.restart()
+        return background, background.residual(detail)
+
+    def _excess(self, difference: Plane, deviation: Plane) -> Plane:
+        """Each pixel's difference over its threshold, 0 below it."""
+        threshold = np.maximum(deviation, self._set.least_deviation)
+        ratio = cv2.divide(np.abs(difference), threshold, scale=1 / self._set.deviations)
+        _, above = cv2.threshold(ratio, 1, 0, cv2.THRESH_TOZERO)
+        return np.minimum(above, _HEAVIEST_PIXEL, dtype=np.float32)
+
+    def _learn(self, background: Background, residual: Plane, since_s: float) -> None:
+        background.learn(residual, self._rate(since_s, self._set.mean_s), self._rate(since_s, self._set.deviation_s))
+
+    @staticmethod
+    def _rate(since_s: float, time_constant_s: float) -> float:
+        return 1 - math.exp(-since_s / time_constant_s)
+
+
+def heavy_blobs(excess: Plane, least: float) -> Blobs:
+    """Connected pixels that weigh at least `least` together, the 8 heaviest."""
+    pixels = np.flatnonzero(excess)
+    weights = excess.ravel()[pixels]
+    if weights.sum() < least:
+        return ()
+    mask = cv2.dilate((excess > 0).astype(np.uint8), _JOIN)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    masses = np.bincount(labels.ravel()[pixels], weights, count)
+    heaviest = np.argsort(-masses)[:_MOST_BLOBS]
+    return tuple(_box(stats[label], excess.shape) for label in heaviest if masses[label] >= least)
+
+
+def _box(stats: NDArray[np.int32], shape: tuple[int, ...]) -> Box:
+    x, y, width, height = (int(value) for value in stats[:4])
+    return (x / shape[1], y / shape[0], width / shape[1], height / shape[0])
