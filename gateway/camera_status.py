@@ -48,6 +48,7 @@ class CameraStatus:
         self._logged = CONNECTING
         self._changed = asyncio.Event()
         self._rates = _Rates()
+        self._clock_doubted = False
         metrics.UP.labels(camera).set(0)
         metrics.RECONNECTS.labels(camera)
         bus.on_reconnect(self._on_reconnect)
@@ -117,6 +118,8 @@ class CameraStatus:
             source_fps=rates.source_fps if rates.source_fps is not None or not info else info.fps,
             sampled_fps=rates.sampled_fps,
             decode=("keyframes" if stats.keyframes_only else "all") if info else None,
+            clock=stats.clock,
+            clock_off_s=None if stats.clock_off_s is None else round(stats.clock_off_s, 1),
             reconnects=self.reconnects,
         )
 
@@ -148,6 +151,15 @@ class CameraStatus:
         metrics.RECEIVED.labels(self._camera).inc(packets)
         metrics.CORRUPT.labels(self._camera).inc(corrupt)
         metrics.HELD.labels(self._camera).inc(held)
+        self._doubt_clock(self.stats.clock_off_s)
+
+    def _doubt_clock(self, off_s: float | None) -> None:
+        """Say once when the camera's clock can't be believed."""
+        if off_s is not None and not self._clock_doubted:
+            off, side = dt.timedelta(seconds=round(abs(off_s))), "behind" if off_s > 0 else "ahead"
+            logger.warning("the camera's clock is %s %s; capture times are those of arrival", off, side)
+            self.publish_soon()
+        self._clock_doubted = off_s is not None
 
     async def _on_reconnect(self) -> None:
         self.publish_soon()  # the server may have forgotten it

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import monotonic, perf_counter, time
+from time import perf_counter
 
 import av
 
@@ -11,7 +11,7 @@ from gateway.opening import Source
 from gateway.picture import Picture, PictureEncoder
 from gateway.privacy import Polygon
 from gateway.reading import ReaderStats
-from gateway.sampled_frame import Output, SampledFrame
+from gateway.sampled_frame import Clock, Output, SampledFrame
 from gateway.sampler import Sampler
 
 Sink = Callable[[SampledFrame], None]
@@ -25,8 +25,10 @@ class Moment:
     pts_s: float | None
     clock_s: float
     """A clock for the sampler: of arrival, or of a recording read at full speed its media time."""
-    media_s: float | None
-    """Unix seconds of a recording's capture; None: captured when it arrived."""
+    captured_at: float
+    """Unix seconds,"""
+    clock: Clock
+    """and whose time that is."""
     arrived_s: float
     """`time.monotonic` when the packet came."""
     decode_ms: float
@@ -72,13 +74,12 @@ class Emitter:
 
 
 def _sampled(output: Output, picture: Picture, encode_ms: float, moment: Moment, keyframe: bool) -> SampledFrame:
-    arrived_at = time() - (monotonic() - moment.arrived_s)
     return SampledFrame(
         pipeline=output.pipeline,
         jpeg=picture.jpeg,
         pts_s=moment.pts_s,
-        captured_at=arrived_at if moment.media_s is None else moment.media_s,
-        clock="arrival" if moment.media_s is None else "media",
+        captured_at=moment.captured_at,
+        clock=moment.clock,
         arrived_monotonic=moment.arrived_s,
         decode_ms=moment.decode_ms,
         encode_ms=encode_ms,

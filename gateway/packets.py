@@ -1,5 +1,6 @@
 """Packets of an open source, with a pause every now and then in which its reader can look around."""
 
+import struct
 import threading
 from collections.abc import Iterator
 from typing import TypeAlias
@@ -15,6 +16,8 @@ from gateway.opening import Source
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 """In quotes: PyAV's class is generic for type checkers only."""
 
+_PRODUCED_AT = struct.Struct("=q")
+"""FFmpeg's AVProducerReferenceTime begins with microseconds since 1970."""
 _DAMAGED = 100
 """Unreadable in a row, without a packet between: the container is beyond reading."""
 
@@ -45,3 +48,11 @@ def packets(source: Source, stop: threading.Event) -> "Iterator[VideoPacket | No
         raise failure  # not from PyAV's error, whose text holds the URL with its password
     if damaged:
         raise SourceError(Reason.UNDECODABLE, "the stream is damaged beyond reading")
+
+
+def sender_at(packet: VideoPacket) -> float | None:
+    """When the packet was captured by the sender's clock, Unix seconds; None: it tells none (RTCP sender reports)."""
+    if not packet.has_sidedata("prft"):
+        return None
+    microseconds: int = _PRODUCED_AT.unpack_from(packet.get_sidedata("prft"))[0]
+    return microseconds / 1e6

@@ -1,18 +1,20 @@
 """One connection, or one pass over a file, from its first packet to its last."""
 
 import threading
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, time
 
 import av
 
+from gateway.capture_clock import CaptureClock
 from gateway.decode_strategy import DecodeStrategy
 from gateway.decoder import StreamDecoder
 from gateway.emitter import Emitter, Moment
 from gateway.errors import Reason, SourceError
 from gateway.opening import Source
 from gateway.pacing import Pacer
-from gateway.packets import VideoPacket, packets
+from gateway.packets import VideoPacket, packets, sender_at
 from gateway.reading import ReaderObserver, ReaderStats, ReadOptions
+from gateway.sampled_frame import Clock
 from gateway.timeline import Timeline
 from gateway.watchdog import Pulse, Watchdog
 
@@ -47,6 +49,7 @@ class Playback:
         self._size = (source.stream.width, source.stream.height)
         self._info = source.info(*self._size)
         self._step_s = 1 / (self._info.fps or _ASSUMED_FPS)
+        self._clock = CaptureClock()
         self._stalled = False
         self._frames = 0
         self._keyframes = 0
@@ -86,6 +89,8 @@ class Playback:
             self._keyframes += packet.is_keyframe
             self._stats.packets += 1
             self._stats.received_bytes += packet.size
+            ticks = packet.pts
+            self._clock.note(None if ticks is None else ticks * self._source.seconds, sender_at(packet), time())
             return self._decoder.decode(packet)
         return [] if self._source.live else self._decoder.drain()  # the end; of live video nobody wants what is left
 
@@ -104,11 +109,12 @@ class Playback:
         own_s = None if frame.pts is None else frame.pts * self._source.seconds
         media_s = self._timeline.frame_s(own_s, self._step_s)
         arrived_s = frame.opaque if isinstance(frame.opaque, float) else monotonic()
-        start = self._options.media_start
+        captured_at, clock = self._captured(own_s, media_s, arrived_s)
         moment = Moment(
             pts_s=None if own_s is None else media_s,
             clock_s=arrived_s if self._source.live or self._options.paced else media_s,
-            media_s=None if start is None else start + media_s - self._timeline.start_s,
+            captured_at=captured_at,
+            clock=clock,
             arrived_s=arrived_s,
             decode_ms=decode_ms,
         )
@@ -116,6 +122,15 @@ class Playback:
             self._stats.held += 1
         else:
             self._emitter.offer(frame, self._source, moment)
+
+    def _captured(self, own_s: float | None, media_s: float, arrived_s: float) -> tuple[float, Clock]:
+        """When a frame was captured, and by whose clock."""
+        start = self._options.media_start
+        if start is not None:
+            return start + media_s - self._timeline.start_s, "media"
+        captured_at, by_camera = self._clock.captured(own_s, time() - (monotonic() - arrived_s))
+        self._stats.clock, self._stats.clock_off_s = "rtcp" if by_camera else "arrival", self._clock.off_s
+        return captured_at, "rtcp" if by_camera else "arrival"
 
     def _alive(self, frame: av.VideoFrame) -> None:
         """Note that a frame was decoded, and tell when its size or the stream's health changed."""

@@ -53,6 +53,10 @@ class ReaderStats:
     """Frames decoded and not looked at, since they may refer to damaged ones; see `gateway.damage`."""
     keyframes_only: bool = False
     keyframe_gap_s: float | None = None
+    clock: str | None = None
+    """Whose time the capture times are; see `gateway.sampled_frame.Clock`."""
+    clock_off_s: float | None = None
+    """How far the camera's clock is behind ours (negative: ahead), while it is too far off to be believed."""
 
 
 class ReaderObserver(Protocol):

@@ -5,8 +5,8 @@ from typing import Literal
 
 from gateway.sampler import Sampling
 
-Clock = Literal["arrival", "media"]
-"""Whose time a frame's capture time is: the gateway's at arrival, or a recording's own."""
+Clock = Literal["rtcp", "arrival", "media"]
+"""Whose time a frame's capture time is: the camera's, told by RTCP, the gateway's at arrival, or a recording's own."""
 
 
 @dataclass(frozen=True, slots=True)

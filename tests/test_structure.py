@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 SERVICES = ("gateway", "inference")
 PURE = (
     "gateway/ledger.py",
+    "gateway/capture_clock.py",
     "gateway/sampler.py",
     "gateway/decode_strategy.py",
     "gateway/pacing.py",

@@ -130,6 +130,10 @@ class Status(Message):
     sampled_fps: float | None = None
     decode: str | None = None
     """What is decoded: `all` or `keyframes`."""
+    clock: str | None = None
+    """Whose time `captured_at` of the frames is: `rtcp`, `arrival` or `media`."""
+    clock_off_s: float | None = None
+    """How far the camera's clock is behind the gateway's (negative: ahead), where it is too far off to be believed."""
     reconnects: int = 0
 
 

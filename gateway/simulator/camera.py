@@ -48,10 +48,18 @@ class LiveCamera:
     the next keyframe. ``run`` is the only sender.
     """
 
-    def __init__(self, name: str, clip: Clip, fps: float | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        clip: Clip,
+        fps: float | None = None,
+        clock_off_s: float | None = 0.0,
+        first_timestamp: int | None = None,
+    ) -> None:
         self.clip = clip
         self.faults = Faults()
-        self._stream = RtpStream(name)
+        self._stream = RtpStream(name, first_timestamp=first_timestamp)
+        self._clock_off_s = clock_off_s
         self._playhead = Playhead(clip, fps)
         self._viewers: dict[Viewer, None] = {}
         self._watched = asyncio.Event()
@@ -82,6 +90,16 @@ class LiveCamera:
             raise ValueError(f"{clip.video} is {clip.codec.title}, and the stream is {self.clip.codec.title}")
         self.clip = clip
         self._fresh = True
+
+    def set_clock(self, off_s: float | None) -> None:
+        """Tell another wall clock, at once; ``None`` tells none from now on."""
+        self._clock_off_s = off_s
+        self._report_due_s = 0.0
+
+    def jump(self, by_s: float) -> None:
+        """Let the time stamps leap."""
+        self._stream.jump(by_s)
+        self._report_due_s = 0.0
 
     def recover(self) -> None:
         """End every fault."""
@@ -127,9 +145,11 @@ class LiveCamera:
 
     def _report(self, audience: list[Viewer], new: list[Viewer], now_s: float) -> None:
         """Tell the wall clock: to those who just start at once, to all every ``REPORT_EVERY_S``."""
+        if self._clock_off_s is None:
+            return
         due = now_s >= self._report_due_s
         if due:
             self._report_due_s = now_s + REPORT_EVERY_S
         for viewer in audience:
             if due or viewer in new:
-                viewer.outlet.report(self._stream.report(now_s))
+                viewer.outlet.report(self._stream.report(now_s, self._clock_off_s))

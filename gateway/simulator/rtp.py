@@ -18,11 +18,11 @@ class RtpStream:
     of the file, and the wall clock is had by a sender report.
     """
 
-    def __init__(self, name: str, seed: int | None = None) -> None:
+    def __init__(self, name: str, seed: int | None = None, first_timestamp: int | None = None) -> None:
         chance = random.Random(seed)  # noqa: S311 - RFC 3550, 5.1 asks for unpredictable, not for secret
         self.ssrc = chance.getrandbits(32)
         self._sequence = chance.getrandbits(16)
-        self._offset = chance.getrandbits(32)
+        self._offset = chance.getrandbits(32) if first_timestamp is None else first_timestamp
         self._name = name.encode()
         self._packets = 0
         self._octets = 0
@@ -36,9 +36,16 @@ class RtpStream:
         self._octets += sum(map(len, payloads))
         return packets
 
-    def report(self, now_s: float) -> bytes:
-        """A sender report and the mandatory CNAME (RFC 3550, 6.4.1 and 6.5): what the wall clock is at ``now_s``."""
-        ntp = round((time.time() + _NTP_OFFSET_S) * (1 << 32)) & 0xFFFF_FFFF_FFFF_FFFF
+    def jump(self, by_s: float) -> None:
+        """Let the media clock leap, as a camera's does that sets its time or starts its encoder again."""
+        self._offset = (self._offset + round(by_s * CLOCK_HZ)) & 0xFFFF_FFFF
+
+    def report(self, now_s: float, clock_off_s: float = 0.0) -> bytes:
+        """A sender report and the mandatory CNAME (RFC 3550, 6.4.1 and 6.5): what the wall clock is at ``now_s``.
+
+        The camera's wall clock is ``clock_off_s`` ahead of this machine's.
+        """
+        ntp = round((time.time() + clock_off_s + _NTP_OFFSET_S) * (1 << 32)) & 0xFFFF_FFFF_FFFF_FFFF
         counts = self._packets & 0xFFFF_FFFF, self._octets & 0xFFFF_FFFF
         sender = struct.pack("!BBHIQIII", 0x80, 200, 6, self.ssrc, ntp, self._timestamp(now_s), *counts)
         item = bytes([1, min(len(self._name), 255)]) + self._name[:255]

@@ -61,7 +61,9 @@ class Simulator:
             raise RuntimeError("the simulator runs already")
         for camera in self._simulated.values():
             clip = await self._clip(camera.video)
-            self._cameras[camera.path] = LiveCamera(camera.path, clip, camera.fps)
+            self._cameras[camera.path] = LiveCamera(
+                camera.path, clip, camera.fps, camera.clock_off_s, camera.first_timestamp
+            )
         server = Server(self._cameras, self._settings)
         self._port = await server.bind(self._port)
         self._server = server
@@ -109,6 +111,14 @@ class Simulator:
     def garble(self, path: str, seed: int = 0, share: float = 1.0) -> None:
         """Fill a ``share`` of the packets with random bytes; what a seed damages is the same each time."""
         self._cameras[path].faults.garbler = Garbler(seed, share)
+
+    def set_clock(self, path: str, off_s: float | None) -> None:
+        """Set the camera's wall clock ``off_s`` ahead of this machine's; ``None``: it tells none any more."""
+        self._cameras[path].set_clock(off_s)
+
+    def jump(self, path: str, by_s: float) -> None:
+        """Let the camera's time stamps leap ahead, or back."""
+        self._cameras[path].jump(by_s)
 
     def vanish(self, path: str) -> None:
         """Go away: the connections that asked for the camera are reset, and new ones are answered 404."""

@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 from gateway.errors import SourceError
 from gateway.reader import Reader
@@ -62,6 +62,10 @@ class Run(Witness):
         self.stop = threading.Event()
         self.reader = Reader(url, outputs, self.take, self, options)
         self.thread = asyncio.create_task(asyncio.to_thread(self.reader.run, self.stop))
+
+    def arrived_at(self, frame: SampledFrame) -> float:
+        """When a frame of this run arrived, Unix seconds."""
+        return time() - (monotonic() - frame.arrived_monotonic)
 
     async def until(self, condition: Callable[[], bool], within_s: float = 10.0) -> None:
         """Wait for a condition; fails when the reader ends before, or time is over."""

@@ -38,7 +38,7 @@ async def test_live_frames_come_in_order_and_on_time(video: Path, transport: str
     assert gaps == pytest.approx([1 / FPS] * len(gaps), abs=0.005)
     assert run.reader.stats.corrupt == 0
     assert run.infos[0].transport == transport
-    assert {frame.clock for frame in run.frames} == {"arrival"}
+    assert {frame.clock for frame in run.frames[2:]} == {"rtcp"}
     assert run.frames[-1].captured_at == pytest.approx(time(), abs=5)
 
 
