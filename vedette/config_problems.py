@@ -32,7 +32,7 @@ _NOT_IN_THIS_VERSION: dict[type[BaseModel], tuple[str, ...]] = {
     Stage: ("on", "identities"),
 }
 """Keys that the architecture has and this version hasn't."""
-_ID_RULE = "must be an id: lower case letters, digits, - and _, 63 at most, beginning with a letter or digit"
+ID_RULE = "must be an id: lower case letters, digits, - and _, 63 at most, beginning with a letter or digit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _words(key: KeyPath, item: Any) -> str:
     if kind == "extra_forbidden":
         return _unknown(key)
     if kind == "string_pattern_mismatch" and "{0,62}$" in context["pattern"]:
-        return _ID_RULE
+        return ID_RULE
     if kind == "literal_error":
         return f"must be {context['expected']}"
     if kind == "too_long" and key[-1] == "stages":

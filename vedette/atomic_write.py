@@ -1,0 +1,86 @@
+"""Several keys of a KV bucket changed at once or not at all: JetStream's atomic batch publishing (NATS ADR-50).
+
+The library has no method for it (nats-py 2.16). The bucket's stream has to allow it.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nats.errors import Error as NatsError
+from nats.js.api import Header
+from nats.js.kv import KV_DEL, KV_OP
+
+from vedette.bus import Bus, describe
+from vedette.errors import BusMisfit, BusUnavailable, VedetteError
+
+MOST_WRITES = 1000
+"""In one batch: the server takes no more."""
+_TIMEOUT_S = 2.0
+_MARKER_TTL = "24h"
+_WRONG_REVISION = (10071, 10164)
+
+
+class Conflict(VedetteError):
+    """A key is at another revision than its writer thought: nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What one key becomes."""
+
+    key: str
+    value: bytes | None
+    """None: it is deleted. A marker stays in its place for a day."""
+    revision: int
+    """At which it is; 0: it was never written, or its marker is gone."""
+
+
+async def write(bus: Bus, bucket: str, writes: Sequence[Write]) -> int:
+    """Make all `writes` (one at least), or none if a key is at another revision; returns the revision of the last.
+
+    Raises:
+        Conflict: one is at another revision.
+        BusUnavailable: not connected, or no answer: they may or may not have been made.
+        BusMisfit: over 1000 at once.
+        MessageTooLarge: a value is over the server's limit.
+    """
+    if len(writes) > MOST_WRITES:
+        raise BusMisfit(f"{bucket}: {len(writes)} keys would change at once; the server takes {MOST_WRITES}")
+    batch = secrets.token_hex(8)
+    for write in writes:
+        bus.check_size(_subject(bucket, write), write.value or b"")
+    try:
+        for n, write in enumerate(writes[:-1], start=1):
+            await bus.client.publish(_subject(bucket, write), write.value or b"", headers=_headers(write, batch, n))
+        last = writes[-1]
+        headers = {**_headers(last, batch, len(writes)), "Nats-Batch-Commit": "1"}
+        answer = await bus.client.request(_subject(bucket, last), last.value or b"", _TIMEOUT_S, headers=headers)
+    except (NatsError, TimeoutError) as error:
+        raise BusUnavailable(f"{bucket}: {describe(error)}") from error
+    return _revision(bucket, answer.data)
+
+
+def _subject(bucket: str, write: Write) -> str:
+    return f"$KV.{bucket}.{write.key}"
+
+
+def _headers(write: Write, batch: str, n: int) -> dict[str, str]:
+    deletion = {KV_OP: KV_DEL, "Nats-TTL": _MARKER_TTL} if write.value is None else {}
+    return {
+        "Nats-Batch-Id": batch,
+        "Nats-Batch-Sequence": str(n),
+        Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(write.revision),
+        **deletion,
+    }
+
+
+def _revision(bucket: str, answer: bytes) -> int:
+    said = json.loads(answer)
+    error = said.get("error")
+    if error is None:
+        return int(said["seq"])
+    if error.get("err_code") in _WRONG_REVISION:
+        raise Conflict("somebody else has changed it meanwhile")
+    raise BusUnavailable(f"{bucket}: {error.get('description', 'refused')}")

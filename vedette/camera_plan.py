@@ -1,0 +1,75 @@
+"""What has to change so that the desired cameras are what a configuration file says. Pure.
+
+What was said last counts. A file that says of a camera what it said when it was last applied changes nothing about
+it, so that a camera that was disabled by the API stays so when its gateway starts again; `exact` puts it back.
+Cameras that came by the API are left alone, unless the file names them; those that came with the file and are no
+longer in it are removed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from vedette.camera_record import CameraRecord, Entry
+from vedette.config import Camera
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One key that is written or deleted."""
+
+    name: str
+    record: CameraRecord | None
+    """None: the camera is removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be written, and what that means for cameras."""
+
+    changes: tuple[Change, ...] = ()
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """`+ gate`, `~ yard`, `- door`, a line a camera that is not as it was."""
+        marks = (("+", self.added), ("~", self.changed), ("-", self.removed))
+        return "\n".join(f"{mark} {name}" for mark, names in marks for name in names)
+
+
+def plan(
+    said: Mapping[str, Camera], present: Mapping[str, Entry], digest: Callable[[Camera], str], exact: bool
+) -> Plan:
+    """From what is `present` to what a file has `said`; `digest` tells cameras apart, secrets too."""
+    changes: list[Change] = []
+    added, changed, unchanged = [], [], []
+    for name, camera in said.items():
+        record, old = CameraRecord(name, camera, "file", digest(camera)), present.get(name)
+        if old is None:
+            added.append(name)
+        elif _same(record, old, exact):
+            unchanged.append(name)
+        else:
+            changed.append(name)
+        if old is None or not (_same(record, old, exact) and _applied(record, old)):
+            changes.append(Change(name, record))
+    removed = [name for name, old in present.items() if _of_file(old) and name not in said]
+    changes += [Change(name, None) for name in removed]
+    return Plan(tuple(changes), tuple(added), tuple(changed), tuple(removed), tuple(unchanged))
+
+
+def _same(record: CameraRecord, old: Entry, exact: bool) -> bool:
+    """Whether the camera stays as it is."""
+    if not isinstance(old, CameraRecord) or old.origin != "file":
+        return False
+    return old.camera == record.camera or (not exact and _applied(record, old))
+
+
+def _applied(record: CameraRecord, old: Entry) -> bool:
+    """Whether the file has said just this of it before."""
+    return isinstance(old, CameraRecord) and old.origin == "file" and old.said == record.said
+
+
+def _of_file(old: Entry) -> bool:
+    return isinstance(old, CameraRecord) and old.origin == "file"

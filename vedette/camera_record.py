@@ -1,0 +1,97 @@
+"""A desired camera as it lies in the KV bucket `vedette-cameras`: JSON, its secrets sealed for its key.
+
+    {"version": 1, "origin": "api", "camera": {"url": {"sealed": "…"}, "pipeline": ["people"]}}
+
+Settings that are the default are left out. The text is nobody's configuration file: `${…}` in it is just text.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vedette.camera_check import CameraRefused, read_camera
+from vedette.config import Camera
+from vedette.sealing import Sealer, Unsealable
+from vedette.secret import SHOWN_AS, SecretText
+
+Origin = Literal["file", "api"]
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRecord:
+    """A camera as it is desired."""
+
+    name: str
+    camera: Camera
+    origin: Origin
+    """Who has brought it: a configuration file, or somebody who added it by the API or the command line."""
+    said: str | None = None
+    """A digest of what its file said of it when that was last applied."""
+    revision: int = 0
+    """Of the key in the bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRecord:
+    """What lies under a camera's key and is none."""
+
+    name: str
+    why: str
+    """Names what is wrong, never a value."""
+    revision: int = 0
+
+
+Entry = CameraRecord | UnreadableRecord
+
+
+def settings_of(camera: Camera, secrets: object = str, whole: bool = False) -> dict[str, Any]:
+    """A camera's settings as plain data; each secret as `secrets` makes it, masked by default.
+
+    Without `whole`, settings that are the default are left out.
+    """
+    settings: dict[str, Any] = camera.model_dump(
+        mode="json", exclude_defaults=not whole, exclude_none=True, context={SHOWN_AS: secrets}
+    )
+    return settings
+
+
+def digest_of(camera: Camera, sealer: Sealer) -> str:
+    """The same for cameras with the same settings, secrets too."""
+    return sealer.digest(json.dumps(settings_of(camera, SecretText.reveal), sort_keys=True))
+
+
+def encode(record: CameraRecord, key: str, sealer: Sealer) -> bytes:
+    """What is stored under `key`."""
+
+    def sealed(secret: SecretText) -> dict[str, str]:
+        return {"sealed": sealer.seal(secret.reveal(), key)}
+
+    known = {"version": _VERSION, "origin": record.origin, **({"said": record.said} if record.said else {})}
+    return json.dumps({**known, "camera": settings_of(record.camera, sealed)}).encode()
+
+
+def decode(value: bytes, key: str, revision: int, sealer: Sealer) -> Entry:
+    """What `encode` made, or why it is none."""
+    name = key.partition(".")[2]
+    try:
+        whole = json.loads(value)
+        if whole["version"] != _VERSION:
+            return UnreadableRecord(name, f"is of another version than {_VERSION}", revision)
+        if whole["origin"] not in ("file", "api"):
+            return UnreadableRecord(name, "has an origin that is neither file nor api", revision)
+        camera = read_camera(name, _opened(whole["camera"], key, sealer))
+    except (Unsealable, CameraRefused) as error:
+        return UnreadableRecord(name, str(error), revision)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return UnreadableRecord(name, "is no camera's record", revision)
+    return CameraRecord(name, camera, whole["origin"], whole.get("said"), revision)
+
+
+def _opened(data: Any, key: str, sealer: Sealer) -> Any:
+    """`data` with the secrets in it opened. One that was not sealed is refused: the bucket must hold none."""
+    if isinstance(data, dict) and data.keys() == {"sealed"}:
+        return sealer.unseal(data["sealed"], key)
+    if isinstance(data, dict):
+        return {name: _opened(item, key, sealer) for name, item in data.items()}
+    return [_opened(item, key, sealer) for item in data] if isinstance(data, list) else data

@@ -1,0 +1,100 @@
+"""Secrets at rest: AES-256-GCM (NIST SP 800-38D) with a key that is a file.
+
+What is sealed is bound to the place where it is kept: moved elsewhere, it does not open. Nonces are random; a key is
+good for 2^32 secrets.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from vedette.bus_address import site_folder
+from vedette.config import Config
+from vedette.errors import ConfigError, VedetteError
+
+_KEY_BYTES, _NONCE_BYTES = 32, 12
+
+
+class Unsealable(VedetteError):
+    """It was sealed with another key or for another place, or is damaged."""
+
+
+class Sealer:
+    """Seals and opens with one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+        self._digest_key = hmac.digest(key, b"vedette: digests", hashlib.sha256)
+
+    def seal(self, text: str, place: str) -> str:
+        """`text`, to be opened at `place` only."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return base64.b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), place.encode())).decode()
+
+    def unseal(self, sealed: str, place: str) -> str:
+        """The text that was sealed for `place`.
+
+        Raises:
+            Unsealable
+        """
+        try:
+            data = base64.b64decode(sealed, validate=True)
+            return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode()).decode()
+        except (InvalidTag, ValueError):
+            raise Unsealable("was sealed with another key (gateway.key_file), or is damaged") from None
+
+    def digest(self, text: str) -> str:
+        """Whether two texts are the same can be told from it, by nobody without the key what they are."""
+        return hmac.digest(self._digest_key, text.encode(), hashlib.sha256).hex()
+
+
+def sealer_of(config: Config) -> Sealer:
+    """With the site's key: `gateway.key_file`, or the one of this machine, which is made if there is none.
+
+    Raises:
+        ConfigError: the file can't be read or written, or holds no key.
+    """
+    file = config.gateway.key_file
+    try:
+        if file is None:
+            file = site_folder(config.site) / "cameras.key"
+            if not file.exists():
+                _make(file)
+        return Sealer(_key(file.read_text(encoding="ascii")))
+    except OSError as error:
+        raise ConfigError(f"gateway.key_file: {file}: {error.strerror}") from None
+    except ValueError:
+        how = "as made by: head -c 32 /dev/urandom | base64"
+        raise ConfigError(f"gateway.key_file: {file}: is no key; 32 bytes in base64, {how}") from None
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except binascii.Error as error:
+        raise ValueError from error
+    if len(key) != _KEY_BYTES:
+        raise ValueError
+    return key
+
+
+def _make(file: Path) -> None:
+    """Only its owner may read it. Of two processes that make it at a time, one wins."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = file.with_suffix(f".{secrets.token_hex(4)}")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(base64.b64encode(os.urandom(_KEY_BYTES)) + b"\n")
+        os.link(new, file)
+    except FileExistsError:
+        pass
+    finally:
+        new.unlink()
