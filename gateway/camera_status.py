@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
@@ -35,6 +36,10 @@ class CameraStatus:
         """Of the camera's reader; see `follow`."""
         self.farewell = "the gateway has stopped"
         """The last thing said."""
+        self.refused: str | None = None
+        """Why the latest change of the camera's configuration was not taken."""
+        self.on_change: list[Callable[[str, str | None], None]] = []
+        """Called with each new state and its reason."""
         self._bus = bus
         self._site = site
         self._camera = camera
@@ -51,7 +56,11 @@ class CameraStatus:
         self._clock_doubted = False
         metrics.UP.labels(camera).set(0)
         metrics.RECONNECTS.labels(camera)
-        bus.on_reconnect(self._on_reconnect)
+        self._forget = bus.on_reconnect(self._on_reconnect)
+
+    def close(self) -> None:
+        """It will not be used any more."""
+        self._forget()
 
     def change(self, state: str, reason: str | None = None) -> None:
         """The camera's state is `state` now, and why."""
@@ -63,6 +72,8 @@ class CameraStatus:
             logger.log(level, "%s%s", state, f": {reason}" if reason else "")
         self._set(state, reason)
         self.publish_soon()
+        for listener in self.on_change:
+            listener(state, reason)
 
     def on_stream(self, info: StreamInfo) -> None:
         """The source was opened, or its resolution changed."""
@@ -121,6 +132,7 @@ class CameraStatus:
             clock=stats.clock,
             clock_off_s=None if stats.clock_off_s is None else round(stats.clock_off_s, 1),
             reconnects=self.reconnects,
+            refused=self.refused,
         )
 
     async def _publish(self) -> bool:

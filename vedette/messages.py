@@ -135,6 +135,8 @@ class Status(Message):
     clock_off_s: float | None = None
     """How far the camera's clock is behind the gateway's (negative: ahead), where it is too far off to be believed."""
     reconnects: int = 0
+    refused: str | None = None
+    """Why the latest change of its configuration was not taken, where it was not: what is said here runs without it."""
 
 
 class Served(Message):
