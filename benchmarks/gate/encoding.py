@@ -51,10 +51,10 @@ def _command(spec: StreamSpec, path: Path) -> list[str]:
         codec = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", options]
     else:
         gops = ["-g", str(gop), "-keyint_min", str(gop), "-sc_threshold", "0", "-bf", str(spec.b_frames)]
-        codec = ["-c:v", "libx264", "-preset", "veryfast", "-profile:v", "main", "-threads", "1", *gops]
+        codec = ["-c:v", "libx264", "-preset", "superfast", "-profile:v", "main", "-threads", "1", *gops]
     denoise = ["-vf", "hqdn3d=3:2:6:4"] if spec.denoise else []
     raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{spec.width}x{spec.height}", "-r", str(spec.fps)]
-    return ["nice", "ffmpeg", "-v", "error", "-y", *raw, "-i", "-", *denoise, *codec, *rate, str(path)]
+    return ["ffmpeg", "-v", "error", "-y", *raw, "-i", "-", *denoise, *codec, *rate, str(path)]
 
 
 def _constant(kbit_per_s: int) -> list[str]:
