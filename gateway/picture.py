@@ -11,10 +11,10 @@ from fractions import Fraction
 import av
 import numpy as np
 import simplejpeg
-from av.sidedata.sidedata import SideData
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from gateway.geometry import SQUARE, UPRIGHT, Orientation, PictureSize, Plane, picture_size
+from gateway.geometry import SQUARE, PictureSize, Plane, picture_size
+from gateway.orientations import Orientations
 from gateway.privacy import Polygon, PrivacyMask
 
 _TAGGED: Mapping[int, Colorspace] = {
@@ -69,7 +69,7 @@ class PictureEncoder:
         self._matrix = MATRICES[matrix] if matrix else None
         self._scaler = VideoReformatter()
         self._converter = VideoReformatter()
-        self._orientations: dict[int, Orientation] = {0: UPRIGHT}
+        self._orientations = Orientations()
 
     def encode(self, frame: av.VideoFrame, aspect: Fraction = SQUARE) -> Picture:
         """The displayed picture of `frame`, whose pixels have `aspect` (width : height); `frame` stays untouched.
@@ -77,7 +77,7 @@ class PictureEncoder:
         Raises:
             av.FFmpegError: swscale can't read the frame's pixel format.
         """
-        size = picture_size((frame.width, frame.height), aspect, self._orientation(frame), self._width)
+        size = picture_size((frame.width, frame.height), aspect, self._orientations.of(frame), self._width)
         matrix = self._matrix or _TAGGED.get(frame.colorspace, Colorspace.ITU601)
         scaled = self._scaled(frame, size, matrix)
         planes = [size.orientation.apply(plane) for plane in _planes(scaled)]
@@ -88,17 +88,6 @@ class PictureEncoder:
             self._privacy.blacken(planes, scale, matrix is not Colorspace.ITU601)
         jpeg = _jpeg(planes, self._quality)
         return Picture(jpeg, size.width, size.height, size.display_width, size.display_height)
-
-    def _orientation(self, frame: av.VideoFrame) -> Orientation:
-        """How the frame is turned; read once for each angle, because a frame whose side data was looked at is never
-        freed (PyAV 18.1: frame and side data hold one another). A mirror along the horizontal alone has angle 0 and
-        is not seen.
-        """
-        if frame.rotation not in self._orientations:
-            matrix: object = frame.side_data.get("DISPLAYMATRIX")
-            turned = Orientation.of_matrix(bytes(matrix) if isinstance(matrix, SideData) else None)
-            self._orientations[frame.rotation] = turned
-        return self._orientations[frame.rotation]
 
     def _scaled(self, frame: av.VideoFrame, size: PictureSize, matrix: Colorspace) -> av.VideoFrame:
         """Full range 4:2:0 BT.601 at the size sent, as stored; may be `frame` itself where nothing is to be done."""
