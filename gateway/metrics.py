@@ -13,3 +13,8 @@ UP = Gauge("vedette_camera_up", "1 while the camera is live.", ["camera"])
 OFFERED_AGAIN = Counter(
     "vedette_tokens_offered_again", "Tokens published because a newer frame waited when one was served.", ["camera"]
 )
+RECOVERIES = Counter(
+    "vedette_camera_recoveries",
+    "Recovery actions for cameras that fail again and again; result is done or failed.",
+    ["camera", "action", "result"],
+)
