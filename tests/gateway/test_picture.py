@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gateway.geometry import UPRIGHT, Orientation, picture_size
+from gateway.orientations import Orientations
 from gateway.picture import Picture, PictureEncoder
 from gateway.privacy import Polygon
 
@@ -174,7 +175,7 @@ def test_each_display_matrix_turns_a_plane_as_it_says(turn: tuple[int, int, int,
 
 @pytest.mark.parametrize("turn", TURNS)
 def test_a_turned_stream_gives_a_turned_jpeg(turn: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PictureEncoder, "_orientation", lambda _encoder, _frame: Orientation.of_matrix(matrix(*turn)))
+    monkeypatch.setattr(Orientations, "of", lambda _orientations, _frame: Orientation.of_matrix(matrix(*turn)))
     rgb = scene(321, 241)
     shown = TURNS[turn](rgb)
     picture = PictureEncoder(200, quality=95).encode(video_frame(rgb, BT709))
@@ -233,7 +234,7 @@ def repaint(frame: av.VideoFrame, where: NDArray[np.bool_], other: av.VideoFrame
 def test_a_polygon_is_black_in_the_displayed_picture(
     turn: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PictureEncoder, "_orientation", lambda _encoder, _frame: Orientation.of_matrix(matrix(*turn)))
+    monkeypatch.setattr(Orientations, "of", lambda _orientations, _frame: Orientation.of_matrix(matrix(*turn)))
     white = video_frame(np.full((360, 640, 3), 255.0))
     picture = PictureEncoder(300, privacy=[TRIANGLE, CORNER]).encode(white)
     image = decoded(picture)
