@@ -4,18 +4,17 @@ The texts of PyAV's errors hold the URL with its password: they are never passed
 """
 
 import errno
-import socket
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import av
 import av.error
 
+from gateway.contact import hindrance
 from gateway.errors import Reason, SourceError
+from gateway.inputs import is_device, is_live
+from gateway.tls import Tls
 
-_RTSP_PORT = 554
-_PROBE_S = 1.0
 _CLEAR: Mapping[type[Exception], tuple[Reason, str]] = {
     av.error.HTTPUnauthorizedError: (Reason.UNAUTHORIZED, "wrong user name or password"),
     av.error.HTTPForbiddenError: (Reason.UNAUTHORIZED, "this user may not watch it"),
@@ -31,17 +30,14 @@ _CLEAR: Mapping[type[Exception], tuple[Reason, str]] = {
 }
 
 
-def is_live(url: str) -> bool:
-    """Whether `url` is a stream; else it is a file."""
-    return "://" in url and not url.startswith("file:")
-
-
-def diagnose(url: str, error: av.FFmpegError, elapsed_s: float, timeout_s: float) -> SourceError:
+def diagnose(url: str, error: av.FFmpegError, elapsed_s: float, timeout_s: float, tls: Tls) -> SourceError:
     """The reason why `url` could not be opened, from FFmpeg's error and from how long it took.
 
-    May look up the host and connect to it, for at most a second each: FFmpeg has one error for an unknown name, a
-    closed connection and a failed handshake.
+    May look up the host, connect to it and ask what it speaks, for at most a second each: FFmpeg has one error for an
+    unknown name, a closed connection and a failed handshake.
     """
+    if is_device(url):
+        return _unusable(url, error)
     for kind, (reason, text) in _CLEAR.items():
         if isinstance(error, kind):
             return SourceError(reason, f"{url}: {text}")
@@ -53,10 +49,27 @@ def diagnose(url: str, error: av.FFmpegError, elapsed_s: float, timeout_s: float
         return _unreadable(url, error)
     if elapsed_s >= 0.9 * timeout_s:  # a black hole is reported as invalid data
         return SourceError(Reason.TIMEOUT, f"{url}: no answer in {elapsed_s:.0f} s")
-    # The host can be reached and what it says makes no sense; FFmpeg's error differs from time to time.
-    return _unreachable(url) or SourceError(
+    # What is left differs from time to time: the connection fails, or what the host says makes no sense.
+    return hindrance(url, tls) or SourceError(
         Reason.UNDECODABLE, f"{url}: the server closed the connection or sends no video"
     )
+
+
+_DEVICE: Mapping[int, tuple[Reason, str]] = {
+    errno.ENOENT: (Reason.NOT_FOUND, "there is no such device"),
+    errno.ENODEV: (Reason.NOT_FOUND, "the device is gone"),
+    errno.ENXIO: (Reason.NOT_FOUND, "the device is gone"),
+    errno.EACCES: (Reason.UNREADABLE, "it may not be read; is the user in the group video?"),
+    errno.EPERM: (Reason.UNREADABLE, "it may not be read; is the user in the group video?"),
+    errno.EBUSY: (Reason.UNREADABLE, "another program uses it"),
+    errno.ENOTTY: (Reason.UNREADABLE, "it is no camera"),
+    errno.EINVAL: (Reason.UNREADABLE, "it is no camera, or has no format that can be read"),
+}
+
+
+def _unusable(url: str, error: av.FFmpegError) -> SourceError:
+    reason, text = _DEVICE.get(error.errno or 0, (Reason.UNREADABLE, error.strerror or "it can't be read"))
+    return SourceError(reason, f"{url}: {text}")
 
 
 def _unreadable(path: str, error: av.FFmpegError) -> SourceError:
@@ -67,23 +80,3 @@ def _unreadable(path: str, error: av.FFmpegError) -> SourceError:
         if file.read(8)[4:] == b"ftyp":
             return SourceError(Reason.TRUNCATED, f"{path}: the file is cut off; an MP4 without its index")
     return SourceError(Reason.UNDECODABLE, f"{path}: this is no video")
-
-
-def _unreachable(url: str) -> SourceError | None:
-    """What stands in the way of a plain TCP connection to the URL's host; None if nothing does."""
-    try:
-        parts = urlsplit(url)
-        address = (parts.hostname or "", parts.port or _RTSP_PORT)
-    except ValueError:
-        return SourceError(Reason.UNSUPPORTED_URL, f"{url}: not a URL")
-    try:
-        socket.create_connection(address, _PROBE_S).close()
-    except socket.gaierror:
-        return SourceError(Reason.UNREACHABLE, f"{url}: the host's name is not known")
-    except TimeoutError:
-        return SourceError(Reason.TIMEOUT, f"{url}: the host does not answer")
-    except ConnectionRefusedError:
-        return SourceError(Reason.REFUSED, f"{url}: nothing listens there")
-    except OSError as error:
-        return SourceError(Reason.UNREACHABLE, f"{url}: {error.strerror}")
-    return None

@@ -2,23 +2,29 @@
 
 import threading
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from time import monotonic
-from typing import Literal
 
 import av
 import av.error
 from av.container import InputContainer
+from av.stream import Discard
 from av.video.stream import VideoStream
 
-from gateway.diagnosis import diagnose, is_live
+from gateway.diagnosis import diagnose
 from gateway.errors import Reason, SourceError
 from gateway.geometry import SQUARE
-from gateway.reading import StreamInfo, Transport
+from gateway.inputs import Input, inputs_of
+from gateway.packets import MADE_TICK_S, VideoPacket, pumped
+from gateway.pump import Pump
+from gateway.reading import Carrier, StreamInfo, Transport
+from gateway.tls import CHECKED, Tls
 
-POLL_S = 0.4
-"""FFmpeg's read timeout, at which a reader looks for its stop flag; the first one takes twice as long."""
+_POLL_S = 0.4
+"""FFmpeg's read timeout where reading can go on after it; the first one takes twice as long."""
+_SILENT_S = 15.0
+"""Its read timeout elsewhere: longer than any pause that is no failure, such as one between two segments of HLS."""
 _STOP_S = 0.1
 _MAX_FPS = 1000
 _MAX_ASPECT = 8
@@ -26,20 +32,48 @@ _MAX_ASPECT = 8
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An open container and its video stream. Only the thread that reads it may close it."""
+    """An open container and its video stream."""
 
     container: InputContainer
     stream: VideoStream
-    transport: Literal["tcp", "udp", "file"]
+    input: Input
+    pump: Pump[VideoPacket] | None = field(init=False)
+    """Reads in a thread of its own, where reading must not be interrupted."""
+
+    def __post_init__(self) -> None:
+        uninterrupted = self.live and not self.input.polled
+        pump = Pump(lambda: pumped(self.container, self.stream, self.stamped), self.container.close)
+        object.__setattr__(self, "pump", pump if uninterrupted else None)
 
     @property
     def live(self) -> bool:
-        return self.transport != "file"
+        return self.input.live
+
+    @property
+    def transport(self) -> Carrier:
+        return self.input.carrier
+
+    @property
+    def bursts(self) -> bool:
+        """Whether pictures come by the segment, seconds of them at once, and must be spread over their time."""
+        return self.container.format.name == "hls"
+
+    @property
+    def stamped(self) -> bool:
+        """Whether packets have time stamps of their own; for MJPEG over HTTP FFmpeg makes up 25 frames a second."""
+        return self.container.format.name != "mpjpeg"
 
     @property
     def seconds(self) -> float:
         """Of one tick of the stream's time stamps."""
-        return float(self.stream.time_base or 0)
+        return float(self.stream.time_base or 0) if self.stamped else MADE_TICK_S
+
+    def close(self) -> None:
+        """Only the thread that reads may call it, once: FFmpeg crashes when a container that is read is closed."""
+        if self.pump is None:
+            self.container.close()
+        else:
+            self.pump.abandon()
 
     @property
     def aspect(self) -> Fraction:
@@ -54,8 +88,10 @@ class Source:
         return StreamInfo(self.stream.codec_context.name, width, height, fps, self.transport)
 
 
-def open_source(url: str, transport: Transport, timeout_s: float, stop: threading.Event) -> Source | None:
-    """Open `url`, a path or a stream; None when `stop` was set before it was done.
+def open_source(
+    url: str, transport: Transport, timeout_s: float, stop: threading.Event, tls: Tls = CHECKED
+) -> Source | None:
+    """Open `url`, a path, a stream or a device; None when `stop` was set before it was done.
 
     FFmpeg can't be interrupted while it connects. So it does that in a thread of its own, which ends within its
     time-outs; if it was given up meanwhile, that thread closes what it opened.
@@ -64,7 +100,7 @@ def open_source(url: str, transport: Transport, timeout_s: float, stop: threadin
         SourceError: the source can't be opened, or has no video that can be decoded.
     """
     opening: Future[Source] = Future()
-    arguments = (opening, url, transport, timeout_s)
+    arguments = (opening, url, transport, tls, timeout_s)
     threading.Thread(target=_settle, args=arguments, name="open-source", daemon=True).start()  # no exit waits for it
     while not wait([opening], _STOP_S).done:
         if stop.is_set():
@@ -73,60 +109,57 @@ def open_source(url: str, transport: Transport, timeout_s: float, stop: threadin
     return opening.result()
 
 
-def _settle(opening: "Future[Source]", url: str, transport: Transport, timeout_s: float) -> None:
+def _settle(opening: "Future[Source]", url: str, transport: Transport, tls: Tls, timeout_s: float) -> None:
     try:
-        opening.set_result(_open(url, transport, timeout_s))
+        opening.set_result(_open(url, transport, tls, timeout_s))
     except BaseException as error:  # noqa: BLE001 - it belongs to the thread that waits
         opening.set_exception(error)
 
 
 def _close(opening: "Future[Source]") -> None:
     if opening.exception() is None:
-        opening.result().container.close()
+        opening.result().close()
 
 
-def _open(url: str, transport: Transport, timeout_s: float) -> Source:
-    if not is_live(url):
-        return _checked(url, _container(url, {}, timeout_s), "file")
-    if transport != "auto":
-        return _checked(url, _container(url, _rtsp(transport), timeout_s), transport)
-    try:
-        return _checked(url, _container(url, _rtsp("tcp"), timeout_s), "tcp")
-    except SourceError as error:
-        if error.reason is not Reason.TRANSPORT:
-            raise
-    return _checked(url, _container(url, _rtsp("udp"), timeout_s), "udp")
+def _open(url: str, transport: Transport, tls: Tls, timeout_s: float) -> Source:
+    *refusable, last = inputs_of(url, transport, tls)
+    for way in refusable:
+        try:
+            return _checked(url, way, _container(url, way, tls, timeout_s))
+        except SourceError as error:
+            if error.reason is not Reason.TRANSPORT:
+                raise
+    return _checked(url, last, _container(url, last, tls, timeout_s))
 
 
-def _rtsp(transport: str) -> dict[str, str]:
-    # fpsprobesize: 0.4 s instead of 2.4 s at 10 fps. Other media are not set up: nobody reads them.
-    return {"rtsp_transport": transport, "fpsprobesize": "0", "allowed_media_types": "video"}
-
-
-def _container(url: str, options: dict[str, str], timeout_s: float) -> InputContainer:
+def _container(url: str, way: Input, tls: Tls, timeout_s: float) -> InputContainer:
     started = monotonic()
+    read_s = _POLL_S if way.polled else _SILENT_S
     try:
-        return av.open(url, options=options, timeout=(timeout_s, POLL_S))
+        return av.open(way.url, format=way.format, options=way.options, timeout=(timeout_s, read_s))
     except av.FFmpegError as error:
-        failure = diagnose(url, error, monotonic() - started, timeout_s)
+        failure = diagnose(url, error, monotonic() - started, timeout_s, tls)
     raise failure  # outside of the handler: PyAV's error, whose text holds the password, is not its context
 
 
-def _checked(url: str, container: InputContainer, transport: Literal["tcp", "udp", "file"]) -> Source:
+def _checked(url: str, way: Input, container: InputContainer) -> Source:
     try:
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream):
             raise SourceError(Reason.NO_VIDEO, f"{url}: there is no video in it")
         if stream.codec_context is None:
             raise SourceError(Reason.UNSUPPORTED_CODEC, f"{url}: there is no decoder for its video")
-        if transport == "file" and _truncated(container, stream):
+        if not way.live and _truncated(container, stream):
             raise SourceError(Reason.TRUNCATED, f"{url}: the file is cut off; its index names frames beyond its end")
     except BaseException:
         container.close()
         raise
+    for other in container.streams:
+        if other is not stream:
+            other.discard = Discard.all  # sound costs nothing then
     stream.thread_type = "NONE"  # threads are slower here and deliver late; with av.logging they can hang
     stream.codec_context.copy_opaque = True
-    return Source(container, stream, transport)
+    return Source(container, stream, way)
 
 
 def _truncated(container: InputContainer, stream: VideoStream) -> bool:

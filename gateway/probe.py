@@ -76,14 +76,14 @@ def probe(
     """
     stop = stop or threading.Event()
     began_s = monotonic()
-    source = open_source(url.removeprefix("file://"), transport, timeout_s, stop)
+    source = open_source(url.removeprefix("file://"), transport, timeout_s, stop, tls)
     if source is None:
         raise SourceError(Reason.TIMEOUT, f"{url}: stopped before it was opened")
     opened_s = monotonic() - began_s
     try:
         return _Watch(url, source, began_s, opened_s).run(timeout_s, watch_s, stop)
     finally:
-        source.container.close()
+        source.close()
 
 
 class _Watch:

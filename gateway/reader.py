@@ -63,15 +63,16 @@ class Reader:
             try:
                 self._play(source, strategy, timeline, stop)
             finally:
-                source.container.close()
+                source.close()
             if stop.is_set() or not self._options.loop:
                 return
             strategy.restart()
 
     def _open(self, stop: threading.Event) -> Source | None:
-        source = open_source(self._url, self._transport, self._options.open_timeout_s, stop)
-        if source is not None and source.transport != "file":
-            self._transport = source.transport
+        options = self._options
+        source = open_source(self._url, self._transport, options.open_timeout_s, stop, options.tls)
+        if source is not None and source.transport == "udp":
+            self._transport = "udp"  # TCP was refused, and would be each time
         return source
 
     def _play(self, source: Source, strategy: DecodeStrategy, timeline: Timeline, stop: threading.Event) -> None:

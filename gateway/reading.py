@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Transport = Literal["auto", "tcp", "udp"]
+from gateway.tls import CHECKED, Tls
+
+Transport = Literal["auto", "tcp", "udp", "http"]
+"""How RTSP carries the pictures; `http` is its tunnel through HTTP, or HTTPS for `rtsps://`."""
+Carrier = Literal["tcp", "udp", "http", "https", "rtmp", "rtmps", "device", "file"]
+"""How a source's pictures come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +17,8 @@ class ReadOptions:
 
     transport: Transport = "auto"
     """RTSP only. `auto`: TCP, and where the server refuses that (461), UDP."""
+    tls: Tls = CHECKED
+    """How a server's certificate is checked, where the URL's scheme has TLS."""
     open_timeout_s: float = 5.0
     """For connecting, and again for the first packets."""
     stall_s: float = 5.0
@@ -36,7 +43,7 @@ class StreamInfo:
     """As coded, in pixels; frames carry the displayed size."""
     fps: float | None
     """As declared; cameras often don't."""
-    transport: Literal["tcp", "udp", "file"]
+    transport: Carrier
 
 
 @dataclass(slots=True)

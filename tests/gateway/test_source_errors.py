@@ -16,6 +16,7 @@ from gateway.diagnosis import diagnose
 from gateway.errors import GatewayError, Reason, SourceError
 from gateway.reader import Reader
 from gateway.reading import ReadOptions
+from gateway.tls import CHECKED
 from tests.gateway.run_reader import PEDESTRIANS, WALK, Witness, output, read
 
 
@@ -87,13 +88,13 @@ def test_a_port_where_nothing_listens_refuses() -> None:
 
 def test_an_unknown_host_is_unreachable() -> None:
     error = failure("rtsp://admin:s3cret@no.such.host.invalid/gate")
-    assert error.reason is Reason.UNREACHABLE
+    assert error.reason is Reason.UNKNOWN_HOST
     assert "name is not known" in str(error)
 
 
 def test_a_black_hole_is_a_timeout_by_the_time_it_took() -> None:
     error = av.error.InvalidDataError(1094995529, "Invalid data found when processing input", "rtsp://a:s3cret@b")
-    assert diagnose("rtsp://a:s3cret@b/c", error, elapsed_s=5.0, timeout_s=5.0).reason is Reason.TIMEOUT
+    assert diagnose("rtsp://a:s3cret@b/c", error, elapsed_s=5.0, timeout_s=5.0, tls=CHECKED).reason is Reason.TIMEOUT
 
 
 def test_an_unknown_kind_of_url_is_named() -> None:
