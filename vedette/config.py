@@ -14,6 +14,8 @@ from vedette.ids import Id, default_site
 from vedette.secret import SecretText, SecretUrl
 
 SOURCE_SCHEMES = ("rtsp", "file")
+WHIP = "whip"
+"""The URL of a camera that is published to."""
 _UNENCODED = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*://(.*\s|[^/?#]*[/?#].*@)", re.DOTALL)
 """A URL with white space, or with an `@` of which nobody knows whether a password or the path has it."""
 
@@ -106,8 +108,8 @@ def _as_tuple(value: Any) -> Any:
 
 
 def _source_url(url: SecretUrl) -> SecretUrl:
-    if url.reveal() == "whip":
-        raise ValueError("whip is not in this version; rtsp://… or a file's path is")
+    if url.reveal() == WHIP:
+        return url
     if _UNENCODED.match(url.reveal()):
         raise ValueError("has a space, or an @ after a / or ?: percent-encode it (or use ${NAME}, which does)")
     try:
@@ -139,7 +141,10 @@ class Camera(Settings):
     """One camera."""
 
     url: Annotated[SecretUrl, AfterValidator(_source_url)]
-    """`rtsp://user:password@host:port/path`, or the path of a video file (relative to the configuration file)."""
+    """`rtsp://user:password@host:port/path`, or the path of a video file (relative to the configuration file), or
+    `whip`: a publisher connects to /whip/<camera>."""
+    token: SecretText | None = None
+    """Of `url: whip`: what a publisher has to carry (`Authorization: Bearer …`). Default: everybody may publish."""
     pipeline: Annotated[tuple[Id, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
     """The pipeline, or a list: one decode, each pipeline's frames at its own size."""
     enabled: Flag = True
@@ -161,7 +166,12 @@ class Camera(Settings):
     @property
     def is_file(self) -> bool:
         """Whether the source is a file rather than a network stream."""
-        return urlsplit(self.url.reveal()).scheme in ("", "file")
+        return not self.is_whip and urlsplit(self.url.reveal()).scheme in ("", "file")
+
+    @property
+    def is_whip(self) -> bool:
+        """Whether somebody publishes to it over WebRTC."""
+        return self.url.reveal() == WHIP
 
     @property
     def path(self) -> Path:
@@ -242,6 +252,27 @@ class Gateway(Settings):
     `.vedette/<site>/cameras.key`, made at the first start."""
 
 
+class Turn(Settings):
+    """A TURN server: relays between a gateway and publishers that can't reach one another."""
+
+    url: Annotated[str, Field(pattern=r"^turns?:[^\s?:@/]+(:\d{1,5})?(\?transport=(udp|tcp))?$")]
+    """`turn:host:port?transport=udp`, or `turns:…`."""
+    username: Annotated[str, Field(pattern=r'^[^"\\\s]+$')]
+    credential: SecretText
+    """The gateway and every publisher that is let in use it."""
+
+
+class WebRtc(Settings):
+    """How publishers reach cameras with `url: whip`."""
+
+    stun: tuple[Annotated[str, Field(pattern=r"^stun:[^\s?:@/]+(:\d{1,5})?$")], ...] = ()
+    """`stun:host:port`; publishers are told of all, the gateway itself uses the first. Default: none."""
+    turn: tuple[Turn, ...] = ()
+    """The same of TURN servers. Default: none."""
+    bitrate_kbps: Annotated[int, Field(ge=100, le=100_000)] = 4000
+    """What publishers that adapt (browsers) begin with and send at most. Default 4000."""
+
+
 class Retention(Settings):
     """How long, and how much, the streams keep."""
 
@@ -280,6 +311,7 @@ class Config(Settings):
     pipelines: dict[Id, Pipeline] = {}
     models: Models = Models()
     gateway: Gateway = Gateway()
+    webrtc: WebRtc = WebRtc()
     inference: Inference = Inference()
     retention: Retention = Retention()
     simulator: Simulator | None = None

@@ -41,7 +41,9 @@ def _camera(name: str, camera: Camera) -> list[Problem]:
     url = camera.url.reveal()
     if camera.loop and not camera.is_file:
         problems.append(Problem(("cameras", name, "loop"), "is for files; a network stream has no end to loop at"))
-    if not camera.is_file and not _has_host(url):
+    if camera.token is not None and not camera.is_whip:
+        problems.append(Problem(("cameras", name, "token"), "is for url: whip; other cameras are not published to"))
+    if not (camera.is_file or camera.is_whip) and not _has_host(url):
         problems.append(Problem(("cameras", name, "url"), "has no host, or a port that is no number"))
     if len(set(camera.pipeline)) < len(camera.pipeline):
         problems.append(Problem(("cameras", name, "pipeline"), "names a pipeline twice"))
