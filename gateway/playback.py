@@ -44,7 +44,8 @@ class Playback:
         self._options = options
         self._stats = stats
         self._decoder = StreamDecoder(source, strategy, stats)
-        self._pacer = Pacer() if options.paced and not source.live else None
+        paced = source.bursts if source.live else options.paced
+        self._pacer = Pacer() if paced else None
         self._watchdog = Watchdog(options.stall_s, options.dead_s, monotonic())
         self._size = (source.stream.width, source.stream.height)
         self._info = source.info(*self._size)
