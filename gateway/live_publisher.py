@@ -81,12 +81,19 @@ class LivePublisher:
         self._feeds[pipeline, camera] = feed
         return feed
 
+    def remove(self, camera: str) -> None:
+        """The camera's feeds are used no more; acknowledgements and notes that are still under way are left alone."""
+        for key in [key for key in self._feeds if key[1] == camera]:
+            del self._feeds[key]
+
     async def _on_acknowledgement(self, message: Msg) -> None:
         pipeline, camera, epoch, seq = message.subject.removeprefix(self._inbox + ".").split(".")
         refusal = _refusal(message)
         if refusal == _NO_STREAM:
             self._missing.set()
-        await self._feeds[pipeline, camera].acknowledged(int(epoch), int(seq), refusal)
+        feed = self._feeds.get((pipeline, camera))
+        if feed is not None:
+            await feed.acknowledged(int(epoch), int(seq), refusal)
 
     async def _on_served(self, message: Msg) -> None:
         whose = Feed.parse(message.subject)

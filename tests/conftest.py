@@ -8,6 +8,7 @@ from blockbuster import BlockBuster, blockbuster_ctx
 
 from tests.nats_server import NatsServer
 from vedette.bus import Bus, connect
+from vedette.bus_address import STATE_VARIABLE
 
 MEDIA = Path(__file__).parent.parent / "media"
 
@@ -16,6 +17,12 @@ MEDIA = Path(__file__).parent.parent / "media"
 def no_blocking_calls_in_the_loop() -> Iterator[BlockBuster]:
     with blockbuster_ctx(["vedette", "gateway", "inference"]) as blockbuster:
         yield blockbuster
+
+
+@pytest.fixture(autouse=True)
+def state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys and credentials of a test's sites lie in its own folder."""
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
 
 
 @pytest.fixture

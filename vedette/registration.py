@@ -1,0 +1,61 @@
+"""Makes the desired cameras what a configuration file says."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from time import monotonic
+
+from vedette.camera_plan import Change, Plan, plan
+from vedette.camera_record import digest_of
+from vedette.camera_store import CameraStore, Snapshot
+from vedette.config import Camera, Config
+from vedette.errors import BusUnavailable
+from vedette.retry import Backoff, Retry
+
+logger = logging.getLogger(__name__)
+
+_BACKOFF = Backoff(first_s=0.2, cap_s=5.0)
+
+
+async def register(store: CameraStore, config: Config, exact: bool) -> Plan:
+    """Write the file's cameras, all at once, as `vedette/camera_plan.py` says; returns what has changed.
+
+    A file without `cameras` says nothing about them; `cameras: {}` says that there are none.
+
+    Raises:
+        BusUnavailable, BusMisfit, MessageTooLarge, Conflict: nothing was written.
+    """
+    made = Plan()
+
+    def digest(camera: Camera) -> str:
+        return digest_of(camera, store.sealer)
+
+    def decide(snapshot: Snapshot) -> Sequence[Change]:
+        nonlocal made
+        made = plan(config.cameras, snapshot.entries, digest, exact)
+        return made.changes
+
+    if "cameras" in config.model_fields_set:
+        await store.edit(decide)
+    return made
+
+
+async def register_patiently(store: CameraStore, config: Config) -> None:
+    """The same at a service's start: what was said last counts, and a bus that is away is waited for."""
+    retry = Retry(_BACKOFF)
+    while True:
+        began_s = monotonic()
+        try:
+            made = await register(store, config, exact=False)
+        except BusUnavailable as error:
+            logger.warning("cameras not registered yet: %s", error)
+            await asyncio.sleep(retry.wait_s(monotonic() - began_s))
+        else:
+            say(made)
+            return
+
+
+def say(made: Plan) -> None:
+    """Log what has changed."""
+    for line in str(made).splitlines():
+        logger.info("cameras of the configuration: %s", line)
