@@ -1,37 +1,35 @@
-"""The gateway process: the cameras of the configuration, each on its own, and one publisher."""
+"""The gateway process: the desired cameras, each on its own, and one publisher."""
 
+import asyncio
 import logging
-import sys
 
 from aiohttp import web
 
-from gateway.camera import Camera
-from gateway.camera_status import CameraStatus
+from gateway.decode_pool import decode_pool
+from gateway.fleet import Fleet
+from gateway.fleet_camera import FleetCameraBuilder
 from gateway.http import Door, serve_http
 from gateway.live_publisher import LivePublisher
-from gateway.sampled_frame import Output
-from gateway.sampler import Sampling
 from vedette.background import background
-from vedette.bus import Bus, connect
+from vedette.bus import connect
 from vedette.bus_address import address_of
+from vedette.camera_store import CameraStore
 from vedette.config import Address, Config
 from vedette.health import Health
-from vedette.leases import Lease
-from vedette.members import Member, announce, new_member
+from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
+from vedette.registration import register_patiently
+from vedette.sealing import sealer_of
 
 logger = logging.getLogger(__name__)
-
-_SWITCH_INTERVAL_S = 0.0005
-"""Decoding threads get the interpreter back quickly: with the default 5 ms busy Python slows them 4 to 7 times."""
 
 
 async def serve(config: Config, listen: Address, stop: Stop) -> int:
     """Run the cameras until stopped; returns the exit status.
 
-    Raises StartFailed, BusMisfit, BusUnavailable.
+    Raises ConfigError, StartFailed, BusMisfit, BusUnavailable.
     """
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    sealer = await asyncio.to_thread(sealer_of, config)
     health = Health()
     health.require("bus", lambda: False)
     door = Door()
@@ -39,40 +37,26 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
     async with (
         serve_http(health, door, routes, listen) as address,
         await stop.unless_requested(connect(address_of(config), "gateway")) as bus,
+        decode_pool(config.gateway.decode_processes) as pool,
     ):
         health.require("bus", lambda: bus.connected)
         member = new_member("gateway", config.site, str(address))
         publisher = LivePublisher(bus, config.site)
         await publisher.start()
-        cameras = [_camera(config, name, bus, publisher, member) for name in config.cameras]
-        logger.info("%s camera(s); health on http://%s", len(cameras), address)
-        runs = [camera.run() for camera in cameras]
+        store = CameraStore(bus, config.site, sealer)
+        fleet = Fleet(FleetCameraBuilder(config, bus, publisher, member, pool))
+        logger.info("health and API on http://%s", address)
+        health.require("cameras", lambda: fleet.told)
         door.is_open = True
-        async with background(bus.until_lost(), announce(bus, member), publisher.run(), *runs):
+        async with background(
+            bus.until_lost(), announce(bus, member), publisher.run(), fleet.run(), _follow(store, config, fleet)
+        ):
             await stop.wait()
             health.stopping = True
     return DONE
 
 
-def _camera(config: Config, name: str, bus: Bus, publisher: LivePublisher, member: Member) -> Camera:
-    camera = config.cameras[name]
-    lease = Lease(bus, f"{config.site}.{name}", member.name)
-    return Camera(
-        name,
-        camera,
-        outputs_of(config, name),
-        {pipeline: publisher.feed(name, pipeline, lease) for pipeline in camera.pipeline},
-        lease,
-        CameraStatus(bus, config.site, name, member.name, lease),
-        config.inference.budget_ms,
-    )
-
-
-def outputs_of(config: Config, name: str) -> list[Output]:
-    """What the reader of a camera makes: pictures for each of its pipelines."""
-    camera = config.cameras[name]
-    outputs = []
-    for pipeline in camera.pipeline:
-        sampling, frame = config.sampling_of(name, pipeline), config.pipelines[pipeline].frame
-        outputs.append(Output(pipeline, frame.width, frame.quality, Sampling(sampling.fps, sampling.keyframes)))
-    return outputs
+async def _follow(store: CameraStore, config: Config, fleet: Fleet) -> None:
+    """Register the file's cameras, then keep the fleet to what is desired."""
+    await register_patiently(store, config)
+    await store.follow(fleet.want)

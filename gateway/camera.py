@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
+from typing import Protocol
 
 from gateway import metrics
 from gateway.camera_status import CONNECTING, OFFLINE, CameraStatus
-from gateway.errors import SourceError
+from gateway.decode_messages import ReaderPlan
+from gateway.errors import GatewayError, ReaderLost, SourceError
 from gateway.frame_headers import headers_of
 from gateway.listener import Listener
 from gateway.live_publisher import LiveFeed
-from gateway.reader import Reader
 from gateway.reading import ReadOptions
-from gateway.reading_thread import read_in_thread
+from gateway.remote_reader import Listener as ReaderListener
 from gateway.sampled_frame import Output, SampledFrame
 from vedette.background import background, end
 from vedette.config import Camera as CameraConfig
@@ -42,10 +43,28 @@ class _End:
 
     reason: str
     retry_slowly: bool = False
+    retry_at_once: bool = False
 
 
 _FILE_ENDED = _End("the file has ended")
 _TAKEN_OVER = _End("another gateway has it")
+
+
+class CameraReader(Protocol):
+    """Reads the camera's source, wherever it does that."""
+
+    async def run(self) -> None:
+        """Read until the end of a file that isn't looped. Raises GatewayError; it may be run again after each end."""
+
+    def close(self) -> None:
+        """It will not be run again."""
+
+
+class Decoding(Protocol):
+    """Where cameras get their readers."""
+
+    def reader(self, camera: str, plan: ReaderPlan, listener: ReaderListener) -> CameraReader:
+        """A reader of what `plan` says."""
 
 
 class Camera:
@@ -60,6 +79,7 @@ class Camera:
         lease: Lease,
         status: CameraStatus,
         budget_ms: float,
+        decoding: Decoding,
     ) -> None:
         """`outputs` and `feeds`: one for each of the camera's pipelines."""
         self.name = name
@@ -69,9 +89,9 @@ class Camera:
         self._lease = lease
         self._status = status
         self._budget_ms = budget_ms
+        self._decoding = decoding
         self._latest: dict[str, SampledFrame] = {}
         self._arrived = asyncio.Event()
-        self._listener: Listener | None = None
         metrics.DEFECTS.labels(name)
 
     async def run(self) -> None:
@@ -99,47 +119,46 @@ class Camera:
                 self._status.farewell = _defect(error)
                 raise
 
-    def _new_reader(self) -> Reader:
-        loop, config = asyncio.get_running_loop(), self._config
-        listener = Listener(loop, self._status, self._offer)
-        reader = Reader(
+    def _new_reader(self) -> CameraReader:
+        config = self._config
+        plan = ReaderPlan(
             str(config.path) if config.is_file else config.url.reveal(),
             self._outputs,
-            listener.on_frame,
-            listener,
             ReadOptions(transport=config.transport, loop=config.loop, paced=True),
             config.privacy,
             config.matrix,
         )
-        if self._listener is not None:
-            self._listener.deaf = True
-        self._listener = listener
-        self._status.follow(reader.stats)
-        return reader
+        return self._decoding.reader(self.name, plan, Listener(self._status, self._offer))
 
     async def _supervise(self) -> None:
         retry, reader = Retry(_BACKOFF), self._new_reader()
-        while True:
-            await self._lease.until_held()
-            reason = self._status.reason if self._status.state == OFFLINE else None
-            self._status.change(CONNECTING, f"last: {reason}" if reason else None)
-            self._status.publish_soon()
-            live_before_s = self._status.live_s()
-            outcome = await self._read(reader)
-            if reader.busy:  # its thread is stuck
-                reader = self._new_reader()
-            self._status.change(CONNECTING if outcome is _TAKEN_OVER else OFFLINE, outcome.reason)
-            if outcome is _FILE_ENDED:
-                await asyncio.Event().wait()
-            if outcome is not _TAKEN_OVER:
-                live_s = self._status.live_s() - live_before_s
-                await asyncio.sleep(retry.wait_s(live_s, at_least_s=_SLOWLY_S if outcome.retry_slowly else 0.0))
-                self._status.reconnects += 1
-                metrics.RECONNECTS.labels(self.name).inc()
+        try:
+            while True:
+                await self._lease.until_held()
+                reason = self._status.reason if self._status.state == OFFLINE else None
+                self._status.change(CONNECTING, f"last: {reason}" if reason else None)
+                self._status.publish_soon()
+                live_before_s = self._status.live_s()
+                outcome = await self._read(reader)
+                self._status.change(CONNECTING if outcome is _TAKEN_OVER else OFFLINE, outcome.reason)
+                if outcome is _FILE_ENDED:
+                    await asyncio.Event().wait()
+                if outcome is not _TAKEN_OVER:
+                    await self._wait(retry, outcome, self._status.live_s() - live_before_s)
+        finally:
+            reader.close()
 
-    async def _read(self, reader: Reader) -> "_End":
+    async def _wait(self, retry: Retry, outcome: _End, live_s: float) -> None:
+        """Wait before the source is opened again."""
+        wait_s = retry.wait_s(live_s, at_least_s=_SLOWLY_S if outcome.retry_slowly else 0.0)
+        if not outcome.retry_at_once or retry.failures > 1:  # the second time it may be this camera's fault
+            await asyncio.sleep(wait_s)
+        self._status.reconnects += 1
+        metrics.RECONNECTS.labels(self.name).inc()
+
+    async def _read(self, reader: CameraReader) -> _End:
         """Read until the source fails or ends, or another gateway owns the camera."""
-        reading = asyncio.create_task(read_in_thread(f"camera-{self.name}", reader.run))
+        reading = asyncio.create_task(reader.run())
         taken_over = asyncio.create_task(self._lease.until_owned_by_other())
         try:
             await asyncio.wait((reading, taken_over), return_when=asyncio.FIRST_COMPLETED)
@@ -148,18 +167,18 @@ class Camera:
             await reading
         except SourceError as error:
             return _End(str(error), error.retry_slowly)
-        except Exception as error:  # the decoder's defect: the source is opened anew, the camera stays ours
-            logger.exception("the reader failed")
-            return _End(_defect(error))
+        except ReaderLost as error:
+            return _End(str(error), retry_at_once=True)
+        except GatewayError as error:
+            return _End(str(error))
         finally:
             await end((reading, taken_over))
         return _FILE_ENDED
 
-    def _offer(self, frame: SampledFrame) -> None:
-        """A frame was sampled. Where the one before it has not even been sent yet, that one is superseded."""
-        metrics.SAMPLED.labels(self.name, frame.pipeline).inc()
-        if frame.pipeline in self._latest:
-            SUPERSEDED.labels(self.name, frame.pipeline).inc()
+    def _offer(self, frame: SampledFrame, superseded: int) -> None:
+        """A frame was sampled. Where the one before it has not even been sent yet, that one is superseded too."""
+        metrics.SAMPLED.labels(self.name, frame.pipeline).inc(1 + superseded)
+        SUPERSEDED.labels(self.name, frame.pipeline).inc(superseded + (frame.pipeline in self._latest))
         self._latest[frame.pipeline] = frame
         self._arrived.set()
 

@@ -5,11 +5,23 @@ from prometheus_client import Counter, Gauge
 RECEIVED = Counter("vedette_frames_received", "Access units read from the source.", ["camera"])
 CORRUPT = Counter("vedette_frames_corrupt", "Access units or pictures that could not be decoded whole.", ["camera"])
 HELD = Counter("vedette_frames_held", "Frames not sampled since they may refer to damaged ones.", ["camera"])
+SKIPPED = Counter("vedette_frames_skipped", "Frames not decoded, since no sample could fall on them.", ["camera"])
+GATED = Counter("vedette_frames_gated", "Frames not decoded, since nothing moved.", ["camera"])
 SAMPLED = Counter("vedette_frames_sampled", "Frames picked for a pipeline and encoded.", ["camera", "pipeline"])
 PUBLISHED = Counter("vedette_frames_published", "Frames that the bus has stored.", ["camera", "pipeline"])
 RECONNECTS = Counter("vedette_camera_reconnects", "Attempts to open the source after the first.", ["camera"])
 DEFECTS = Counter("vedette_camera_defects", "Internal errors that ended a camera, which then began anew.", ["camera"])
 UP = Gauge("vedette_camera_up", "1 while the camera is live.", ["camera"])
+CAMERA_CPU = Counter("vedette_camera_decode_cpu_seconds", "CPU time of the thread that reads it.", ["camera"])
+CAMERA_MOVES = Counter("vedette_camera_moves", "Moves to another decode process, as its own was busy.", ["camera"])
+DECODE_LOAD = Gauge("vedette_decode_process_load", "Cores that a decode process uses.", ["process"])
+DECODE_RESTARTS = Counter("vedette_decode_process_restarts", "Decode processes that died or hung.")
+WHIP_LOST = Counter("vedette_whip_packets_lost", "RTP packets of a publisher that never came.", ["camera"])
+WHIP_DROPPED = Counter(
+    "vedette_whip_frames_dropped",
+    "Access units of a publisher dropped: damaged or after damage, or its reader did not keep up.",
+    ["camera", "reason"],
+)
 OFFERED_AGAIN = Counter(
     "vedette_tokens_offered_again", "Tokens published because a newer frame waited when one was served.", ["camera"]
 )

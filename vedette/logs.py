@@ -4,6 +4,8 @@ import datetime as dt
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic
 
@@ -22,6 +24,16 @@ def set_up_logging(as_json: bool = False, level: int = logging.INFO) -> None:
     handler.addFilter(RepeatFilter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
+
+
+@contextmanager
+def about_camera(name: str | None) -> Iterator[None]:
+    """What is logged inside is about this camera."""
+    token = current_camera.set(name)
+    try:
+        yield
+    finally:
+        current_camera.reset(token)
 
 
 class TextFormatter(logging.Formatter):

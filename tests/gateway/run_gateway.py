@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import psutil
 from nats.aio.msg import Msg
 from prometheus_client import REGISTRY
 
@@ -58,6 +59,19 @@ async def gateway(config: Config) -> AsyncIterator[Stop]:
         stop.request()
         async with asyncio.timeout(5):
             assert await task == 0
+
+
+def decode_processes(of: int | None = None) -> list[psutil.Process]:
+    """The decode processes of this process, or of the one with this id."""
+    children = psutil.Process(of).children(recursive=True)
+    return [child for child in children if any("decode_process" in word for word in _words(child))]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it has ended meanwhile
+        return []
 
 
 class Frame(NamedTuple):

@@ -1,5 +1,6 @@
 """Cameras on real streams: their states, their frames, and that none of them disturbs another."""
 
+import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -10,10 +11,19 @@ from time import monotonic
 import pytest
 from prometheus_client import generate_latest
 
-from gateway.reader import Reader
 from gateway.reading import ReadOptions
 from gateway.simulator import Credentials, SimulatedCamera, Simulator, SimulatorSettings
-from tests.gateway.run_gateway import FPS, Witness, configured, counted, gateway, pixels, simulated, stored_picture
+from tests.gateway.run_gateway import (
+    FPS,
+    Witness,
+    configured,
+    counted,
+    decode_processes,
+    gateway,
+    pixels,
+    simulated,
+    stored_picture,
+)
 from tests.gateway.run_reader import WALK, WALK_ODD
 from tests.nats_server import NatsServer
 from tests.waiting import until
@@ -202,9 +212,8 @@ async def test_forty_cameras_at_once_are_live_and_leave_nothing_behind(
     names = [f"c{n:02}" for n in range(40)]
     pipelines = {"people": {"frame": {"width": 96}, "sampling": {"fps": 1}, "stages": STAGES}}
 
-    def held() -> tuple[int, int]:
-        ours = [t for t in threading.enumerate() if t.name.startswith(("camera-", "open-source"))]
-        return len(ours), len(list(Path("/proc/self/fd").iterdir()))
+    def held() -> tuple[int, int, int]:
+        return len(decode_processes()), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
     witness = await Witness.on(bus)
     cameras = [SimulatedCamera(name, WALK, 5) for name in names]
@@ -213,9 +222,9 @@ async def test_forty_cameras_at_once_are_live_and_leave_nothing_behind(
         before = held()
         async with gateway(config):
             await until(lambda: all(witness.is_(name, "live") for name in names), "all live", 30)
-            assert held()[0] == 40
+            assert held()[0] == len(os.sched_getaffinity(0))
             await until(lambda: all(witness.of(name) for name in names), "frames of all")
-        await until(lambda: held() == before, "threads and descriptors are given back")
+        await until(lambda: held() == before, "processes, threads and descriptors are given back")
     assert {status.state for status in witness.statuses[-40:]} == {"offline"}
 
 
@@ -268,13 +277,7 @@ async def test_a_lease_that_another_takes_ends_the_reading_until_it_is_ours_agai
 async def test_a_defect_that_one_camera_meets_ends_no_other(
     nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Broken(Reader):
-        def run(self, stop: threading.Event) -> None:
-            if threading.current_thread().name == "camera-broken":
-                raise ZeroDivisionError("a defect")
-            super().run(stop)
-
-    monkeypatch.setattr("gateway.camera.Reader", Broken)
+    monkeypatch.setattr("gateway.decode_link._PROGRAM", ("-m", "tests.gateway.broken_decode_process"))
     witness = await Witness.on(bus)
     async with (
         simulated("sound") as camera,
@@ -283,7 +286,10 @@ async def test_a_defect_that_one_camera_meets_ends_no_other(
         await until(lambda: len(witness.of("sound")) > 10, "frames of the sound one")
         await until(lambda: witness.is_("broken", "offline"), "the broken one is offline")
         assert witness.last("broken").reason == "internal error: ZeroDivisionError"
-    assert "a defect" in caplog.text
+    said = next(record for record in caplog.records if "a defect" in record.getMessage())
+    assert said.name == "gateway.hosted_reader"
+    assert said.getMessage().startswith("the reader failed\nTraceback")
+    assert "s3cret" not in caplog.text
 
 
 async def test_time_spent_live_makes_a_connection_healthy_even_if_it_stalls_at_the_end(

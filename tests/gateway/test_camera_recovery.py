@@ -1,7 +1,6 @@
 """Cameras after something went wrong: what they say, where each frame went, and that no other one notices."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
@@ -11,9 +10,9 @@ import pytest
 
 from gateway.camera_status import CameraStatus
 from gateway.live_publisher import LiveFeed
-from gateway.reader import Reader
 from gateway.reading import ReadOptions
 from gateway.simulator import Simulator
+from tests.gateway.broken_decode_process import JUNK
 from tests.gateway.run_gateway import PEOPLE, Witness, configured, counted, dropped, gateway, simulated
 from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
@@ -96,40 +95,23 @@ async def test_a_defect_anywhere_begins_its_camera_anew_and_disturbs_no_other(
     assert identities == sorted(set(identities))
 
 
-async def test_a_reader_whose_thread_is_stuck_is_not_run_by_another_one(
-    nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch
+async def test_a_reader_whose_thread_is_stuck_is_left_behind_and_heard_no_more(
+    nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    readers, release = list[Reader](), threading.Event()
-
-    class Stuck(Reader):
-        def run(self, stop: threading.Event) -> None:
-            assert self not in readers, "two threads in one reader"
-            readers.append(self)
-            super().run(stop)
-
-        def _run(self, stop: threading.Event) -> None:
-            super()._run(stop)
-            if len(readers) == 1:
-                release.wait(20)  # in a library that heeds no stop
-                self._emitter._sink(None)  # type: ignore[arg-type] # what it says now, nobody hears
-
-    monkeypatch.setattr("gateway.camera.Reader", Stuck)
-    monkeypatch.setattr("gateway.reading_thread._LEAVE_WITHIN_S", 0.1)
+    monkeypatch.setattr("gateway.decode_link._PROGRAM", ("-m", "tests.gateway.broken_decode_process"))
+    monkeypatch.setattr("gateway.remote_reader._LEAVE_WITHIN_S", 0.5)
     witness = await Witness.on(bus)
-    try:
-        async with simulated("stuck") as camera, gateway(configured(nats_server, {"stuck": camera.url("stuck")})):
-            await until(lambda: witness.is_("stuck", "live"), "live")
-            received = partial(counted, "vedette_frames_received_total", camera="stuck")
-            bucket = await bus.jetstream.key_value("vedette-leases")
-            await bucket.put("plant.stuck", b"gateway-other")
-            await until(lambda: len(readers) == 2, "another reader, after the lease came back")
-            before = received()
-            release.set()
-            count = len(witness.of("stuck"))
-            await until(lambda: len(witness.of("stuck")) > count + 5, "frames of the second reader")
-            await until(lambda: received() > before > 0, "counters go on")
-    finally:
-        release.set()
+    received = partial(counted, "vedette_frames_received_total", camera="stuck")
+    async with simulated("stuck") as camera, gateway(configured(nats_server, {"stuck": camera.url("stuck")})):
+        await until(lambda: len(witness.of("stuck")) > 3 and received(), "frames")
+        bucket = await bus.jetstream.key_value("vedette-leases")
+        await bucket.put("plant.stuck", b"gateway-other")
+        await until(lambda: "stuck and left behind" in caplog.text, "it is left behind")
+        before, count = received(), len(witness.of("stuck"))
+        await until(lambda: len(witness.of("stuck")) > count + 5, "frames of another reader")
+        await until(lambda: received() > before > 0, "counters go on")
+        late = witness.of("stuck")[count + 1 :]
+    assert JUNK not in {frame.jpeg for frame in late}
 
 
 async def test_frames_flow_again_after_their_stream_was_deleted(nats_server: NatsServer, bus: Bus) -> None:

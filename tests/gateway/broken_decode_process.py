@@ -1,0 +1,34 @@
+"""A decode process with defects, in place of `gateway.decode_process`: each in the cameras of its name."""
+
+import os
+import threading
+
+from gateway import hosted_reader
+from gateway.decode_process import main
+from gateway.reader import Reader
+from tests.gateway.run_gateway import sampled
+
+JUNK = b"of a reader that was left behind"
+
+
+class Broken(Reader):
+    runs = 0
+
+    def run(self, stop: threading.Event) -> None:
+        match threading.current_thread().name:
+            case "camera-broken":
+                raise ZeroDivisionError("a defect of rtsp://admin:s3cret@camera/1")
+            case "camera-stuck":
+                super().run(stop)
+                Broken.runs += 1
+                while Broken.runs == 1:  # in a library that heeds no stop
+                    self._emitter._sink(sampled(JUNK))
+            case "camera-poison":
+                os.abort()
+            case _:
+                super().run(stop)
+
+
+if __name__ == "__main__":
+    setattr(hosted_reader, "Reader", Broken)  # noqa: B010 -- a type checker is right to refuse it
+    main()
