@@ -12,6 +12,8 @@ from gateway.gate.scene import TUNED, Blobs, Scene, Thresholds
 _MOST_STEP_S = 20.0
 """Looks further apart than this, or going back, don't follow one another: their time line jumped."""
 _MOST_HINT_S = 30.0
+_JITTER = 1.1
+"""Keyframes every 4 s come up to so much later over a network."""
 
 
 class Mode(Enum):
@@ -69,7 +71,7 @@ class ActivityGate:
         While it is not None the gate is never idle: it stays armed, and the stream is decoded whole.
         """
         gap_s = self._gap.seconds
-        if gap_s is None or gap_s <= self._policy.blind_gap_s:
+        if gap_s is None or gap_s <= self._policy.blind_gap_s * _JITTER:
             return None
         return (
             f"keyframes are {gap_s:.1f} s apart (the gate needs at most {self._policy.blind_gap_s:g} s): "
