@@ -6,6 +6,7 @@ Settings that are the default are left out. The text is nobody's configuration f
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -45,7 +46,7 @@ class UnreadableRecord:
 Entry = CameraRecord | UnreadableRecord
 
 
-def settings_of(camera: Camera, secrets: object = str, whole: bool = False) -> dict[str, Any]:
+def settings_of(camera: Camera, secrets: Callable[[SecretText], object] = str, whole: bool = False) -> dict[str, Any]:
     """A camera's settings as plain data; each secret as `secrets` makes it, masked by default.
 
     Without `whole`, settings that are the default are left out.
@@ -80,7 +81,10 @@ def decode(value: bytes, key: str, revision: int, sealer: Sealer) -> Entry:
             return UnreadableRecord(name, f"is of another version than {_VERSION}", revision)
         if whole["origin"] not in ("file", "api"):
             return UnreadableRecord(name, "has an origin that is neither file nor api", revision)
-        camera = read_camera(name, _opened(whole["camera"], key, sealer))
+        opened: set[str] = set()
+        camera = read_camera(name, _opened(whole["camera"], key, sealer, opened))
+        if not _secrets(camera) <= opened:
+            return UnreadableRecord(name, "has a secret (url, token) that is not sealed", revision)
     except (Unsealable, CameraRefused) as error:
         return UnreadableRecord(name, str(error), revision)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -88,10 +92,18 @@ def decode(value: bytes, key: str, revision: int, sealer: Sealer) -> Entry:
     return CameraRecord(name, camera, whole["origin"], whole.get("said"), revision)
 
 
-def _opened(data: Any, key: str, sealer: Sealer) -> Any:
-    """`data` with the secrets in it opened. One that was not sealed is refused: the bucket must hold none."""
+def _opened(data: Any, key: str, sealer: Sealer, opened: set[str]) -> Any:
+    """`data` with what is sealed in it opened, and added to `opened`."""
     if isinstance(data, dict) and data.keys() == {"sealed"}:
-        return sealer.unseal(data["sealed"], key)
+        text = sealer.unseal(data["sealed"], key)
+        opened.add(text)
+        return text
     if isinstance(data, dict):
-        return {name: _opened(item, key, sealer) for name, item in data.items()}
-    return [_opened(item, key, sealer) for item in data] if isinstance(data, list) else data
+        return {name: _opened(item, key, sealer, opened) for name, item in data.items()}
+    return [_opened(item, key, sealer, opened) for item in data] if isinstance(data, list) else data
+
+
+def _secrets(camera: Camera) -> set[str]:
+    found: set[str] = set()
+    settings_of(camera, lambda secret: found.add(secret.reveal()))
+    return found

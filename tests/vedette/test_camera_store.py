@@ -1,0 +1,183 @@
+"""Desired cameras in a real KV bucket."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.nats_server import NatsServer
+from tests.waiting import until
+from vedette.atomic_write import Conflict
+from vedette.background import background
+from vedette.bus import Bus
+from vedette.camera_plan import Change
+from vedette.camera_record import CameraRecord, UnreadableRecord
+from vedette.camera_store import CameraStore, Snapshot
+from vedette.config import Camera
+from vedette.errors import BusMisfit, BusUnavailable
+from vedette.sealing import Sealer
+from vedette.subjects import CAMERAS
+
+SITE = "plant"
+PRIVACY = [[[0.8, 0.0], [1.0, 0.0], [1.0, 0.2]]]
+
+
+def camera(path: str = "1", **settings: object) -> Camera:
+    return Camera.model_validate(
+        {"url": f"rtsp://operator:s3cret@10.0.0.5/{path}", "pipeline": "people", "privacy": PRIVACY, **settings}
+    )
+
+
+def added(*names: str) -> list[Change]:
+    return [Change(name, CameraRecord(name, camera(name), "api")) for name in names]
+
+
+@pytest.fixture
+def store(bus: Bus) -> CameraStore:
+    return CameraStore(bus, SITE, Sealer(bytes(32)))
+
+
+@asynccontextmanager
+async def followed(store: CameraStore) -> AsyncIterator[list[Snapshot]]:
+    told: list[Snapshot] = []
+    async with background(store.follow(told.append)):
+        await until(lambda: told, "the first snapshot")
+        yield told
+
+
+async def test_what_is_written_is_read_and_its_secrets_lie_there_sealed(bus: Bus, store: CameraStore) -> None:
+    webhook = {"after": 3, "webhook": "https://hook.example/t0ken"}
+    whole = camera(sampling={"fps": 3}, transport="udp", recovery=webhook)
+    await store.change([Change("gate", CameraRecord("gate", whole, "file", "digest"))], {})
+    (entry,) = (await store.read()).entries.values()
+    assert entry == CameraRecord("gate", whole, "file", "digest", entry.revision)
+    raw = (await (await bus.bucket(CAMERAS)).get("plant.gate")).value
+    assert raw is not None
+    for secret in (b"s3cret", b"operator", b"t0ken"):
+        assert secret not in raw
+    assert json.loads(raw)["camera"]["privacy"] == PRIVACY
+
+
+async def test_all_changes_are_made_or_none(store: CameraStore) -> None:
+    await store.change(added("a", "b"), {})
+    before = await store.read()
+    with pytest.raises(Conflict):
+        await store.change([Change("a", None), *added("b", "c")], {**before.revisions, "b": 99})
+    assert await store.read() == before
+    await store.change([Change("a", None), *added("c")], before.revisions)
+    assert list((await store.read()).entries) == ["b", "c"]
+
+
+async def test_a_removed_camera_can_come_back(store: CameraStore) -> None:
+    await store.change(added("a"), {})
+    await store.change([Change("a", None)], (await store.read()).revisions)
+    snapshot = await store.read()
+    assert not snapshot.entries
+    await store.change(added("a"), snapshot.revisions)
+    assert list((await store.read()).entries) == ["a"]
+
+
+async def test_two_who_edit_at_a_time_both_have_their_way(store: CameraStore) -> None:
+    def one_more(snapshot: Snapshot) -> list[Change]:
+        entry = snapshot.entries.get("a")
+        fps = entry.camera.sampling.fps if isinstance(entry, CameraRecord) and entry.camera.sampling else 0
+        return [Change("a", CameraRecord("a", camera(sampling={"fps": (fps or 0) + 1}), "api"))]
+
+    await asyncio.gather(*(store.edit(one_more) for _ in range(3)))
+    (entry,) = (await store.read()).entries.values()
+    assert isinstance(entry, CameraRecord)
+    assert entry.camera.sampling is not None
+    assert entry.camera.sampling.fps == 3
+
+
+async def test_over_a_thousand_at_once_are_refused(store: CameraStore) -> None:
+    with pytest.raises(BusMisfit, match="1001"):
+        await store.change([Change(f"c{n}", None) for n in range(1001)], {})
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (b"", "is no camera's record"),
+        (b"[]", "is no camera's record"),
+        (b'{"version": 2}', "version"),
+        (b'{"version": 1, "origin": "api", "camera": {"url": "rtsp://a:s3cret@b/", "pipeline": "p"}}', "url"),
+        (b'{"version": 1, "origin": "api", "camera": {"url": {"sealed": "AAAA"}, "pipeline": "p"}}', "another key"),
+        (b'{"version": 1, "origin": "api", "camera": {"pipeline": "p", "colour": 1}}', "colour"),
+        (b'{"version": 1, "origin": "cloud", "camera": {}}', "origin"),
+    ],
+)
+async def test_what_is_no_camera_is_told_as_such(bus: Bus, store: CameraStore, value: bytes, why: str) -> None:
+    await (await bus.bucket(CAMERAS)).put("plant.gate", value)
+    (entry,) = (await store.read()).entries.values()
+    assert isinstance(entry, UnreadableRecord)
+    assert why in entry.why
+    assert "s3cret" not in entry.why
+
+
+async def test_a_record_that_was_copied_from_another_camera_does_not_open(bus: Bus, store: CameraStore) -> None:
+    await store.change(added("a"), {})
+    bucket = await bus.bucket(CAMERAS)
+    await bucket.put("plant.b", (await bucket.get("plant.a")).value or b"")
+    assert isinstance((await store.read()).entries["b"], UnreadableRecord)
+
+
+async def test_followers_are_told_of_every_change_of_their_site_alone(bus: Bus, store: CameraStore) -> None:
+    async with followed(store) as told:
+        assert not told[0].entries
+        await CameraStore(bus, "elsewhere", store.sealer).change(added("x"), {})
+        await store.change(added("a", "b"), {})
+        await until(lambda: list(told[-1].entries) == ["a", "b"], "both")
+        await store.change([Change("a", None)], told[-1].revisions)
+        await until(lambda: list(told[-1].entries) == ["b"], "one")
+        assert "x" not in told[-1].revisions
+
+
+async def test_followers_hear_again_after_a_restart_of_the_server(
+    nats_server: NatsServer, bus: Bus, store: CameraStore
+) -> None:
+    async with followed(store) as told:
+        await store.change(added("a"), {})
+        await until(lambda: "a" in told[-1].entries, "before")
+        await asyncio.to_thread(nats_server.restart)
+        await until(lambda: bus.connected, "the bus is back")
+        await store.change(added("b"), (await store.read()).revisions)
+        await until(lambda: list(told[-1].entries) == ["a", "b"], "after", deadline_s=5)
+
+
+async def test_a_bucket_that_was_lost_gets_its_cameras_back(
+    nats_server: NatsServer, bus: Bus, store: CameraStore
+) -> None:
+    async with followed(store) as told:
+        await store.change(added("a", "b"), {})
+        await until(lambda: len(told[-1].entries) == 2, "before")
+        await asyncio.to_thread(nats_server.kill)
+        await asyncio.to_thread(shutil.rmtree, nats_server.folder / "store")
+        count = len(told)
+        await asyncio.to_thread(nats_server.start)
+        await until(lambda: len(told) > count, "told again")
+        assert list(told[-1].entries) == ["a", "b"]
+    assert list((await store.read()).entries) == ["a", "b"]
+
+
+async def test_without_a_bus_reading_and_writing_fail_at_once(bus: Bus, store: CameraStore) -> None:
+    await bus.close()
+    with pytest.raises(BusUnavailable):
+        await store.read()
+    with pytest.raises(BusUnavailable):
+        await store.change(added("a"), {})
+
+
+async def test_reading_and_following_leave_nothing_behind(bus: Bus, store: CameraStore) -> None:
+    await store.read()
+    tasks, listeners, subscriptions = asyncio.all_tasks(), len(bus._listeners), len(bus.client._subs)
+    for _ in range(5):
+        await store.read()
+        async with followed(store):
+            pass
+    await until(lambda: not asyncio.all_tasks() - tasks, "no task is left")
+    assert len(bus._listeners) == listeners
+    assert len(bus.client._subs) == subscriptions
