@@ -13,7 +13,8 @@ from time import monotonic
 import pytest
 from aiohttp import ClientSession
 
-from gateway.app import outputs_of, serve
+from gateway.app import serve
+from gateway.fleet_camera import outputs_of
 from gateway.sampler import Sampling
 from gateway.simulator import SimulatedCamera, Simulator
 from tests.gateway.run_gateway import FREE, SITE, Witness, configured
@@ -24,7 +25,7 @@ from vedette.bus import Bus, connect
 from vedette.bus_address import BusAddress
 from vedette.config import Address, Config
 from vedette.errors import BusUnavailable, StartFailed
-from vedette.members import live_members
+from vedette.members import Member, live_members
 from vedette.process import Stop, Stopped
 
 METRICS = {
@@ -46,6 +47,10 @@ METRICS = {
 async def ask(address: str, path: str) -> tuple[int, str]:
     async with ClientSession() as session, session.get(f"http://{address}{path}") as answer:
         return answer.status, await answer.text()
+
+
+async def has_metrics(member: Member, text: str) -> bool:
+    return text in (await ask(member.http, "/metrics"))[1]
 
 
 def free_port() -> int:
@@ -93,6 +98,7 @@ async def test_metrics_have_their_names_and_a_zero_from_the_start(nats_server: N
     try:
         await until_async(lambda: live_members(bus, SITE), "it is a member")
         (member,) = await live_members(bus, SITE)
+        await until_async(lambda: has_metrics(member, 'vedette_camera_up{camera="metered"}'), "the camera runs")
         _, text = await ask(member.http, "/metrics")
     finally:
         stop.request()
@@ -153,8 +159,8 @@ def test_an_output_has_the_cameras_sampling_or_its_pipelines() -> None:
             },
         }
     )
-    assert [output.sampling for output in outputs_of(config, "own")] == [Sampling(None, True)] * 2
-    p, q = outputs_of(config, "default")
+    assert [output.sampling for output in outputs_of(config.cameras["own"], config)] == [Sampling(None, True)] * 2
+    p, q = outputs_of(config.cameras["default"], config)
     assert (p.pipeline, p.width, p.quality, p.sampling) == ("p", 320, 70, Sampling(3))
     assert (q.pipeline, q.width, q.quality, q.sampling) == ("q", 640, 85, Sampling(2))
 

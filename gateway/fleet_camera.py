@@ -1,0 +1,110 @@
+"""A camera with all that it registers elsewhere in the gateway; and what makes it."""
+
+from contextlib import AsyncExitStack, suppress
+from types import ModuleType
+
+from prometheus_client import Counter, Gauge, Histogram
+
+import vedette.metrics
+from gateway import metrics
+from gateway.camera import Camera, Decoding
+from gateway.camera_status import CameraStatus
+from gateway.live_publisher import LivePublisher
+from gateway.recovery import Recovery, recovery_of
+from gateway.sampled_frame import Output
+from gateway.sampler import Sampling
+from vedette.background import background
+from vedette.bus import Bus
+from vedette.camera_check import check_camera
+from vedette.config import Camera as CameraConfig
+from vedette.config import Config
+from vedette.leases import Lease
+from vedette.members import Member
+
+_METRICS: tuple[ModuleType, ...] = (metrics, vedette.metrics)
+
+
+class FleetCamera:
+    """A camera that a fleet can run, once."""
+
+    def __init__(
+        self, camera: Camera, status: CameraStatus, publisher: LivePublisher, recovery: Recovery | None
+    ) -> None:
+        self._camera = camera
+        self._status = status
+        self._publisher = publisher
+        self._recovery = recovery
+        if recovery is not None:
+            status.on_change.append(recovery.on_state)
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with AsyncExitStack() as stack:
+            if self._recovery is not None:
+                await stack.enter_async_context(background(self._recovery.run()))
+            await self._camera.run()
+
+    def refuse(self, why: str | None) -> None:
+        """The status says that the latest change was refused, or (None) no more."""
+        if why != self._status.refused:
+            self._status.refused = why
+            self._status.publish_soon()
+
+    def part(self, reason: str) -> None:
+        """The last that the status says will be `reason`."""
+        self._status.farewell = reason
+
+    def close(self) -> None:
+        """Leave the publisher and the bus."""
+        self._publisher.remove(self._camera.name)
+        self._status.close()
+
+
+class FleetCameraBuilder:
+    """Makes the cameras of one gateway."""
+
+    def __init__(self, config: Config, bus: Bus, publisher: LivePublisher, member: Member, decoding: Decoding) -> None:
+        self._config = config
+        self._bus = bus
+        self._publisher = publisher
+        self._member = member
+        self._decoding = decoding
+
+    def check(self, name: str, camera: CameraConfig) -> None:
+        """Whether it can be run with this gateway's pipelines. Raises CameraRefused."""
+        check_camera(name, camera, self._config.pipelines)
+
+    def build(self, name: str, camera: CameraConfig) -> FleetCamera:
+        """A camera that is to run."""
+        site = self._config.site
+        lease = Lease(self._bus, f"{site}.{name}", self._member.name)
+        status = CameraStatus(self._bus, site, name, self._member.name, lease)
+        running = Camera(
+            name,
+            camera,
+            outputs_of(camera, self._config),
+            {pipeline: self._publisher.feed(name, pipeline, lease) for pipeline in camera.pipeline},
+            lease,
+            status,
+            self._config.inference.budget_ms,
+            self._decoding,
+        )
+        return FleetCamera(running, status, self._publisher, recovery_of(site, name, camera.recovery))
+
+    def forget(self, name: str) -> None:
+        """Remove the camera's series from every metric."""
+        for module in _METRICS:
+            for metric in vars(module).values():
+                if isinstance(metric, Counter | Gauge | Histogram):
+                    with suppress(ValueError):  # it has no such label
+                        metric.remove_by_labels({"camera": name})
+
+
+def outputs_of(camera: CameraConfig, config: Config) -> list[Output]:
+    """What the reader of a camera makes: pictures for each of its pipelines."""
+    outputs = []
+    for name in camera.pipeline:
+        pipeline = config.pipelines[name]
+        sampling, frame = camera.sampling or pipeline.sampling, pipeline.frame
+        outputs.append(Output(name, frame.width, frame.quality, Sampling(sampling.fps, sampling.keyframes)))
+    return outputs
