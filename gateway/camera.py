@@ -22,6 +22,7 @@ from gateway.live_publisher import LiveFeed
 from gateway.reading import ReadOptions
 from gateway.remote_reader import Listener as ReaderListener
 from gateway.sampled_frame import Output, SampledFrame
+from gateway.tls import Tls
 from vedette.background import background, end
 from vedette.config import Camera as CameraConfig
 from vedette.frames import FrameHeaders
@@ -124,7 +125,12 @@ class Camera:
         plan = ReaderPlan(
             str(config.path) if config.is_file else config.url.reveal(),
             self._outputs,
-            ReadOptions(transport=config.transport, loop=config.loop, paced=True),
+            ReadOptions(
+                transport=config.transport,
+                tls=Tls(config.tls.verify, config.tls.ca),
+                loop=config.loop,
+                paced=True,
+            ),
             config.privacy,
             config.matrix,
         )

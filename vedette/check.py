@@ -38,6 +38,8 @@ def missing_files(config: Config) -> list[Problem]:
     files: dict[KeyPath, Path] = {
         ("cameras", name, "url"): camera.path for name, camera in config.cameras.items() if camera.is_file
     }
+    authorities = {name: camera.tls.ca for name, camera in config.cameras.items()}
+    files |= {("cameras", name, "tls", "ca"): file for name, file in authorities.items() if file is not None}
     if config.simulator is not None:
         files |= {("simulator", "videos", index): video for index, video in enumerate(config.simulator.videos)}
     return [Problem(key, f"{file}: no such file") for key, file in files.items() if not file.is_file()]

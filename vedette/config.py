@@ -13,7 +13,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from vedette.ids import Id, default_site
 from vedette.secret import SecretText, SecretUrl
 
-SOURCE_SCHEMES = ("rtsp", "file")
+SOURCE_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "v4l2", "file")
+ENCRYPTED_SCHEMES = ("rtsps", "https", "rtmps")
+_DEVICE = re.compile(r"(v4l2://)?/dev/video\d+")
+_SOURCES = "rtsp://…, rtsps://…, http(s)://…, rtmp(s)://…, v4l2:///dev/video0 or a file's path is"
 WHIP = "whip"
 """The URL of a camera that is published to."""
 _UNENCODED = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*://(.*\s|[^/?#]*[/?#].*@)", re.DOTALL)
@@ -118,8 +121,23 @@ def _source_url(url: SecretUrl) -> SecretUrl:
         # The library's text quotes the password (and must not be chained).
         raise ValueError("is no valid URL; percent-encode special characters of the password") from None
     if "://" in url.reveal() and scheme not in SOURCE_SCHEMES:
-        raise ValueError(f"{scheme}:// is not a source; rtsp://… or a file's path is")
+        raise ValueError(f"{scheme}:// is {_IMPOSSIBLE.get(scheme, 'not a source')}; {_SOURCES}")
+    if scheme == "v4l2" and not _DEVICE.fullmatch(url.reveal()):
+        raise ValueError("must be v4l2:///dev/video and a number")
     return url
+
+
+_IMPOSSIBLE = {"srt": "not possible, since the FFmpeg in PyAV's package has no SRT"}
+
+
+class Tls(Settings):
+    """How the certificate of a camera's server is checked, where its URL is of a scheme with TLS."""
+
+    verify: Flag = True
+    """false: whoever answers is believed; the connection is encrypted all the same. Default true: the certificate must
+    be the host's and trusted."""
+    ca: Path | None = None
+    """PEM file of the certificates to trust (relative to the configuration file). Default: the system's."""
 
 
 def _webhook_url(url: SecretUrl) -> SecretUrl:
@@ -141,8 +159,8 @@ class Camera(Settings):
     """One camera."""
 
     url: Annotated[SecretUrl, AfterValidator(_source_url)]
-    """`rtsp://user:password@host:port/path`, or the path of a video file (relative to the configuration file), or
-    `whip`: a publisher connects to /whip/<camera>."""
+    """`rtsp://user:password@host:port/path` (or `rtsps`, `http`, `https`, `rtmp`, `rtmps`), `/dev/video0`, or the path of
+    a video file (relative to the configuration file), or `whip`: a publisher connects to /whip/<camera>."""
     token: SecretText | None = None
     """Of `url: whip`: what a publisher has to carry (`Authorization: Bearer …`). Default: everybody may publish."""
     pipeline: Annotated[tuple[Id, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
@@ -153,8 +171,11 @@ class Camera(Settings):
     """Default: the pipeline's."""
     privacy: tuple[Polygon, ...] = ()
     """Polygons in fractions of the displayed picture; they are black before a JPEG exists."""
-    transport: Literal["auto", "tcp", "udp"] = "auto"
-    """How RTSP carries the pictures. Default auto: TCP, or UDP where the camera refuses TCP."""
+    transport: Literal["auto", "tcp", "udp", "http"] = "auto"
+    """How RTSP carries the pictures; `http` tunnels it through HTTP, of `rtsps://` through HTTPS. Default auto: TCP, or
+    UDP where the camera refuses TCP."""
+    tls: Tls = Tls()
+    """How the server's certificate is checked. Default: it must be the host's, and trusted by the system."""
     loop: Flag = False
     """A file starts again at its end. Default: it is played once by the gateway that has it; another that takes the
     camera over plays it from its beginning."""
@@ -165,8 +186,18 @@ class Camera(Settings):
 
     @property
     def is_file(self) -> bool:
-        """Whether the source is a file rather than a network stream."""
-        return not self.is_whip and urlsplit(self.url.reveal()).scheme in ("", "file")
+        """Whether the source is a file rather than a network stream or a device."""
+        return not (self.is_whip or self.is_device) and self.scheme in ("", "file")
+
+    @property
+    def is_device(self) -> bool:
+        """Whether the source is a camera of this machine (V4L2)."""
+        return _DEVICE.fullmatch(self.url.reveal()) is not None
+
+    @property
+    def scheme(self) -> str:
+        """The URL's, in small letters; of a path it is empty."""
+        return urlsplit(self.url.reveal()).scheme
 
     @property
     def is_whip(self) -> bool:

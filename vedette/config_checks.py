@@ -3,7 +3,7 @@
 import difflib
 from urllib.parse import urlsplit
 
-from vedette.config import Camera, Config
+from vedette.config import ENCRYPTED_SCHEMES, Camera, Config
 from vedette.config_problems import Problem
 
 
@@ -43,10 +43,26 @@ def _camera(name: str, camera: Camera) -> list[Problem]:
         problems.append(Problem(("cameras", name, "loop"), "is for files; a network stream has no end to loop at"))
     if camera.token is not None and not camera.is_whip:
         problems.append(Problem(("cameras", name, "token"), "is for url: whip; other cameras are not published to"))
-    if not (camera.is_file or camera.is_whip) and not _has_host(url):
+    problems += [Problem(("cameras", name, *key), text) for key, text in _connection(camera)]
+    if not (camera.is_file or camera.is_device or camera.is_whip) and not _has_host(url):
         problems.append(Problem(("cameras", name, "url"), "has no host, or a port that is no number"))
     if len(set(camera.pipeline)) < len(camera.pipeline):
         problems.append(Problem(("cameras", name, "pipeline"), "names a pipeline twice"))
+    return problems
+
+
+def _connection(camera: Camera) -> list[tuple[tuple[str, ...], str]]:
+    """What contradicts the kind of URL: keys of the camera's own, and texts."""
+    problems = []
+    if camera.transport != "auto" and camera.scheme not in ("rtsp", "rtsps"):
+        problems.append((("transport",), "is for rtsp:// and rtsps://; other sources have one way"))
+    if camera.transport == "udp" and camera.scheme == "rtsps":
+        problems.append((("transport",), "udp is not encrypted; rtsps:// needs tcp or http"))
+    if camera.tls.model_fields_set and camera.scheme not in ENCRYPTED_SCHEMES:
+        schemes = ", ".join(f"{scheme}://" for scheme in ENCRYPTED_SCHEMES)
+        problems.append((("tls",), f"is for {schemes}; this connection is not encrypted"))
+    if camera.tls.ca is not None and not camera.tls.verify:
+        problems.append((("tls", "ca"), "is never looked at with verify: false"))
     return problems
 
 

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from vedette.config import Config
+from vedette.config import Camera, Config
 from vedette.config_checks import contradictions
 from vedette.config_problems import KeyPath, Problem, explain
 from vedette.errors import ConfigError
@@ -195,10 +195,16 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
     def absolute(path: Path) -> Path:
         return Path(os.path.normpath(folder / path))  # symbolic links stay: a camera may be named after one
 
-    cameras = {
-        name: camera.model_copy(update={"url": SecretUrl(str(absolute(camera.path)))}) if camera.is_file else camera
-        for name, camera in config.cameras.items()
-    }
+    def placed(camera: Camera) -> Camera:
+        if camera.is_file:
+            return camera.model_copy(update={"url": SecretUrl(str(absolute(camera.path))) "tests/vedette/test_config_file.py": [("url: http://10.0.0.5/x", "http:// is not a source", "url: ftp://10.0.0.5/x", "ftp:// is not a source")],
+})
+        if camera.tls.ca is not None:
+            return camera.model_copy(update={"tls": camera.tls.model_copy(update={"ca": absolute(camera.tls.ca)}) "tests/vedette/test_config_file.py": [("url: http://10.0.0.5/x", "http:// is not a source", "url: ftp://10.0.0.5/x", "ftp:// is not a source")],
+})
+        return camera
+
+    cameras = {name: placed(camera) for name, camera in config.cameras.items()}
     models = config.models.model_copy(update={"path": absolute(config.models.path)})
     simulator = config.simulator and config.simulator.model_copy(
         update={"videos": tuple(absolute(video) for video in config.simulator.videos)}

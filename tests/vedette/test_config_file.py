@@ -92,7 +92,7 @@ def test_an_empty_file_is_a_configuration_of_defaults(load: Load) -> None:
         ("sampling: {keyframes: true}", "sampling: {}", "needs one of both: fps, or keyframes: true"),
         ("sampling: {keyframes: true}", "sampling: {keyframes: on}", "must be true or false"),
         ("sampling: {keyframes: true}", "sampling: {keyframes: 1}", "must be true or false"),
-        ("url: video.mp4", "url: http://10.0.0.5/x", "http:// is not a source"),
+        ("url: video.mp4", "url: ftp://10.0.0.5/x", "ftp:// is not a source"),
         ("url: video.mp4", "url: video.mp4\n    token: x", "cameras.07.token: is for url: whip"),
         ("url: video.mp4", "url: rtsp://u:pa ss@cam/x", ":8: cameras.07.url: has a space, or an @ after a / or ?"),
         ("url: video.mp4", "url: rtsp://u:12/34@cam/x", "percent-encode it (or use ${NAME}, which does)"),
