@@ -34,36 +34,33 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class StreamOutcome:
-    """What became of a stream."""
+class QuietOutcome:
+    """What the gate did with a stream in which nothing comes, after its first look."""
 
     kind: str
-    events: list[Outcome]
-    quiet_s: float
-    """How long nothing was in view, the start apart."""
-    false_openings: int
-    reference_false_openings: int
-    quiet_decoded: float
-    """The share of quiet time whose every frame was decoded."""
-    trusted: bool
+    seconds: float
+    openings: int
+    reference_openings: int
+    decoded: float
+    """The share of pictures that was decoded."""
 
 
-def evaluated(trace: Trace, thresholds: Thresholds = TUNED) -> StreamOutcome:
+def outcomes(trace: Trace, thresholds: Thresholds = TUNED) -> list[Outcome]:
+    """What became of a stream's events."""
     reference, gate = (played(trace, every_frame, thresholds) for every_frame in (True, False))
-    outcomes = []
-    for index, event in enumerate(trace.spec.events):
-        view = trace.view_s(index)
-        if view is not None:
-            outcomes.append(_outcome(trace, index, event, view, reference, gate))
-    quiet = _quiet(trace)
-    return StreamOutcome(
+    views = [(index, event, trace.view_s(index)) for index, event in enumerate(trace.spec.events)]
+    return [_outcome(trace, index, event, view, reference, gate) for index, event, view in views if view is not None]
+
+
+def quiet_outcome(trace: Trace, thresholds: Thresholds = TUNED) -> QuietOutcome:
+    reference, gate = (played(trace, every_frame, thresholds) for every_frame in (True, False))
+    first, pictures = round(_SETTLED_S * trace.spec.fps), len(trace.sizes)
+    return QuietOutcome(
         trace.spec.kind,
-        outcomes,
-        float(quiet.sum()) / trace.spec.fps,
-        _false_openings(trace, gate),
-        _false_openings(trace, reference),
-        float(np.mean([index in gate.decoded for index in np.flatnonzero(quiet)])) if quiet.any() else 0.0,
-        gate.trusted,
+        (pictures - first) / trace.spec.fps,
+        sum(opening.at_s >= _SETTLED_S for opening in gate.openings),
+        sum(opening.at_s >= _SETTLED_S for opening in reference.openings),
+        sum(index >= first for index in gate.decoded) / (pictures - first),
     )
 
 
@@ -107,32 +104,6 @@ def _touches(trace: Trace, index: int, time_s: float, blob: tuple[float, float, 
         | (boxes[:, 1] + boxes[:, 3] < y)
     )
     return bool((~apart).any())
-
-
-def _quiet(trace: Trace) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Pictures in which nothing is, nor was until the gate has had time to close."""
-    quiet = np.ones(len(trace.sizes), np.bool_)
-    quiet[: round(_SETTLED_S * trace.spec.fps)] = False
-    for event in trace.spec.events:
-        first = event.start_s - 0.2
-        last = event.start_s + event.stay_s + 4.0 + trace.spec.gop_s
-        quiet[max(0, round(first * trace.spec.fps)) : round(last * trace.spec.fps)] = False
-    return quiet
-
-
-def _false_openings(trace: Trace, result: Played) -> int:
-    """Openings at whose time nothing was in view, nor had just been."""
-    count = 0
-    for opening in result.openings:
-        if opening.at_s < _SETTLED_S:
-            continue
-        near = [
-            event
-            for event in trace.spec.events
-            if event.start_s - 0.1 <= opening.until_s and event.start_s + event.stay_s + 1.0 >= opening.onset_s
-        ]
-        count += not near
-    return count
 
 
 def wilson(found: int, of: int) -> tuple[float, float]:

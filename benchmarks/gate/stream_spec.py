@@ -100,6 +100,11 @@ def stream(kind: str, seed: int) -> StreamSpec:
     return replace(spec, events=tuple(_events(spec, chance)))
 
 
+def quiet_stream(kind: str, seed: int) -> StreamSpec:
+    """A stream of a kind and a seed in which nothing comes."""
+    return replace(stream(kind, seed), events=())
+
+
 def _draw(chance: random.Random, value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
