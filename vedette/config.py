@@ -159,8 +159,8 @@ class Camera(Settings):
     """One camera."""
 
     url: Annotated[SecretUrl, AfterValidator(_source_url)]
-    """`rtsp://user:password@host:port/path` (or `rtsps`, `http`, `https`, `rtmp`, `rtmps`), `/dev/video0`, the path of a
-    video file (relative to the configuration file), or `whip`: a publisher connects to /whip/<camera>."""
+    """`rtsp://user:password@host:port/path` (or `rtsps`, `http`, `https`, `rtmp`, `rtmps`), `/dev/video0`, the path of
+    a video file (relative to the configuration file), or `whip`: a publisher connects to /whip/<camera>."""
     token: SecretText | None = None
     """Of `url: whip`: what a publisher has to carry (`Authorization: Bearer …`). Default: everybody may publish."""
     pipeline: Annotated[tuple[Id, ...], BeforeValidator(_as_tuple), Field(min_length=1)]

@@ -53,7 +53,7 @@ def _camera(name: str, camera: Camera) -> list[Problem]:
 
 def _connection(camera: Camera) -> list[tuple[tuple[str, ...], str]]:
     """What contradicts the kind of URL: keys of the camera's own, and texts."""
-    problems = []
+    problems: list[tuple[tuple[str, ...], str]] = []
     if camera.transport != "auto" and camera.scheme not in ("rtsp", "rtsps"):
         problems.append((("transport",), "is for rtsp:// and rtsps://; other sources have one way"))
     if camera.transport == "udp" and camera.scheme == "rtsps":

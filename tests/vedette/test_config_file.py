@@ -59,6 +59,24 @@ def test_a_good_file_becomes_a_configuration_with_absolute_paths(load: Load, tmp
     assert config.model_names() == ("coco-detector",)
 
 
+def test_every_kind_of_source_is_taken(load: Load, tmp_path: Path) -> None:
+    sources = {
+        "rtsps://cam/x\n    tls: {ca: cam.pem}": "rtsps",
+        "rtsp://cam/x\n    transport: http": "rtsp",
+        "http://cam/video.mjpg": "http",
+        "https://cam/live.m3u8\n    tls: {verify: false}": "https",
+        "rtmp://cam/live/x": "rtmp",
+        "rtmps://cam/live/x": "rtmps",
+        "v4l2:///dev/video0": "v4l2",
+        "/dev/video0": "",
+    }
+    for url, scheme in sources.items():
+        camera = load(GOOD.replace("url: video.mp4", f"url: {url}")).cameras["07"]
+        assert (camera.scheme, camera.is_file) == (scheme, False)
+        assert camera.tls.ca == (tmp_path / "cam.pem" if "cam.pem" in url else None)
+        assert camera.is_device == ("/dev/video0" in url)
+
+
 def test_an_empty_file_is_a_configuration_of_defaults(load: Load) -> None:
     assert load("").cameras == {}
     assert load("# only a comment\n").pipelines == {}
@@ -101,7 +119,14 @@ def test_an_empty_file_is_a_configuration_of_defaults(load: Load) -> None:
         ("url: video.mp4", "url: rtsp://cam:port/x", "has no host, or a port that is no number"),
         ("url: video.mp4", "url: rtsp://cam/x\n    loop: true", "loop: is for files"),
         ("pipeline: [people]", "pipeline: [people, people]", "names a pipeline twice"),
-        ("pipeline: [people]", "transport: carrier-pigeon\n    pipeline: people", "must be 'auto', 'tcp' or 'udp'"),
+        ("pipeline: [people]", "transport: carrier-pigeon\n    pipeline: people", "must be 'auto', 'tcp', 'udp' or 'http'"),
+        ("url: video.mp4", "url: srt://10.0.0.5:9000", ":8: cameras.07.url: srt:// is not possible, since the FFmpeg"),
+        ("url: video.mp4", "url: v4l2:///dev/null", "cameras.07.url: must be v4l2:///dev/video and a number"),
+        ("url: video.mp4", "url: /dev/video0\n    loop: true", "loop: is for files"),
+        ("url: video.mp4", "url: http://cam/x\n    transport: tcp", ":9: cameras.07.transport: is for rtsp:// and rtsps"),
+        ("url: video.mp4", "url: rtsps://cam/x\n    transport: udp", "udp is not encrypted; rtsps:// needs tcp or http"),
+        ("url: video.mp4", "url: rtsp://cam/x\n    tls: {verify: false}", "cameras.07.tls: is for rtsps://, https://"),
+        ("url: video.mp4", "url: rtsps://cam/x\n    tls: {verify: false, ca: a.pem}", "tls.ca: is never looked at"),
         ("    privacy: [[[0.8, 0.0], ", "    privacy: [[", "privacy[0]"),
         ("site: plant-1", "site: plant-1\nlisten: {nats: 4222}", "listen.nats: must be a mapping"),
         ("site: plant-1", 'site: plant-1\nlisten: {nats: "4222"}', "must be host:port, as in 127.0.0.1:8080"),
