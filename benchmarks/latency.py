@@ -11,7 +11,7 @@ import time
 
 from benchmarks.counting import Arrival, Counting
 from benchmarks.overload import CAMERAS, SESSIONS, bare_rate, load, settings
-from benchmarks.processes import up, wait_until
+from benchmarks.processes import up
 from benchmarks.results import Result
 
 
@@ -31,14 +31,13 @@ def run(quick: bool) -> Result:
 def _arrivals(fps: float, seconds: int, *options: str) -> list[Arrival]:
     with up(settings(1)) as site:
         counting = Counting(site)
-        wait_until((site.folder / "state" / "bench" / "nats.json").exists, "the server")
         with load(site, fps, *options):
             counting.wait_for_all(CAMERAS)
             time.sleep(5)
             first = counting.messages
             time.sleep(seconds)
             counting.close()
-            return counting.arrivals[first:]
+    return counting.arrivals(first)
 
 
 def _figures(name: str, arrivals: list[Arrival]) -> dict[str, float]:

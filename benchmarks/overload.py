@@ -63,15 +63,15 @@ def load(site: Up, fps: float, *options: str) -> Any:
 def _vedette(fps: float, seconds: int) -> dict[str, float]:
     with up(settings(1)) as site:
         counting = Counting(site)
-        wait_until((site.folder / "state" / "bench" / "nats.json").exists, "the server")
         with load(site, fps):
             counting.wait_for_all(CAMERAS)
             time.sleep(2)
             first, started_s = counting.messages, time.monotonic()
             time.sleep(seconds)
             took_s = time.monotonic() - started_s
-            arrivals = counting.arrivals[first:]
+            last = counting.messages
             counting.close()
+    arrivals = counting.arrivals(first)[: last - first]
     served = Counter(arrival.camera for arrival in arrivals)
     ages = sorted(arrival.total_ms for arrival in arrivals)
     return {

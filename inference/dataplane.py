@@ -150,9 +150,13 @@ class DataPlane:
             kept.append(slot)
 
     def _found(self, found: Detected, placement: Placement) -> list[Found]:
+        """Raises ModelFailed for what can't be a detection: it would fail each time that the frame is served."""
+        names = self.model.card.labels
+        sound = np.isfinite(found.boxes).all() and ((found.scores >= 0) & (found.scores <= 1)).all()
+        if not sound or not ((found.labels >= 0) & (found.labels < len(names))).all():
+            raise ModelFailed("the model gave boxes, scores or labels that are out of range")
         boxes = to_normalised(found.boxes, placement).astype(np.float64).round(5).tolist()
         scores = found.scores.astype(np.float64).round(4).tolist()
-        names = self.model.card.labels
         return [
             Found(names[label], score, tuple(box))
             for box, score, label in zip(boxes, scores, found.labels.tolist(), strict=True)

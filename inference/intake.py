@@ -39,8 +39,9 @@ Serve = Callable[[Msg, Place], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A pull request under way."""
+    """A pull request under way; perhaps answered already, as messages don't say which request they answer."""
 
+    number: int
     wanted: int
     lost_at_s: float
 
@@ -62,7 +63,11 @@ class Intake:
         self._stopping = False
         self._tasks = asyncio.TaskGroup()
         self._asked = 0
+        """Messages that are still to come."""
         self._requests: dict[int, _Request] = {}
+        """The oldest first."""
+        self._promised = 0
+        """What they asked for together."""
         self._requests_made = 0
         self._retry = Retry(_BACKOFF)
         self._quiet_until_s = 0.0
@@ -103,16 +108,19 @@ class Intake:
     async def _ask(self) -> None:
         """One pull request for what is free and not yet asked for."""
         now_s = monotonic()
-        self._requests = {number: request for number, request in self._requests.items() if now_s < request.lost_at_s}
+        while self._requests and now_s >= (oldest := next(iter(self._requests.values()))).lost_at_s:
+            del self._requests[oldest.number]
+            self._promised -= oldest.wanted
         # Answers may be lost; but what was asked for by requests that are over will never come.
-        self._asked = min(self._asked, sum(request.wanted for request in self._requests.values()))
+        self._asked = min(self._asked, self._promised)
         wanted = self._room.free() - self._asked
         if wanted <= 0 or not self.ready:
             return
         self._requests_made += 1
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer.durable_name}"
         body = f'{{"batch":{wanted},"expires":{int(_EXPIRES_S * 1e9)}}}'
-        self._requests[self._requests_made] = _Request(wanted, now_s + _LOST_AFTER_S)
+        self._requests[self._requests_made] = _Request(self._requests_made, wanted, now_s + _LOST_AFTER_S)
+        self._promised += wanted
         self._asked += wanted
         try:
             await self._bus.client.publish(subject, body.encode(), reply=f"{self._inbox}.{self._requests_made}")
@@ -165,6 +173,7 @@ class Intake:
     def _over(self, number: int, left: str) -> None:
         """A request ended; `left` says how many of its messages will not come, where the server says it."""
         if (request := self._requests.pop(number, None)) is not None:
+            self._promised -= request.wanted
             self._asked = max(0, self._asked - (int(left) if left.isdigit() else request.wanted))
             self._wake.set()
 
@@ -176,7 +185,7 @@ class Intake:
     def _start_over(self) -> None:
         self.ready = False
         self._requests.clear()
-        self._asked = 0
+        self._promised = self._asked = 0
         self._wake.set()
 
     async def _start_anew(self) -> None:

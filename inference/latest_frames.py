@@ -1,6 +1,7 @@
-"""Reads the latest frames of cameras: JetStream Direct Get with `multi_last` (ADR-31), many readers in one request.
+"""Reads the latest frames of cameras: JetStream Direct Get (ADR-31), with `multi_last` for many in one request.
 
-What is asked for while a request is on its way out goes into the next one: a batch of tokens costs one request.
+What is asked for while a request is on its way out goes into the next one: a batch of tokens costs one request. One
+frame alone is asked for by its subject: the server looks up one message, and sends no end of a batch after it.
 """
 
 import asyncio
@@ -80,9 +81,13 @@ class LatestFrames:
         reply = f"{self._inbox}.{self._requests}"
         self._sent[reply] = readers
         asyncio.get_running_loop().call_later(_TIMEOUT_S, self._fail, reply, f"no answer in {_TIMEOUT_S:g} s")
-        body = json.dumps({"multi_last": list(readers)}).encode()
+        subject, body = f"$JS.API.DIRECT.GET.{FRAMES}", b""
+        if len(readers) == 1:
+            subject += f".{next(iter(readers))}"
+        else:
+            body = json.dumps({"multi_last": list(readers)}).encode()
         try:
-            await self._bus.client.publish(f"$JS.API.DIRECT.GET.{FRAMES}", body, reply=reply)
+            await self._bus.client.publish(subject, body, reply=reply)
         except NatsError as error:
             self._fail(reply, describe(error))
 
@@ -91,9 +96,12 @@ class LatestFrames:
         status = headers.get("Status")
         if status is None:
             stored = StoredFrame(message.data, headers, moment(headers["Nats-Time-Stamp"]))
-            for reader in self._sent.get(message.subject, {}).pop(headers["Nats-Subject"], []):
+            waiting = self._sent.get(message.subject, {})
+            for reader in waiting.pop(headers["Nats-Subject"], []):
                 if not reader.done():
                     reader.set_result(stored)
+            if not waiting:
+                self._left(message.subject)
         elif status in (_END_OF_BATCH, _NOT_ONE):
             for reader in self._left(message.subject):
                 reader.set_result(None)

@@ -89,11 +89,13 @@ def fill(slot: NDArray[np.uint8], jpeg: bytes, placement: Placement, pad: int = 
 
 
 def to_normalised(boxes: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
-    """Boxes [k, 4] as x1, y1, x2, y2 in input pixels to x, y, width, height of the picture, 0 to 1, clipped to it."""
+    """Boxes [k, 4] as x1, y1, x2, y2 in input pixels to x, y, width, height of the picture, 0 to 1, clipped to it.
+
+    A box whose corners are the wrong way round has no size."""
     origin = np.array([placement.left, placement.top] * 2, np.float32)
     size = np.array([placement.width, placement.height] * 2, np.float32)
     corners = ((boxes - origin) / size).clip(0, 1)
-    return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    return np.concatenate([corners[:, :2], (corners[:, 2:] - corners[:, :2]).clip(0)], axis=1)
 
 
 def _decode(jpeg: bytes, width: int, height: int) -> NDArray[np.uint8]:

@@ -55,6 +55,22 @@ async def test_pictures_of_all_shapes_share_the_plane() -> None:
     assert all(inference.detections == found[number % 3].detections for number, inference in enumerate(found))
 
 
+@pytest.mark.parametrize(
+    ("box", "score", "label"),
+    [((0, 0, float("nan"), 9), 0.9, 0), ((0, 0, 9, 9), 1.5, 0), ((0, 0, 9, 9), float("nan"), 0), ((0, 0, 9, 9), 1, 80)],
+)
+async def test_what_can_be_no_detection_is_the_models_failure(
+    monkeypatch: pytest.MonkeyPatch, box: tuple[float, ...], score: float, label: int
+) -> None:
+    found = Detected(np.array([box], np.float32), np.array([score], np.float32), np.array([label]))
+    session = Session(lambda _: None)
+    monkeypatch.setattr(session, "run", lambda images: [found] * len(images))
+    monkeypatch.setattr(dataplane, "open_session", lambda *_: session)
+    async with open_plane() as plane:
+        with pytest.raises(ModelFailed, match="out of range"):
+            await plane.infer(jpegs()[0])
+
+
 async def test_an_undecodable_picture_never_reaches_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[object] = []
     monkeypatch.setattr(dataplane, "open_session", lambda *_: Session(runs.append))

@@ -95,6 +95,11 @@ def test_boxes_beyond_the_picture_are_clipped_to_it() -> None:
     assert to_normalised(np.empty((0, 4), np.float32), placement).shape == (0, 4)
 
 
+def test_a_box_with_its_corners_the_wrong_way_round_has_no_size() -> None:
+    ((_, _, width, height),) = to_normalised(np.array([[200, 100, 100, 50]], np.float32), place(640, 360, SPEC))
+    assert (width, height) == (0, 0)
+
+
 @pytest.mark.parametrize("size", [(640, 360), (640, 480), (360, 640), (1920, 1080), (300, 200), (2500, 2000)])
 def test_an_object_is_found_again_where_it_was_in_the_picture(size: tuple[int, int]) -> None:
     width, height = size

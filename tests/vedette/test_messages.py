@@ -82,6 +82,11 @@ def test_times_are_written_in_utc_with_milliseconds() -> None:
     assert json.loads(encoded(detections()))["data"]["frame"]["captured_at"] == "2026-11-22T12:00:00.482Z"
 
 
+def test_times_are_rounded_to_the_nearest_millisecond() -> None:
+    assert rfc3339(NOON + dt.timedelta(microseconds=499)) == "2026-11-22T12:00:00.482Z"
+    assert rfc3339(NOON + dt.timedelta(microseconds=500)) == "2026-11-22T12:00:00.483Z"
+
+
 def test_a_time_without_a_zone_is_no_time() -> None:
     with pytest.raises(ValidationError):
         Status(site="a", camera="b", state="live", since=dt.datetime(2026, 1, 1), gateway="g")  # noqa: DTZ001
