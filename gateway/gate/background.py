@@ -13,8 +13,8 @@ Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _DETAIL_PX = 3
-_LOCAL_PX = 41
-"""The local mean that the high-pass takes off: wider than most objects are."""
+_COARSE, _LOCAL = 4, (11, 11)
+"""The local mean that the high-pass takes off is of 44 x 44 pixels, wider than most objects are."""
 _FIT_CLIP = 30.0
 """Differences beyond this are objects, not exposure or shake, and pull at the fit no more than this."""
 _MOST_SHIFT_PX = 3.0
@@ -26,7 +26,10 @@ _MOST_GAIN = 0.6
 def high_pass(luma: Luma) -> Plane:
     """Detail without noise of single pixels and without local brightness (grey levels)."""
     picture = luma.astype(np.float32)
-    return _plane(cv2.blur(picture, (_DETAIL_PX, _DETAIL_PX)) - cv2.blur(picture, (_LOCAL_PX, _LOCAL_PX)))
+    size = (luma.shape[1], luma.shape[0])
+    coarse = cv2.resize(picture, None, fx=1 / _COARSE, fy=1 / _COARSE, interpolation=cv2.INTER_AREA)
+    local = cv2.resize(cv2.blur(coarse, _LOCAL), size, interpolation=cv2.INTER_LINEAR)
+    return _plane(cv2.subtract(cv2.blur(picture, (_DETAIL_PX, _DETAIL_PX)), local))
 
 
 def counted(shape: tuple[int, int], ignore: Sequence[Polygon]) -> Mask:

@@ -117,17 +117,19 @@ class Scene:
 
 def heavy_blobs(excess: Plane, least: float) -> Blobs:
     """Connected pixels that weigh at least `least` together, the 8 heaviest."""
-    pixels = np.flatnonzero(excess)
-    weights = excess.ravel()[pixels]
+    rows, columns = np.divmod(np.flatnonzero(excess > 0), excess.shape[1])
+    weights = excess[rows, columns]
     if weights.sum() < least:
         return ()
-    mask = cv2.dilate((excess > 0).astype(np.uint8), _JOIN)
+    top, left = max(0, rows.min() - 1), max(0, columns.min() - 1)
+    part = excess[top : rows.max() + 2, left : columns.max() + 2]
+    mask = cv2.dilate((part > 0).astype(np.uint8), _JOIN)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
-    masses = np.bincount(labels.ravel()[pixels], weights, count)
-    heaviest = np.argsort(-masses)[:_MOST_BLOBS]
-    return tuple(_box(stats[label], excess.shape) for label in heaviest if masses[label] >= least)
+    masses = np.bincount(labels[rows - top, columns - left], weights, count)
+    heaviest = [label for label in np.argsort(-masses)[:_MOST_BLOBS] if masses[label] >= least]
+    return tuple(_box(stats[label], left, top, excess.shape) for label in heaviest)
 
 
-def _box(stats: NDArray[np.int32], shape: tuple[int, ...]) -> Box:
+def _box(stats: NDArray[np.int32], left: int, top: int, shape: tuple[int, ...]) -> Box:
     x, y, width, height = (int(value) for value in stats[:4])
-    return (x / shape[1], y / shape[0], width / shape[1], height / shape[0])
+    return ((x + left) / shape[1], (y + top) / shape[0], width / shape[1], height / shape[0])
