@@ -62,10 +62,10 @@ class DecodeLink(asyncio.BufferedProtocol):
             self._child = Child(self.name, command, None)
             try:
                 await self._child.start(pass_fds=(its.fileno(),))
+                await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
             except BaseException:
                 ours.close()
                 raise
-        await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
 
     async def ended(self) -> str:
         """Wait for its end, tell its tenants, and say why."""
@@ -82,6 +82,8 @@ class DecodeLink(asyncio.BufferedProtocol):
         """End it: in order if it does so at once."""
         if self._transport is not None:
             self._transport.abort()
+        if self._child.pid is None:
+            return
         try:
             async with asyncio.timeout(_EXIT_S):
                 await self._child.wait()

@@ -9,7 +9,7 @@ from time import monotonic
 
 from gateway import metrics
 from gateway.decode_messages import ReaderPlan
-from gateway.decode_placement import Balance, expected_cost, least_loaded
+from gateway.decode_placement import Balance, BalancePolicy, expected_cost, least_loaded
 from gateway.decode_slot import DecodeSlot
 from gateway.remote_reader import Listener, RemoteReader
 from vedette.background import background
@@ -26,7 +26,8 @@ class DecodePool:
     A process is started with its first camera. One that dies or hangs is replaced; no other process notices.
     """
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, processes: int, policy: BalancePolicy | None = None) -> None:
+        self._policy = policy
         self._cameras: dict[DecodeSlot, set[RemoteReader]] = {DecodeSlot(n): set() for n in range(processes)}
 
     def reader(self, camera: str, plan: ReaderPlan, listener: Listener) -> RemoteReader:
@@ -53,7 +54,7 @@ class DecodePool:
             readers.discard(reader)
 
     async def _watch(self) -> None:
-        balance, looked_s = Balance[RemoteReader](), monotonic()
+        balance, looked_s = Balance[RemoteReader](self._policy), monotonic()
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             now_s = monotonic()
@@ -84,8 +85,8 @@ class DecodePool:
 
 
 @asynccontextmanager
-async def decode_pool(processes: int) -> AsyncIterator[DecodePool]:
+async def decode_pool(processes: int, policy: BalancePolicy | None = None) -> AsyncIterator[DecodePool]:
     """A pool that runs while the body does. 0 processes: as many as there are cores."""
-    pool = DecodePool(processes or len(os.sched_getaffinity(0)))
+    pool = DecodePool(processes or len(os.sched_getaffinity(0)), policy)
     async with background(pool.run()):
         yield pool

@@ -74,13 +74,13 @@ class Readers:
             match command:
                 case Open(number, camera, plan):
                     self._readers[number] = HostedReader(number, camera, plan, self._outbox)
-                case Run(number):
+                case Run(number) if number in self._readers:
                     self._readers[number].run()
-                case Stop(number):
+                case Stop(number) if number in self._readers:
                     self._readers[number].stop()
-                case Adjust(number):
+                case Adjust(number) if number in self._readers:
                     self._readers[number].adjust(command)
-                case Close(number):
+                case Close(number) if number in self._readers:
                     self._readers.pop(number).stop()
                     self._outbox.forget(number)
         except Exception as error:  # what one camera needs and can't have is no reason to end the others

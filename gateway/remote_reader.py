@@ -195,6 +195,7 @@ class RemoteReader:
         if self._moves:
             self._moved(self._link)
         elif report.defect is not None:
+            self._leave_link()  # the next run is that of a new reader
             self._settle(ReaderBroken(f"internal error: {report.defect}"))
         elif report.reason is not None:
             self._settle(SourceError(report.reason, report.text))

@@ -1,0 +1,229 @@
+"""Readers in decode processes that are killed, stopped, stalled, and that talk nonsense."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from gateway.decode_messages import ReaderPlan
+from gateway.decode_placement import BalancePolicy
+from gateway.decode_pool import DecodePool, decode_pool
+from gateway.errors import GatewayError
+from gateway.reading import ReaderStats, ReadOptions, StreamInfo
+from gateway.remote_reader import RemoteReader
+from gateway.sampled_frame import Output, SampledFrame
+from gateway.sampler import Sampling
+from tests.gateway.run_gateway import Witness, configured, decode_processes, gateway, simulated
+from tests.gateway.run_reader import PEDESTRIANS, WALK
+from tests.gateway.test_gateway_app import process
+from tests.nats_server import NatsServer
+from tests.waiting import until
+from vedette.background import end
+from vedette.bus import Bus
+
+MIB = 2**20
+
+
+class Heard:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.stats = ReaderStats()
+        self.readers = 0
+        self.frames = 0
+        self.superseded = 0
+
+    def on_reader(self, stats: ReaderStats) -> None:
+        self.stats = stats
+        self.readers += 1
+
+    def on_frame(self, frame: SampledFrame, superseded: int) -> None:
+        self.frames += 1
+        self.superseded += superseded
+
+    def on_stream(self, info: StreamInfo) -> None:
+        pass
+
+    def on_stalled(self, silent_s: float) -> None:
+        pass
+
+    def on_live(self) -> None:
+        pass
+
+
+def plan(url: str = str(WALK), fps: float | None = None, **options: Any) -> ReaderPlan:
+    return ReaderPlan(url, (Output("people", 160, 85, Sampling(fps)),), ReadOptions(**options))
+
+
+class Camera:
+    """A reader that is run, and what it says."""
+
+    def __init__(self, pool: DecodePool, name: str, what: ReaderPlan) -> None:
+        self.heard = Heard()
+        self.reader: RemoteReader = pool.reader(name, what, self.heard)
+        self.run = asyncio.create_task(self.reader.run())
+
+    def again(self) -> None:
+        self.run = asyncio.create_task(self.reader.run())
+
+    async def ends(self) -> str:
+        """Wait for the error that ends the run."""
+        with pytest.raises(GatewayError) as caught:
+            await asyncio.wait_for(self.run, 15)
+        return f"{type(caught.value).__name__}: {caught.value}"
+
+    async def gives(self, more: int = 3) -> None:
+        """Wait for frames."""
+        count = self.heard.frames
+        await until(lambda: self.heard.frames >= count + more, "frames")
+
+
+@asynccontextmanager
+async def cameras(processes: int, *plans: ReaderPlan) -> AsyncIterator[list[Camera]]:
+    async with decode_pool(processes) as pool:
+        running = [Camera(pool, f"c{number}", what) for number, what in enumerate(plans)]
+        try:
+            yield running
+        finally:
+            await end([camera.run for camera in running])
+    assert decode_processes() == []
+
+
+def process_of(camera: Camera) -> psutil.Process:
+    """The only process that has this camera's connection or file; there is one process a camera."""
+    slot = camera.reader._slot
+    assert slot is not None
+    assert slot._link is not None
+    return psutil.Process(slot._link._child.pid)
+
+
+async def test_a_killed_process_takes_its_own_cameras_down_for_a_moment_and_no_other(
+    nats_server: NatsServer, bus: Bus
+) -> None:
+    names = [f"kill{n}" for n in range(4)]
+    witness = await Witness.on(bus)
+    async with simulated(*names) as camera:
+        config = configured(nats_server, {name: camera.url(name) for name in names})
+        async with gateway(
+            config.model_copy(update={"gateway": config.gateway.model_copy(update={"decode_processes": 2})})
+        ):
+            await until(lambda: all(witness.is_(name, "live") for name in names), "all live")
+            assert len(decode_processes()) == 2
+            decode_processes()[0].kill()
+            lost: Callable[[], list[str]] = lambda: [  # noqa: E731
+                status.camera
+                for status in witness.statuses
+                if status.reason == "last: its decode process died (signal 9)"
+            ]
+            await until(lambda: len(set(lost())) == 2, "two are down, and it is said why")
+            counts = {name: len(witness.of(name)) for name in names}
+            await until(lambda: all(witness.is_(name, "live") for name in names), "all live again")
+            await until(lambda: all(len(witness.of(name)) > counts[name] + 5 for name in names), "frames of all")
+        for name in names:
+            states = witness.states(name)
+            assert states == (
+                ["connecting", "live", "connecting", "live", "offline"]
+                if name in lost()
+                else ["connecting", "live", "offline"]
+            )
+            times = [frame.came_s for frame in witness.of(name)]
+            assert max(later - earlier for earlier, later in pairwise(times)) < 3
+
+
+async def test_a_process_that_hangs_is_killed_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.decode_slot._SILENT_S", 1.5)
+    async with cameras(2, plan(loop=True, paced=True), plan(loop=True, paced=True)) as (hung, sound):
+        await hung.gives()
+        await sound.gives()
+        os.kill(process_of(hung).pid, signal.SIGSTOP)
+        assert await hung.ends() == "ReaderLost: its decode process hung and was killed"
+        hung.again()
+        await hung.gives()
+        assert not sound.run.done()
+        assert (hung.heard.readers, sound.heard.readers) == (2, 1)
+
+
+async def test_while_the_gateway_has_no_time_the_process_keeps_the_latest_frames_only() -> None:
+    async with cameras(1, plan(str(PEDESTRIANS), loop=True)) as (camera,):
+        await camera.gives(20)
+        process = process_of(camera)
+        before_mib = process.memory_info().rss / MIB
+        sampled, taken = camera.heard.stats.sampled, camera.heard.frames
+        time.sleep(4)  # the loop that does nothing else is what is tested
+        after_mib = process.memory_info().rss / MIB
+        await until(lambda: camera.heard.stats.sampled > sampled + 300, "it went on decoding")
+        assert after_mib - before_mib < 20
+        assert camera.heard.superseded > 10 * (camera.heard.frames - taken) / 2
+        await until(lambda: camera.heard.frames + camera.heard.superseded >= sampled + 300, "each is counted")
+
+
+async def test_one_that_talks_nonsense_is_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = (
+        "import os, sys; os.write(int(sys.argv[1]), b'nonsense' * 9); os.read(int(sys.argv[1]), 9999); os.read(0, 1)"
+    )
+    monkeypatch.setattr("gateway.decode_link._PROGRAM", ("-c", program))
+    async with cameras(1, plan()) as (camera,):
+        assert "sent what makes no sense" in await camera.ends()
+
+
+async def test_a_reader_that_cannot_be_made_is_broken_and_disturbs_no_other() -> None:
+    line = ReaderPlan(str(WALK), plan().outputs, ReadOptions(), (((0.0, 0.0), (1.0, 1.0)),))
+    async with cameras(1, plan(loop=True, paced=True), line) as (sound, broken):
+        assert await broken.ends() == "ReaderBroken: internal error: ValueError"
+        broken.again()
+        assert await broken.ends() == "ReaderBroken: internal error: ValueError"
+        await sound.gives()
+
+
+async def test_a_file_that_ends_ends_the_run_and_can_be_run_again() -> None:
+    async with cameras(1, plan()) as (camera,):
+        await asyncio.wait_for(camera.run, 15)
+        assert camera.heard.frames + camera.heard.superseded == 30
+        camera.again()
+        await asyncio.wait_for(camera.run, 15)
+        assert (camera.heard.readers, camera.heard.stats.decoded) == (1, 60)
+
+
+async def test_a_busy_process_gives_a_camera_to_another_which_closes_the_source_first() -> None:
+    impatient = BalancePolicy(hot=0.0001, cool=0.0, patience_s=0.5, gain=0.0001, settle_s=2)
+    async with simulated("c0") as simulator, decode_pool(2, impatient) as pool:
+        moved = Camera(pool, "c0", plan(simulator.url("c0")))
+        await moved.gives()
+        heavy, light = (Camera(pool, name, plan(loop=True, paced=True)) for name in ("c1", "c2"))
+        seen = [moved, heavy, light]
+        try:
+            for camera in (heavy, light):
+                await camera.gives()
+            old = {id(camera): process_of(camera) for camera in seen}
+            done, _ = await asyncio.wait([camera.run for camera in seen], timeout=30, return_when="FIRST_COMPLETED")
+            (one,) = [camera for camera in seen if camera.run in done]
+            assert await one.ends() == "ReaderLost: moved to another decode process"
+            one.again()
+            await one.gives()
+            assert process_of(one) != old[id(one)]
+            assert simulator.viewers("c0") == 1
+            assert one.heard.readers == 2
+        finally:
+            await end([camera.run for camera in seen])
+
+
+async def test_a_gateway_that_is_killed_leaves_no_decode_process(
+    nats_server: NatsServer, bus: Bus, tmp_path: Path
+) -> None:
+    witness = await Witness.on(bus)
+    async with (
+        simulated("gate") as camera,
+        process(tmp_path, configured(nats_server, {}), nats_server.url, camera.url("gate")) as running,
+    ):
+        await until(lambda: witness.of("gate"), "frames")
+        (decoding,) = decode_processes(running.pid)
+        running.kill()
+        await until(lambda: not decoding.is_running(), "it is dead")
