@@ -3,8 +3,7 @@
 import asyncio
 import logging
 
-from aiohttp import web
-
+from gateway.api import Backing, CamerasApi, Guard
 from gateway.decode_pool import decode_pool
 from gateway.fleet import Fleet
 from gateway.fleet_camera import FleetCameraBuilder
@@ -32,10 +31,9 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
     sealer = await asyncio.to_thread(sealer_of, config)
     health = Health()
     health.require("bus", lambda: False)
-    door = Door()
-    routes: list[web.RouteDef] = []  # of the services: [*api.routes(), *whip.routes()]
+    door, api = Door(), CamerasApi(config, Guard(config.gateway.api_token, listen))
     async with (
-        serve_http(health, door, routes, listen) as address,
+        serve_http(health, door, [*api.routes()], listen) as address,
         await stop.unless_requested(connect(address_of(config), "gateway")) as bus,
         decode_pool(config.gateway.decode_processes) as pool,
     ):
@@ -47,6 +45,7 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
         fleet = Fleet(FleetCameraBuilder(config, bus, publisher, member, pool))
         logger.info("health and API on http://%s", address)
         health.require("cameras", lambda: fleet.told)
+        api.begin(Backing(bus, store, fleet))
         door.is_open = True
         async with background(
             bus.until_lost(), announce(bus, member), publisher.run(), fleet.run(), _follow(store, config, fleet)

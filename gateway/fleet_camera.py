@@ -77,6 +77,8 @@ class FleetCameraBuilder:
     def build(self, name: str, camera: CameraConfig) -> FleetCamera:
         """A camera that is to run."""
         site = self._config.site
+        for pipeline in camera.pipeline:
+            metrics.SAMPLED.labels(name, pipeline)  # a zero from the start
         lease = Lease(self._bus, f"{site}.{name}", self._member.name)
         status = CameraStatus(self._bus, site, name, self._member.name, lease)
         running = Camera(

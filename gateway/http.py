@@ -38,7 +38,7 @@ async def serve_http(
     Raises:
         StartFailed: the port is taken.
     """
-    application = web.Application(client_max_size=MAX_BODY_BYTES)
+    application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_problems])
     add_health(application, health)
     services = [web.route(route.method, route.path, _through(door, route.handler), **route.kwargs) for route in routes]
     application.add_routes(services)
@@ -48,13 +48,27 @@ async def serve_http(
 
 def _through(door: Door, handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        try:
-            if not door.is_open:
-                raise HttpProblem(503, door.why, headers={"Retry-After": "1"})
-            return await handler(request)
-        except HttpProblem as problem:
-            return problem.response()
-        except web.HTTPRequestEntityTooLarge:
-            return HttpProblem(413, f"the body is over {MAX_BODY_BYTES} bytes").response()
+        if not door.is_open:
+            raise HttpProblem(503, door.why, headers={"Retry-After": "1"})
+        return await handler(request)
 
     return handle
+
+
+@web.middleware
+async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What goes wrong, here or in aiohttp (no such path, method or size), is answered in one form."""
+    try:
+        return await handler(request)
+    except HttpProblem as problem:
+        return problem.response()
+    except web.HTTPRequestEntityTooLarge:
+        return HttpProblem(413, f"the body is over {MAX_BODY_BYTES} bytes").response()
+    except web.HTTPMethodNotAllowed as error:
+        return HttpProblem(405, f"{error.method} is not for this path", headers=_allow(error)).response()
+    except web.HTTPNotFound:
+        return HttpProblem(404, "there is nothing at this path").response()
+
+
+def _allow(error: web.HTTPMethodNotAllowed) -> dict[str, str]:
+    return {"Allow": ", ".join(sorted(error.allowed_methods))}

@@ -1,0 +1,191 @@
+"""`/api/v1/cameras`: the desired cameras, read and changed.
+
+Every change goes to the KV bucket, from where this gateway and the others of its site take it. The ETag of a camera
+is its revision there: with `If-Match` a change is made only to what its author has seen.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Any
+
+from aiohttp import ETag, web
+
+from gateway.api.camera_body import read_object
+from gateway.api.camera_edit import Edit, adding, deleting, patching, putting, unknown
+from gateway.api.guard import Guard
+from gateway.api.openapi import document
+from gateway.api.source_test import SourceTest
+from gateway.fleet import Fleet
+from gateway.problem import HttpProblem
+from vedette.atomic_write import Conflict
+from vedette.bus import Bus
+from vedette.camera_plan import Change
+from vedette.camera_record import CameraRecord, Entry, settings_of
+from vedette.camera_store import CameraStore, Snapshot
+from vedette.config import Config
+from vedette.errors import BusError, BusUnavailable
+from vedette.latest_status import latest_status
+from vedette.messages import Status
+
+ROOT = "/api/v1"
+_JSON = ("application/json", "application/merge-patch+json")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """What the API works on, once the bus is there."""
+
+    bus: Bus
+    store: CameraStore
+    fleet: Fleet
+
+
+class CamerasApi:
+    """Its routes are made at once; they may be called when `begin` has been."""
+
+    def __init__(self, config: Config, guard: Guard) -> None:
+        self._site = config.site
+        self._pipelines = config.pipelines
+        self._guard = guard
+        self._test = SourceTest()
+        self._backing: Backing
+
+    def begin(self, backing: Backing) -> None:
+        """The bus is there."""
+        self._backing = backing
+
+    def routes(self) -> list[web.RouteDef]:
+        """All endpoints."""
+        one = f"{ROOT}/cameras/{{name}}"
+        return [
+            web.get(f"{ROOT}/openapi.json", self._openapi),
+            web.get(f"{ROOT}/cameras", self._guarded(self._list)),
+            web.post(f"{ROOT}/cameras", self._guarded(self._add, changes=True)),
+            web.post(f"{ROOT}/cameras:test", self._guarded(self._look, changes=True)),
+            web.get(one, self._guarded(self._show)),
+            web.put(one, self._guarded(self._put, changes=True)),
+            web.patch(one, self._guarded(self._patch, changes=True)),
+            web.delete(one, self._guarded(self._delete, changes=True)),
+        ]
+
+    def _guarded(self, handler: Handler, changes: bool = False) -> Handler:
+        @wraps(handler)
+        async def handle(request: web.Request) -> web.StreamResponse:
+            self._guard.check(request, changes)
+            try:
+                return await handler(request)
+            except BusUnavailable as error:
+                raise HttpProblem(503, str(error), headers={"Retry-After": "1"}) from error
+            except (BusError, Conflict) as error:
+                raise HttpProblem(409, str(error)) from error
+
+        return handle
+
+    async def _openapi(self, request: web.Request) -> web.Response:
+        return web.json_response(document())
+
+    async def _list(self, request: web.Request) -> web.Response:
+        entries = (await self._backing.store.read()).entries
+        states = await latest_status(self._backing.bus, self._site, entries)
+        return web.json_response({"cameras": [self._shown(entry, states) for entry in entries.values()]})
+
+    async def _show(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        entry = (await self._backing.store.read()).entries.get(name)
+        if entry is None:
+            raise unknown(name)
+        return self._answer(200, entry, await latest_status(self._backing.bus, self._site, [name]))
+
+    async def _add(self, request: web.Request) -> web.Response:
+        name, edit = adding(await _body(request), self._pipelines)
+        return await self._change(request, name, edit)
+
+    async def _put(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        return await self._change(request, name, putting(name, await _body(request), self._pipelines))
+
+    async def _patch(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        return await self._change(request, name, patching(name, await _body(request), self._pipelines))
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        return await self._change(request, name, deleting(name))
+
+    async def _look(self, request: web.Request) -> web.Response:
+        return web.json_response(await self._test.answer(await _body(request)))
+
+    async def _change(self, request: web.Request, name: str, edit: Edit) -> web.Response:
+        """Make of the camera what `edit` makes of the one that is there; the answer shows what it is then."""
+        present: Entry | None = None
+        made: CameraRecord | None = None
+
+        def decide(snapshot: Snapshot) -> Sequence[Change]:
+            nonlocal present, made
+            present = snapshot.entries.get(name)
+            _check_condition(request, present)
+            made = edit(present)
+            return [] if made and _same(made, present) else [Change(name, made)]
+
+        revision = await self._backing.store.edit(decide)
+        if made is None:
+            return web.Response(status=204)
+        answered = replace(made, revision=revision or (present.revision if present else 0))
+        return self._answer(200 if present else 201, answered)
+
+    def _answer(self, status: int, entry: Entry, states: dict[str, Status] | None = None) -> web.Response:
+        headers = {"ETag": f'"{entry.revision}"'}
+        if status == 201:
+            headers["Location"] = f"{ROOT}/cameras/{entry.name}"
+        return web.json_response(self._shown(entry, states or {}), status=status, headers=headers)
+
+    def _shown(self, entry: Entry, states: dict[str, Status]) -> dict[str, Any]:
+        """A camera in an answer; secrets masked."""
+        shown: dict[str, Any] = {"name": entry.name, "revision": entry.revision}
+        refused = self._backing.fleet.refused(entry.name)
+        if isinstance(entry, CameraRecord):
+            shown |= {"origin": entry.origin, **settings_of(entry.camera, whole=True)}
+        else:
+            refused = entry.why
+        if refused is not None:
+            shown["refused"] = refused
+        if entry.name in states:
+            shown["status"] = states[entry.name].model_dump(mode="json", exclude_none=True)
+        return shown
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    if request.content_type not in _JSON:
+        raise HttpProblem(415, "the body must be application/json")
+    try:
+        text = await request.text()
+    except (UnicodeDecodeError, LookupError):
+        raise HttpProblem(400, "the body is no UTF-8 text") from None
+    return read_object(text)
+
+
+def _check_condition(request: web.Request, present: Entry | None) -> None:
+    """`If-Match` and `If-None-Match` (RFC 9110 section 13.1).
+
+    Raises:
+        HttpProblem: 412.
+    """
+    try:
+        wanted, unwanted = request.if_match, request.if_none_match
+    except ValueError:
+        raise HttpProblem(400, "If-Match is malformed") from None
+    if wanted is not None and not (present and _matches(wanted, present)):
+        raise HttpProblem(412, f"the camera {'has changed since' if present else 'is gone'}; read it again")
+    if unwanted is not None and present and _matches(unwanted, present):
+        raise HttpProblem(412, "the camera is there already")
+
+
+def _matches(tags: Sequence[ETag], present: Entry) -> bool:
+    return any(tag.value == "*" or (tag.value == str(present.revision) and not tag.is_weak) for tag in tags)
+
+
+def _same(made: CameraRecord, present: Entry | None) -> bool:
+    return isinstance(present, CameraRecord) and (made.camera, made.origin) == (present.camera, present.origin)

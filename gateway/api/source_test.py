@@ -1,0 +1,73 @@
+"""`POST /api/v1/cameras:test`: what a stream is, or why it can't be read."""
+
+import threading
+from dataclasses import asdict
+from typing import Any, get_args
+
+from gateway.api.camera_body import network_url_problems, refused
+from gateway.errors import SourceError
+from gateway.probe import Probe, probe
+from gateway.problem import HttpProblem
+from gateway.reading import Transport
+from gateway.reading_thread import read_in_thread
+from vedette.config_problems import Problem
+
+_AT_A_TIME = 2
+_WATCH_S = 3.0
+_TIMEOUT_S = 10.0
+_TRANSPORTS = get_args(Transport)
+_KEYS = ("url", "transport")
+
+
+class SourceTest:
+    """Looks at sources, two at a time."""
+
+    def __init__(self) -> None:
+        self._running = 0
+
+    async def answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        """What the source of `body["url"]` is: `{"ok": true, …}`, or `{"ok": false, "reason": …, "detail": …}`.
+
+        Raises:
+            HttpProblem: 422 for another body, 429 while others are looked at.
+        """
+        url, transport = _read(body)
+        if self._running >= _AT_A_TIME:
+            raise HttpProblem(429, f"{_AT_A_TIME} sources are being tested already", headers={"Retry-After": "5"})
+        self._running += 1
+        try:
+            found = await look_at(url, transport, _TIMEOUT_S, _WATCH_S)
+        except SourceError as error:
+            return {"ok": False, "reason": error.reason.value, "detail": str(error)}
+        finally:
+            self._running -= 1
+        return {"ok": True, **{key: value for key, value in asdict(found).items() if value is not None}}
+
+
+async def look_at(url: str, transport: Transport, timeout_s: float, watch_s: float) -> Probe:
+    """Look at a source in a thread of its own; cancelled, it leaves within two seconds.
+
+    Raises:
+        SourceError: why it can't be read.
+    """
+    found: list[Probe] = []
+
+    def look(stop: threading.Event) -> None:
+        found.append(probe(url, transport, timeout_s=timeout_s, watch_s=watch_s, stop=stop))
+
+    await read_in_thread("test-source", look)
+    return found[0]
+
+
+def _read(body: dict[str, Any]) -> tuple[str, Transport]:
+    url, transport = body.get("url"), body.get("transport", "auto")
+    problems = [Problem((key,), f"unknown key (known: {', '.join(_KEYS)})") for key in body if key not in _KEYS]
+    if not isinstance(url, str) or not url:
+        problems.append(Problem(("url",), "must be text"))
+    else:
+        problems += [Problem(("url",), text) for text in network_url_problems(url)]
+    if transport not in _TRANSPORTS:
+        problems.append(Problem(("transport",), f"must be {', '.join(_TRANSPORTS[:-1])} or {_TRANSPORTS[-1]}"))
+    if problems or not isinstance(url, str):
+        raise refused(problems)
+    return url, transport
