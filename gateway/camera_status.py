@@ -22,6 +22,8 @@ _EVERY_S = 10.0
 _TICK_S = 1.0
 _MILLISECOND = dt.timedelta(milliseconds=1)
 
+_COUNTERS = (metrics.RECEIVED, metrics.CORRUPT, metrics.HELD, metrics.SKIPPED, metrics.GATED)
+
 CONNECTING, LIVE, STALLED, OFFLINE = "connecting", "live", "stalled", "offline"
 
 
@@ -54,6 +56,7 @@ class CameraStatus:
         self._changed = asyncio.Event()
         self._rates = _Rates()
         self._clock_doubted = False
+        self._gate: tuple[str | None, str | None] = (None, None)
         metrics.UP.labels(camera).set(0)
         metrics.RECONNECTS.labels(camera)
         self._forget = bus.on_reconnect(self._on_reconnect)
@@ -128,7 +131,9 @@ class CameraStatus:
             height=info.height if info else None,
             source_fps=rates.source_fps if rates.source_fps is not None or not info else info.fps,
             sampled_fps=rates.sampled_fps,
-            decode=("keyframes" if stats.keyframes_only else "all") if info else None,
+            decode=stats.decode if info else None,
+            gate=stats.gate if info else None,
+            gate_reason=stats.gate_blind if info else None,
             clock=stats.clock,
             clock_off_s=None if stats.clock_off_s is None else round(stats.clock_off_s, 1),
             reconnects=self.reconnects,
@@ -159,11 +164,16 @@ class CameraStatus:
         metrics.UP.labels(self._camera).set(state == LIVE)
 
     def _count(self, now_s: float) -> None:
-        packets, corrupt, held = self._rates.update(self.stats, now_s)
-        metrics.RECEIVED.labels(self._camera).inc(packets)
-        metrics.CORRUPT.labels(self._camera).inc(corrupt)
-        metrics.HELD.labels(self._camera).inc(held)
+        new = self._rates.update(self.stats, now_s)
+        for counter, count in zip(_COUNTERS, new, strict=True):
+            counter.labels(self._camera).inc(count)
+        self._say_gate((self.stats.gate, self.stats.gate_blind))
         self._doubt_clock(self.stats.clock_off_s)
+
+    def _say_gate(self, gate: tuple[str | None, str | None]) -> None:
+        if gate != self._gate:
+            self._gate = gate
+            self.publish_soon()
 
     def _doubt_clock(self, off_s: float | None) -> None:
         """Say once when the camera's clock can't be believed."""
@@ -183,21 +193,19 @@ class _Rates:
     def __init__(self) -> None:
         self.source_fps: float | None = None
         self.sampled_fps: float | None = None
-        self._packets = 0
-        self._corrupt = 0
-        self._held = 0
+        self._counted = (0, 0, 0, 0, 0)
         self._from: tuple[float, int, int] | None = None
 
     def restart(self) -> None:
         """The counters begin at zero again."""
-        self._packets = self._corrupt = self._held = 0
+        self._counted = (0, 0, 0, 0, 0)
         self._from = None
 
-    def update(self, stats: ReaderStats, now_s: float) -> tuple[int, int, int]:
-        """Packets, corrupt ones and frames held back since the last call."""
-        packets, corrupt, held = stats.packets, stats.corrupt, stats.held
-        new = packets - self._packets, corrupt - self._corrupt, held - self._held
-        self._packets, self._corrupt, self._held = packets, corrupt, held
+    def update(self, stats: ReaderStats, now_s: float) -> tuple[int, ...]:
+        """Since the last call: packets, corrupt ones, frames held back, packets skipped and gated."""
+        counted = (stats.packets, stats.corrupt, stats.held, stats.skipped, stats.gated)
+        new = tuple(now - before for now, before in zip(counted, self._counted, strict=True))
+        self._counted = counted
         if self._from is None and stats.packets:
             self._from = (now_s, stats.packets, stats.sampled)
         elif self._from is not None and now_s - self._from[0] >= 3.0:

@@ -1,75 +1,97 @@
-"""Frames out of packets: all of them, or of keyframes alone; what is damaged is counted and never a failure."""
+"""Frames out of packets; what is damaged is counted and never a failure."""
 
-from time import monotonic
+from time import perf_counter
 
 import av
 
 from gateway.damage import Damage
-from gateway.decode_strategy import DecodeStrategy
+from gateway.decode_device import codec_context
+from gateway.decoded import Decoded, Stamp
 from gateway.opening import Source
 from gateway.packets import VideoPacket
-from gateway.reading import ReaderStats
-
-_MISSES = 2
-"""Keyframes that gave no frame alone, until they are taken not to be such."""
+from gateway.reading import DecodeOptions, ReaderStats
 
 
 class StreamDecoder:
-    """Decodes a source's packets as a strategy says.
+    """Decodes a source's packets, each of which carries a `Stamp` as `opaque`.
 
-    Keyframes alone are fed to the decoder one at a time, and it is emptied after each. With `skip_frame=NONKEY` it
-    would hold them back for its reorder delay: with B-frames by two keyframes, which is seconds.
+    Raises:
+        SourceError: no_device.
     """
 
-    def __init__(self, source: Source, strategy: DecodeStrategy, stats: ReaderStats) -> None:
-        self._context = source.stream.codec_context
-        self._tick_s = source.seconds
-        self._strategy = strategy
+    def __init__(self, source: Source, options: DecodeOptions, stats: ReaderStats) -> None:
+        self._context = codec_context(source, options)
         self._stats = stats
-        self._misses = 0
-        self._position = 0.0
-        self.damage = Damage()
-        """Positions are the times at which packets came."""
+        self._damage = Damage()
+        self._stamp = Stamp(0.0, 0.0, None, False)
+        self._from_pts: int | None = None
+        self._clean = True
 
-    def decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
-        """The frames that this packet completes, in display order; `frame.opaque` is when their packet came."""
-        packet.opaque = self._position = monotonic()  # a new object each time, as PyAV tells them apart by identity
-        alone_before = self._strategy.keyframes_only
-        alone = self._strategy.observe(packet.is_keyframe, self._time_s(packet))
-        if not alone:
-            return self._decoded(packet)
-        if not packet.is_keyframe:
-            return []
-        late = [] if alone_before else self.drain()
-        frames = self._decoded(packet) + self.drain()
-        self._judge(bool(frames))
-        return late + frames
+    def decode(self, packet: VideoPacket) -> list[Decoded]:
+        """The frames that this packet completes, in display order."""
+        assert isinstance(packet.opaque, Stamp)  # noqa: S101 -- a programming error
+        self._stamp = packet.opaque
+        return self._decoded(packet)
 
-    def drain(self) -> list[av.VideoFrame]:
+    def alone(self, keyframe: VideoPacket) -> list[Decoded]:
+        """The frame of a keyframe, at once; what else the decoder held is given up.
+
+        With `skip_frame=NONKEY` the decoder would hold it back for its reorder delay, which is seconds with B-frames.
+        """
+        self.restart(keyframe)
+        return self.decode(keyframe) + self.drain()
+
+    def drain(self) -> list[Decoded]:
         """What the decoder still holds; the next packet must be a keyframe."""
         frames = self._decoded(None)
         self._context.flush_buffers()
+        self._clean = True
         return frames
 
-    def _decoded(self, packet: "VideoPacket | None") -> list[av.VideoFrame]:
+    def restart(self, keyframe: VideoPacket) -> None:
+        """What comes begins with this keyframe and follows nothing.
+
+        Frames that are shown before it refer to what the decoder never got; they are left out.
+        """
+        if not self._clean:
+            self._context.flush_buffers()
+        self._from_pts = keyframe.pts
+
+    def references_only(self, wanted: bool) -> None:
+        """Whether to leave out frames that no other refers to, from the next packet on."""
+        self._context.skip_frame = "NONREF" if wanted else "DEFAULT"
+
+    def _decoded(self, packet: "VideoPacket | None") -> list[Decoded]:
         """Frames without errors; with these and with undecodable packets only the count goes up."""
+        self._clean = False
+        started_s = perf_counter()
         try:
             frames = self._context.decode(packet)
         except av.FFmpegError:
             self._stats.corrupt += 1
-            self.damage.note(self._position)
+            self._damage.note(self._stamp.arrived_s)
             return []
-        for frame in frames:
-            if frame.is_corrupt:
-                self._stats.corrupt += 1
-                self.damage.note(frame.opaque if isinstance(frame.opaque, float) else self._position)
-        return [frame for frame in frames if not frame.is_corrupt]
+        decode_ms = (perf_counter() - started_s) * 1000 / max(1, len(frames))
+        sound = [frame for frame in frames if self._sound(frame) and not self._leads(frame)]
+        return [self._stamped(frame, decode_ms) for frame in sound]
 
-    def _judge(self, gave_a_frame: bool) -> None:
-        self._misses = 0 if gave_a_frame else self._misses + 1
-        if self._misses >= _MISSES:
-            self._strategy.forbid()
+    def _sound(self, frame: av.VideoFrame) -> bool:
+        if frame.is_corrupt:
+            self._stats.corrupt += 1
+            self._damage.note(self._stamp_of(frame).arrived_s)
+        return not frame.is_corrupt
 
-    def _time_s(self, packet: VideoPacket) -> float | None:
-        ticks = packet.dts if packet.pts is None else packet.pts
-        return None if ticks is None else ticks * self._tick_s
+    def _leads(self, frame: av.VideoFrame) -> bool:
+        """Whether it is shown before the keyframe at which the decoder was restarted."""
+        if frame.pts is None or self._from_pts is None or frame.pts >= self._from_pts:
+            self._from_pts = None
+            return False
+        return True
+
+    def _stamped(self, frame: av.VideoFrame, decode_ms: float) -> Decoded:
+        stamp = self._stamp_of(frame)
+        held = self._damage.holds(stamp.arrived_s, bool(frame.key_frame), stamp.clock_s)
+        return Decoded(frame, stamp, decode_ms, held)
+
+    def _stamp_of(self, frame: av.VideoFrame) -> Stamp:
+        return frame.opaque if isinstance(frame.opaque, Stamp) else self._stamp

@@ -1,21 +1,20 @@
 """Decoded frames to the pipelines that want them: sampled, encoded and handed over."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 
 import av
 
+from gateway.decoded import Fate
 from gateway.errors import Reason, SourceError
 from gateway.opening import Source
 from gateway.picture import Picture, PictureEncoder
 from gateway.privacy import Polygon
 from gateway.reading import ReaderStats
 from gateway.sampled_frame import Clock, Output, SampledFrame
-from gateway.sampler import Sampler
-
-Sink = Callable[[SampledFrame], None]
-"""Takes a frame, in the reading thread; of a recording it may block as long as it has to."""
+from gateway.tap import Sink, Tap
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,10 @@ class Moment:
     arrived_s: float
     """`time.monotonic` when the packet came."""
     decode_ms: float
+    time_s: float = 0.0
+    """The gate's time of it,"""
+    fate: Fate = "open"
+    """and what the gate makes of it."""
 
 
 class Emitter:
@@ -40,27 +43,66 @@ class Emitter:
     def __init__(
         self, outputs: Sequence[Output], privacy: Sequence[Polygon], matrix: str | None, sink: Sink, stats: ReaderStats
     ) -> None:
-        self._samplers = [(output, Sampler(output.sampling)) for output in outputs]
+        self._taps = [Tap(output, sink, stats) for output in outputs]
         sizes = {(output.width, output.quality) for output in outputs}
         self._encoders = {size: PictureEncoder(*size, privacy, matrix) for size in sizes}
-        self._sink = sink
-        self._stats = stats
+        self._changes: deque[tuple[str, float]] = deque()
 
-    def offer(self, frame: av.VideoFrame, source: Source, moment: Moment) -> None:
-        """Give `frame` to each pipeline whose turn it is.
+    def begin(self, paced: bool) -> None:
+        """A connection or a pass over a file begins; `paced`: late frames are not to be handed over all at once."""
+        for tap in self._taps:
+            tap.begin(paced)
+
+    @property
+    def interval_s(self) -> float | None:
+        """Between samples of the most demanding pipeline; 0 takes every frame, None only keyframes."""
+        intervals = [tap.sampler.interval_s for tap in self._taps]
+        return min((interval_s for interval_s in intervals if interval_s is not None), default=None)
+
+    def due_s(self) -> float | None:
+        """The PTS from which on the next frame is taken; None while that isn't known."""
+        times = [tap.sampler.due_s for tap in self._taps]
+        return None if None in times else min(time_s for time_s in times if time_s is not None)
+
+    def offer(self, frame: av.VideoFrame, source: Source, moment: Moment, snap_s: float = 0.0) -> None:
+        """Give `frame` to each pipeline whose turn it is, or give or take `snap_s` where it is a keyframe.
 
         Raises:
             SourceError: undecodable, when no picture can be made of the frame's pixel format.
         """
-        keyframe = bool(frame.key_frame)
-        wanted = [o for o, sampler in self._samplers if sampler.due(moment.pts_s, moment.clock_s, keyframe)]
+        keyframe, fate, time_s = bool(frame.key_frame), moment.fate, moment.time_s
         pictures: dict[tuple[int, int], tuple[Picture, float]] = {}
-        for output in wanted:
-            size = (output.width, output.quality)
+        for tap in self._taps:
+            if not tap.takes(moment.pts_s, moment.clock_s, keyframe, snap_s, fate, time_s):
+                continue
+            size = (tap.output.width, tap.output.quality)
             if size not in pictures:
                 pictures[size] = self._encode(frame, source, self._encoders[size])
-            self._sink(_sampled(output, *pictures[size], moment, keyframe))
-            self._stats.sampled += 1
+            tap.give(_sampled(tap.output, *pictures[size], moment, keyframe), fate, time_s, monotonic())
+
+    def release(self, from_s: float) -> None:
+        """Tentative frames are wanted, from this time on."""
+        for tap in self._taps:
+            tap.release(from_s)
+
+    def forget(self) -> None:
+        """Tentative frames are not wanted."""
+        for tap in self._taps:
+            tap.forget()
+
+    def tick(self, now_s: float) -> None:
+        """Hand over late frames, and take notice of what `set_fps` asked for. To be called all the time."""
+        while self._changes:
+            pipeline, fps = self._changes.popleft()
+            for tap in self._taps:
+                if tap.output.pipeline == pipeline:
+                    tap.change(fps)
+        for tap in self._taps:
+            tap.let_out(now_s)
+
+    def set_fps(self, pipeline: str, fps: float) -> None:
+        """Take `fps` frames a second for this pipeline, soon. Any thread may call it."""
+        self._changes.append((pipeline, fps))
 
     def _encode(self, frame: av.VideoFrame, source: Source, encoder: PictureEncoder) -> tuple[Picture, float]:
         """The picture, and how many ms it took."""
@@ -88,4 +130,5 @@ def _sampled(output: Output, picture: Picture, encode_ms: float, moment: Moment,
         jpeg_width=picture.width,
         jpeg_height=picture.height,
         keyframe=keyframe,
+        gate="refresh" if moment.fate == "refresh" else "open",
     )

@@ -37,6 +37,8 @@ class Reason(StrEnum):
     UNSUPPORTED_URL = "unsupported_url"
     NO_VIDEO = "no_video"
     UNSUPPORTED_CODEC = "unsupported_codec"
+    NO_DEVICE = "no_device"
+    """The device that is to decode is not there, or can't decode this."""
     ENDED = "ended"
     """A live source ended or closed the connection."""
     STALLED = "stalled"

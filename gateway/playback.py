@@ -1,26 +1,26 @@
 """One connection, or one pass over a file, from its first packet to its last."""
 
 import threading
-from time import monotonic, perf_counter, time
+from collections.abc import Iterable
+from time import monotonic
 
-import av
-
-from gateway.capture_clock import CaptureClock
 from gateway.decode_strategy import DecodeStrategy
+from gateway.decoded import Decoded
 from gateway.decoder import StreamDecoder
-from gateway.emitter import Emitter, Moment
+from gateway.decoding import Decoding, Frames
+from gateway.emitter import Emitter
 from gateway.errors import Reason, SourceError
+from gateway.gated_decoding import GatedDecoding
+from gateway.moments import Moments
 from gateway.opening import Source
 from gateway.pacing import Pacer
-from gateway.packets import VideoPacket, packets, sender_at
+from gateway.packets import VideoPacket, packets
 from gateway.reading import ReaderObserver, ReaderStats, ReadOptions
-from gateway.sampled_frame import Clock
 from gateway.timeline import Timeline
 from gateway.watchdog import Pulse, Watchdog
 
 _UNKNOWN_GAP_S = 12.0
 """Between keyframes, while packets come and fewer than two keyframes did; cameras that save bits go so far."""
-_ASSUMED_FPS = 25
 
 
 class Playback:
@@ -36,6 +36,7 @@ class Playback:
         options: ReadOptions,
         stats: ReaderStats,
     ) -> None:
+        """Raises SourceError: no_device."""
         self._source = source
         self._strategy = strategy
         self._timeline = timeline
@@ -43,16 +44,16 @@ class Playback:
         self._observer = observer
         self._options = options
         self._stats = stats
-        self._decoder = StreamDecoder(source, strategy, stats)
+        self._moments = Moments(source, timeline, options, stats)
+        self._gated: GatedDecoding | None = None
+        self._frames = self._decoding()
+        emitter.begin(paced=source.live or options.paced)
         paced = source.bursts if source.live else options.paced
         self._pacer = Pacer() if paced else None
         self._watchdog = Watchdog(options.stall_s, options.dead_s, monotonic())
         self._size = (source.stream.width, source.stream.height)
-        self._info = source.info(*self._size)
-        self._step_s = 1 / (self._info.fps or _ASSUMED_FPS)
-        self._clock = CaptureClock()
         self._stalled = False
-        self._frames = 0
+        self._decoded = False
         self._keyframes = 0
         self._packet_at_s = self._frame_at_s = monotonic()
 
@@ -62,38 +63,51 @@ class Playback:
         Raises:
             SourceError: the source broke, stalled, or nothing in it can be decoded.
         """
-        self._observer.on_stream(self._info)
-        self._timeline.begin((self._source.stream.start_time or 0) * self._source.seconds)
-        for packet in packets(self._source, stop):
-            if packet is not None:
-                self._take(packet, stop)
-            if self._source.live:
-                self._watch(monotonic())
-        if not self._source.live and not self._frames and not stop.is_set():
+        self._tell_size()
+        try:
+            for packet in packets(self._source, stop):
+                if packet is not None:
+                    self._take(packet, stop)
+                if self._source.live:
+                    self._watch(monotonic())
+        finally:
+            self._frames.close()
+        if not self._source.live and not self._decoded and not stop.is_set():
             raise SourceError(Reason.UNDECODABLE, "nothing in it can be decoded")
+
+    def hint(self, for_s: float) -> None:
+        """Something moves before the camera, and will for so long."""
+        if self._gated is not None:
+            self._gated.hint(for_s)
+
+    def _decoding(self) -> Frames:
+        options, stats = self._options, self._stats
+        decoder = StreamDecoder(self._source, options.decode, stats)
+        most_bytes = options.decode.buffer_bytes
+        decoding = Decoding(decoder, self._strategy, self._emitter.due_s, most_bytes, stats)
+        if options.gate is None:
+            return decoding
+        self._gated = GatedDecoding(decoding, options.gate, self._emitter, most_bytes, stats)
+        return self._gated
 
     def _take(self, packet: VideoPacket, stop: threading.Event) -> None:
         self._wait_for(packet, stop)
         if stop.is_set():
             return
-        started_s = perf_counter()
-        frames = self._frames_of(packet)
-        decode_ms = (perf_counter() - started_s) * 1000 / max(1, len(frames))
-        self._stats.keyframes_only = self._strategy.keyframes_only
-        self._stats.keyframe_gap_s = self._strategy.keyframe_gap_s
-        for frame in frames:
-            self._show(frame, decode_ms)
+        for decoded in self._frames_of(packet):
+            self._show(decoded)
+        self._emitter.tick(monotonic())
+        self._strategy.interval_s = self._emitter.interval_s
 
-    def _frames_of(self, packet: VideoPacket) -> list[av.VideoFrame]:
+    def _frames_of(self, packet: VideoPacket) -> Iterable[Decoded]:
         if packet.size:
-            self._packet_at_s = monotonic()
+            packet.opaque = stamp = self._moments.stamp(packet)
+            self._packet_at_s = stamp.arrived_s
             self._keyframes += packet.is_keyframe
             self._stats.packets += 1
             self._stats.received_bytes += packet.size
-            ticks = packet.pts
-            self._clock.note(None if ticks is None else ticks * self._source.seconds, sender_at(packet), time())
-            return self._decoder.decode(packet)
-        return [] if self._source.live else self._decoder.drain()  # the end; of live video nobody wants what is left
+            return self._frames.take(packet)
+        return () if self._source.live else self._frames.end()  # of live video nobody wants what is left at the end
 
     def _wait_for(self, packet: VideoPacket, stop: threading.Event) -> None:
         """A file's packet comes when it is due, in decoding order as a camera sends it."""
@@ -104,46 +118,29 @@ class Playback:
             if delay_s:
                 stop.wait(delay_s)
 
-    def _show(self, frame: av.VideoFrame, decode_ms: float) -> None:
-        self._alive(frame)
-        self._frames += 1
-        own_s = None if frame.pts is None else frame.pts * self._source.seconds
-        media_s = self._timeline.frame_s(own_s, self._step_s)
-        arrived_s = frame.opaque if isinstance(frame.opaque, float) else monotonic()
-        captured_at, clock = self._captured(own_s, media_s, arrived_s)
-        moment = Moment(
-            pts_s=None if own_s is None else media_s,
-            clock_s=arrived_s if self._source.live or self._options.paced else media_s,
-            captured_at=captured_at,
-            clock=clock,
-            arrived_s=arrived_s,
-            decode_ms=decode_ms,
-        )
-        if self._decoder.damage.holds(arrived_s, bool(frame.key_frame), moment.clock_s):
+    def _show(self, decoded: Decoded) -> None:
+        self._alive(decoded)
+        if decoded.damaged:
             self._stats.held += 1
-        else:
-            self._emitter.offer(frame, self._source, moment)
+        elif decoded.fate != "seen":
+            self._emitter.offer(decoded.frame, self._source, self._moments.of(decoded), self._strategy.snap_s)
 
-    def _captured(self, own_s: float | None, media_s: float, arrived_s: float) -> tuple[float, Clock]:
-        """When a frame was captured, and by whose clock."""
-        start = self._options.media_start
-        if start is not None:
-            return start + media_s - self._timeline.start_s, "media"
-        captured_at, by_camera = self._clock.captured(own_s, time() - (monotonic() - arrived_s))
-        self._stats.clock, self._stats.clock_off_s = "rtcp" if by_camera else "arrival", self._clock.off_s
-        return captured_at, "rtcp" if by_camera else "arrival"
-
-    def _alive(self, frame: av.VideoFrame) -> None:
+    def _alive(self, decoded: Decoded) -> None:
         """Note that a frame was decoded, and tell when its size or the stream's health changed."""
         self._stats.decoded += 1
         self._frame_at_s = monotonic()
         self._watchdog.feed(self._frame_at_s)
-        if self._stalled or not self._frames:
-            self._stalled = False
+        if self._stalled or not self._decoded:
+            self._stalled, self._decoded = False, True
             self._observer.on_live()
-        if (frame.width, frame.height) != self._size:
-            self._size = (frame.width, frame.height)
-            self._observer.on_stream(self._source.info(*self._size))
+        if (decoded.frame.width, decoded.frame.height) != self._size:
+            self._size = (decoded.frame.width, decoded.frame.height)
+            self._tell_size()
+
+    def _tell_size(self) -> None:
+        self._observer.on_stream(self._source.info(*self._size))
+        if self._gated is not None:
+            self._gated.picture(*self._size)
 
     def _watch(self, now_s: float) -> None:
         pulse = self._watchdog.check(now_s, self._expected_gap_s(now_s))
@@ -160,7 +157,7 @@ class Playback:
         """How long frames may be apart because only keyframes give any, or none has come yet."""
         known_s = self._strategy.keyframe_gap_s
         if now_s - self._packet_at_s > self._options.stall_s:
-            return known_s if self._strategy.keyframes_only else None
-        if self._strategy.keyframes_only or not self._keyframes:
+            return known_s if self._frames.sparse else None
+        if self._frames.sparse or not self._keyframes:
             return known_s or _UNKNOWN_GAP_S
         return None

@@ -2,15 +2,17 @@
 
 import threading
 from collections.abc import Sequence
+from time import monotonic
 
 from gateway.decode_strategy import DecodeStrategy
-from gateway.emitter import Emitter, Sink
+from gateway.emitter import Emitter
 from gateway.errors import Reason, SourceError
 from gateway.opening import Source, open_source
 from gateway.playback import Playback
 from gateway.privacy import Polygon
 from gateway.reading import ReaderObserver, ReaderStats, ReadOptions
 from gateway.sampled_frame import Output
+from gateway.tap import Sink
 from gateway.timeline import Timeline
 
 
@@ -35,11 +37,11 @@ class Reader:
     ) -> None:
         self.stats = ReaderStats()
         self._url = url.removeprefix("file://")
-        self._samplings = [output.sampling for output in outputs]
         self._observer = observer
         self._options = options or ReadOptions()
         self._transport = self._options.transport
         self._emitter = Emitter(outputs, privacy, matrix, sink, self.stats)
+        self._playback: Playback | None = None
         self.busy = False
         """A thread is in `run`. It may be stuck there after `stop`: nobody else may run this reader then."""
 
@@ -57,8 +59,19 @@ class Reader:
         finally:
             self.busy = False
 
+    def set_fps(self, pipeline: str, fps: float) -> None:
+        """Take `fps` frames a second for this pipeline from now on. Any thread may call it."""
+        self._emitter.set_fps(pipeline, fps)
+
+    def hint(self, until_s: float) -> None:
+        """Something moves before the camera until then (`time.monotonic`): an open gate stays open. Any thread may
+        call it.
+        """
+        if (playback := self._playback) is not None:
+            playback.hint(until_s - monotonic())
+
     def _run(self, stop: threading.Event) -> None:
-        strategy, timeline = DecodeStrategy(self._samplings), Timeline()
+        strategy, timeline = DecodeStrategy(self._emitter.interval_s), Timeline()
         while (source := self._open(stop)) is not None:
             try:
                 self._play(source, strategy, timeline, stop)
@@ -76,13 +89,17 @@ class Reader:
         return source
 
     def _play(self, source: Source, strategy: DecodeStrategy, timeline: Timeline, stop: threading.Event) -> None:
-        playback = Playback(source, strategy, timeline, self._emitter, self._observer, self._options, self.stats)
         try:
-            playback.run(stop)
+            self._playback = Playback(
+                source, strategy, timeline, self._emitter, self._observer, self._options, self.stats
+            )
+            self._playback.run(stop)
         except SourceError as error:
             failure = SourceError(error.reason, f"{self._url}: {error}")
         else:
             if not source.live or stop.is_set():
                 return
             failure = SourceError(Reason.ENDED, f"{self._url}: the camera ended the stream")
+        finally:
+            self._playback = None
         raise failure

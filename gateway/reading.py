@@ -3,12 +3,26 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from gateway.gate import GatePolicy
 from gateway.tls import CHECKED, Tls
 
 Transport = Literal["auto", "tcp", "udp", "http"]
 """How RTSP carries the pictures; `http` is its tunnel through HTTP, or HTTPS for `rtsps://`."""
 Carrier = Literal["tcp", "udp", "http", "https", "rtmp", "rtmps", "device", "file"]
 """How a source's pictures come."""
+Device = Literal["cpu", "cuda", "vaapi", "qsv"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeOptions:
+    """How a stream is decoded."""
+
+    device: Device = "cpu"
+    """One that is not there is an error, never the CPU instead."""
+    loop_filter: bool = True
+    """False leaves out the deblocking filter: cheaper, and blocky towards the end of a GOP."""
+    buffer_bytes: int = 32 << 20
+    """The packets that are kept for a late decoding, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,9 @@ class ReadOptions:
     """A file is read in real time, as a camera would send it; otherwise as fast as the sink takes it."""
     media_start: float | None = None
     """When a recording's first frame was captured, Unix seconds; then capture times are not those of arrival."""
+    decode: DecodeOptions = DecodeOptions()
+    gate: GatePolicy | None = None
+    """With it only what moves is decoded. Its polygons are those of the displayed picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +75,17 @@ class ReaderStats:
     """Packets that can't be decoded and frames that were decoded with errors; they are never sampled."""
     held: int = 0
     """Frames decoded and not looked at, since they may refer to damaged ones; see `gateway.damage`."""
-    keyframes_only: bool = False
+    skipped: int = 0
+    """Packets that were not decoded, since no sample could fall on them."""
+    gated: int = 0
+    """Packets that were not decoded, since nothing moved."""
+    decode: str = "all"
+    """What is decoded; see `gateway.decode_strategy.Decode`. Behind a gate that isn't open: `keyframes`."""
     keyframe_gap_s: float | None = None
+    gate: str | None = None
+    """`idle`, `armed` or `open`; None without a gate."""
+    gate_blind: str | None = None
+    """Why the gate can't do with keyframes, in words."""
     clock: str | None = None
     """Whose time the capture times are; see `gateway.sampled_frame.Clock`."""
     clock_off_s: float | None = None

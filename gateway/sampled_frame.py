@@ -8,6 +8,10 @@ from gateway.sampler import Sampling
 Clock = Literal["rtcp", "arrival", "media"]
 """Whose time a frame's capture time is: the camera's, told by RTCP, the gateway's at arrival, or a recording's own."""
 
+Gate = Literal["open", "onset", "refresh"]
+"""Why a frame was sampled: what it shows moves or is looked at all the time; it was decoded late, when something had
+begun to move; or it is an idle scene's, looked at now and then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -42,3 +46,10 @@ class SampledFrame:
     jpeg_width: int
     jpeg_height: int
     keyframe: bool
+    gate: Gate = "open"
+    released_monotonic: float | None = None
+    """When an onset frame was let out."""
+
+    def age_s(self, now_s: float) -> float:
+        """How old it is at `now_s` (`time.monotonic`): since it arrived, of an onset frame since it was let out."""
+        return now_s - (self.arrived_monotonic if self.released_monotonic is None else self.released_monotonic)

@@ -1,6 +1,7 @@
 """Which frames of a stream are taken: a rate on the stream's own time line. Pure: no clock, no decoder."""
 
 from dataclasses import dataclass
+from math import inf
 
 _EARLY_S = 0.02
 """A frame so much before its time is taken (or a quarter of the interval, if that is less): PTS are rounded and
@@ -47,11 +48,37 @@ class Sampler:
         self._due_s: float | None = None
         self._taken_at_s: float | None = None
 
-    def due(self, pts_s: float | None, now_s: float, keyframe: bool) -> bool:
+    @property
+    def interval_s(self) -> float | None:
+        """Between frames taken; 0 for every one, None where only keyframes are."""
+        return None if self._keyframes else self._interval_s
+
+    @property
+    def due_s(self) -> float | None:
+        """The PTS from which on a frame is taken; infinite where only keyframes are, None while it isn't known."""
+        if self._keyframes:
+            return inf
+        return self._due_s if self._on_pts else None
+
+    def change(self, fps: float) -> None:
+        """Another rate from now on; the frame taken last counts."""
+        interval_s = Sampling(fps).interval_s
+        if self._due_s is not None:
+            self._due_s += interval_s - self._interval_s
+        self._interval_s = interval_s
+        self._early_s = min(_EARLY_S, interval_s / 4)
+
+    def take(self, pts_s: float | None, now_s: float) -> None:
+        """This frame is taken whether it is due or not; the next one is due an interval later."""
+        self._on_pts = pts_s is not None
+        self._due_s = (now_s if pts_s is None else pts_s) + self._interval_s
+        self._taken_at_s = now_s
+
+    def due(self, pts_s: float | None, now_s: float, keyframe: bool, snap_s: float = 0.0) -> bool:
         """Whether this frame is taken; call once a frame, in display order.
 
         `now_s` is a monotonic clock of the frames' arrival (of a recording: its media time); it stands in for a PTS
-        that is missing or frozen.
+        that is missing or frozen. The grid is laid anew at a keyframe that is within `snap_s` of its time.
         """
         if self._keyframes and not keyframe:
             return False
@@ -59,6 +86,8 @@ class Sampler:
             return True
         time_s = now_s if pts_s is None else pts_s
         due_s = self._due(time_s, now_s, on_pts=pts_s is not None)
+        if keyframe and abs(time_s - due_s) <= snap_s:
+            due_s = time_s
         taken = time_s >= due_s - self._early_s
         if taken:
             due_s = self._interval_s + (time_s if time_s - due_s >= self._interval_s else due_s)

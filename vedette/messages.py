@@ -15,11 +15,12 @@ DETECTIONS_TYPE = "dev.vedette.detections.v1"
 STATUS_TYPE = "dev.vedette.status.v1"
 CLOUDEVENT_CONTENT_TYPE = "application/cloudevents+json"
 SCHEMA_ROOT = "https://vedette.dev/schemas/"
+_HALF_A_MILLISECOND = dt.timedelta(microseconds=500)
 
 
 def rfc3339(moment: dt.datetime) -> str:
-    """`moment` in UTC with milliseconds, as in `2026-11-22T08:20:11.482Z`."""
-    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """`moment` in UTC to the nearest millisecond, as in `2026-11-22T08:20:11.482Z`."""
+    return (moment.astimezone(dt.UTC) + _HALF_A_MILLISECOND).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 Moment = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
@@ -129,7 +130,12 @@ class Status(Message):
     source_fps: float | None = None
     sampled_fps: float | None = None
     decode: str | None = None
-    """What is decoded: `all` or `keyframes`."""
+    """What is decoded: `keyframes`, `lazy` (nothing after a GOP's last sample), `nonref` (no frame that none refers to),
+    `lazy+nonref` or `all`."""
+    gate: str | None = None
+    """The activity gate: `idle`, `armed` or `open`; absent where the camera has none."""
+    gate_reason: str | None = None
+    """Why the gate decodes every frame, where it does: keyframes alone would see too little."""
     clock: str | None = None
     """Whose time `captured_at` of the frames is: `rtcp`, `arrival` or `media`."""
     clock_off_s: float | None = None

@@ -161,7 +161,7 @@ async def test_the_message_tells_the_stream_the_rates_and_the_decoding(
     assert (told.message().source_fps, told.message().decode) == (30.0, "all")
     told.stats = ReaderStats(packets=1)
     told._count(100.0)
-    told.stats.packets, told.stats.sampled, told.stats.corrupt, told.stats.keyframes_only = 101, 8, 2, True
+    told.stats.packets, told.stats.sampled, told.stats.corrupt, told.stats.decode = 101, 8, 2, "keyframes"
     told._count(104.0)
     said = told.message()
     assert (said.source_fps, said.sampled_fps, said.decode) == (25.0, 2.0, "keyframes")
