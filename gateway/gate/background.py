@@ -15,6 +15,7 @@ Mask = NDArray[np.bool_]
 _DETAIL_PX = 3
 _COARSE, _LOCAL = 4, (11, 11)
 """The local mean that the high-pass takes off is of 44 x 44 pixels, wider than most objects are."""
+_LEAST_SHARE = 1e-3
 _FIT_CLIP = 30.0
 """Differences beyond this are objects, not exposure or shake, and pull at the fit no more than this."""
 _MOST_SHIFT_PX = 3.0
@@ -23,17 +24,28 @@ _SLOPE = np.array([[-0.5, 0, 0.5]], np.float32)
 _MOST_GAIN = 0.6
 
 
-def high_pass(luma: Luma) -> Plane:
-    """Detail without noise of single pixels and without local brightness (grey levels)."""
-    picture = luma.astype(np.float32)
-    size = (luma.shape[1], luma.shape[0])
+class HighPass:
+    """Takes local brightness and the noise of single pixels off pictures of one shape."""
+
+    def __init__(self, shape: tuple[int, int], ignore: Sequence[Polygon]) -> None:
+        self.counted = _counted(shape, ignore)
+        """1 where a pixel counts, 0 inside of `ignore` and just around it."""
+        self._share = np.maximum(_local(self.counted), _LEAST_SHARE)
+
+    def detail(self, luma: Luma) -> Plane:
+        """Grey levels off the local mean; what is ignored has no part in that mean."""
+        picture = luma.astype(np.float32)
+        local = cv2.divide(_local(_plane(cv2.multiply(picture, self.counted))), self._share)
+        return _plane(cv2.subtract(cv2.blur(picture, (_DETAIL_PX, _DETAIL_PX)), local))
+
+
+def _local(picture: Plane) -> Plane:
     coarse = cv2.resize(picture, None, fx=1 / _COARSE, fy=1 / _COARSE, interpolation=cv2.INTER_AREA)
-    local = cv2.resize(cv2.blur(coarse, _LOCAL), size, interpolation=cv2.INTER_LINEAR)
-    return _plane(cv2.subtract(cv2.blur(picture, (_DETAIL_PX, _DETAIL_PX)), local))
+    size = (picture.shape[1], picture.shape[0])
+    return _plane(cv2.resize(cv2.blur(coarse, _LOCAL), size, interpolation=cv2.INTER_LINEAR))
 
 
-def counted(shape: tuple[int, int], ignore: Sequence[Polygon]) -> Mask:
-    """The pixels outside of all `ignore` polygons, and of a pixel around them."""
+def _counted(shape: tuple[int, int], ignore: Sequence[Polygon]) -> Plane:
     height, width = shape
     mask = np.zeros(shape, np.uint8)
     for polygon in ignore:
@@ -41,22 +53,37 @@ def counted(shape: tuple[int, int], ignore: Sequence[Polygon]) -> Mask:
         cv2.fillPoly(mask, [corners], 1)
     reach = _DETAIL_PX // 2 + 1
     grown = cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    return np.asarray(grown == 0, np.bool_)
+    return _plane(grown == 0)
+
+
+class Spread:
+    """What three quarters of a pixel's differences stay under, each pixel for itself.
+
+    A quantile, because a mean would go blind where people walk often: what covers a pixel for less than a quarter of
+    the time leaves it as it is, while leaves that never rest raise it.
+    """
+
+    def __init__(self, shape: tuple[int, ...], first: float, least: float) -> None:
+        self.levels: Plane = np.full(shape, first, np.float32)
+        self._least = least
+
+    def learn(self, difference: Plane, rate: float) -> None:
+        """Go up or down by `rate` (up thrice as fast: that makes it the quantile)."""
+        above = np.abs(difference) > self.levels
+        self.levels *= np.where(above, np.float32(1 + 3 * rate), np.float32(1 / (1 + rate)))
+        np.clip(self.levels, self._least, _FIT_CLIP, out=self.levels)
 
 
 class Background:
-    """Mean and mean deviation of each pixel's detail.
+    """Mean and spread of each pixel's detail.
 
     A picture is compared after a least-squares fit of gain and shift, so that an exposure step or a mast that sways
     leaves little: the one step of Lucas and Kanade (1981), with a gain beside it.
     """
 
-    def __init__(self, detail: Plane, deviation: float, counted: Mask) -> None:
+    def __init__(self, detail: Plane, counted: Plane) -> None:
         self.mean: Plane = detail.copy()
-        self.deviation: Plane = np.full_like(detail, deviation)
-        self.flicker: Plane = np.full_like(detail, deviation)
-        """Mean difference of a pixel between looks."""
-        self.counted: Plane = counted.astype(np.float32)
+        self._counted = counted
         self._changes: tuple[Plane, NDArray[np.float64]] | None = None
         self._uses = 0
 
@@ -69,16 +96,11 @@ class Background:
         bounds = (_MOST_GAIN, _MOST_SHIFT_PX, _MOST_SHIFT_PX)
         fit = np.clip(fit, np.negative(bounds), bounds).astype(np.float32)
         explained = (fit @ changes).reshape(detail.shape)
-        return _plane(cv2.multiply(cv2.subtract(difference, explained), self.counted))
+        return _plane(cv2.multiply(cv2.subtract(difference, explained), self._counted))
 
-    def learn(self, residual: Plane, mean_rate: float, deviation_rate: float) -> None:
-        """Go `mean_rate` and `deviation_rate` of the way; residuals beyond 30 grey levels count as that."""
-        clipped = np.clip(residual, -_FIT_CLIP, _FIT_CLIP)
-        cv2.scaleAdd(clipped, mean_rate, self.mean, self.mean)
-        cv2.accumulateWeighted(np.abs(clipped), self.deviation, deviation_rate)
-
-    def learn_flicker(self, change: Plane, rate: float) -> None:
-        cv2.accumulateWeighted(np.minimum(np.abs(change), _FIT_CLIP), self.flicker, rate)
+    def learn(self, residual: Plane, rate: float) -> None:
+        """Move the mean by `rate` of the residual; residuals beyond 30 grey levels count as that."""
+        cv2.scaleAdd(np.clip(residual, -_FIT_CLIP, _FIT_CLIP), rate, self.mean, self.mean)
 
     def adopt(self, residual: Plane, where: Mask) -> None:
         """What is there now belongs to the scene."""
@@ -92,9 +114,8 @@ class Background:
         """
         self._uses += 1
         if self._changes is None or self._uses % _USES_OF_A_FIT == 0:
-            mean = cv2.multiply(self.mean, self.counted)
-            right, down = (cv2.filter2D(mean, -1, kernel) for kernel in (_SLOPE, _SLOPE.T))
-            changes = np.stack([mean.ravel(), right.ravel(), down.ravel()]).astype(np.float32, copy=False)
+            slopes = (cv2.filter2D(self.mean, -1, kernel) for kernel in (_SLOPE, _SLOPE.T))
+            changes = _plane([cv2.multiply(change, self._counted).ravel() for change in (self.mean, *slopes)])
             normal = (changes @ changes.T).astype(np.float64)
             normal[np.diag_indices(3)] += 1e-3 * np.trace(normal) / 3 + 1e-6
             self._changes = (changes, normal)
