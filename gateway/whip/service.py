@@ -1,0 +1,145 @@
+"""The gateway's WHIP: a place for each camera with `url: whip`, and the sessions of those who publish."""
+
+import asyncio
+import hmac
+import logging
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.whip.ingest import REPLACED, Ingest
+from gateway.whip.offer import Offer
+from vedette.config import WebRtc
+from vedette.logs import current_camera
+from vedette.secret import SecretText
+
+if TYPE_CHECKING:
+    from gateway.whip.ice import IceServers
+    from gateway.whip.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody may publish."""
+
+    ingest: Ingest
+    token: SecretText | None
+
+    def admits(self, token: str) -> bool:
+        """Whether the token is right; found out in the same time wherever it is wrong."""
+        return self.token is None or hmac.compare_digest(self.token.reveal().encode(), token.encode())
+
+
+class WhipService:
+    """Keeps places and sessions; `run` it while it is used. The HTTP of it is in `endpoint.py`."""
+
+    def __init__(self, settings: WebRtc) -> None:
+        self.settings = settings
+        self.places: dict[str, Place] = {}
+        self._sessions: dict[str, Session] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._preparing = threading.Lock()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    async def run(self) -> None:
+        """Until cancelled; then let all publishers go."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for session in self._sessions.values():
+                session.end("the gateway has stopped")
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            if self._folder is not None:
+                await asyncio.to_thread(self._folder.cleanup)
+
+    @asynccontextmanager
+    async def place(self, camera: str, token: SecretText | None, owned: Callable[[], bool]) -> AsyncIterator[Ingest]:
+        """A place for the publisher of `camera`, while the body runs.
+
+        Raises:
+            OSError: its socket can't be made.
+        """
+        folder = await asyncio.to_thread(self._prepared)
+        ingest = Ingest(camera, folder / camera, owned)
+        await ingest.open()
+        self.places[camera] = Place(ingest, token)
+        try:
+            yield ingest
+        finally:
+            del self.places[camera]
+            for session in self.sessions_of(ingest):
+                session.end("the camera is gone")
+            await ingest.close()
+
+    async def accept(self, ingest: Ingest, offer: Offer) -> "tuple[Session, str]":
+        """A new session, and its answer. Another one of the camera goes on until this one is connected.
+
+        Raises:
+            ValueError: a candidate in the offer is none.
+        """
+        from gateway.whip.session import Session  # aiortc
+
+        session = Session(ingest, offer, _ice_servers(self.settings), self.settings.bitrate_kbps)
+        answer = await session.answer()
+        for other in self.sessions_of(ingest):
+            if not other.connected:
+                other.end(REPLACED)
+        self._sessions[session.id] = session
+        task = asyncio.create_task(self._run(session, ingest.camera), name=f"whip-{ingest.camera}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return session, answer
+
+    def session(self, ingest: Ingest, name: str) -> "Session | None":
+        """The camera's session of this name."""
+        session = self._sessions.get(name)
+        return session if session is not None and session.ingest is ingest else None
+
+    def sessions_of(self, ingest: Ingest) -> "list[Session]":
+        return [session for session in self._sessions.values() if session.ingest is ingest]
+
+    def _prepared(self) -> Path:
+        """A folder for the places' sockets, which only this user may enter."""
+        import_module("gateway.whip.session")  # now, rather than in the first publisher's request
+        with self._preparing:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="vedette-whip-")
+            return Path(self._folder.name)
+
+    async def _run(self, session: "Session", camera: str) -> None:
+        current_camera.set(camera)
+        try:
+            logger.info("publisher gone: %s", await session.run())
+        except Exception:  # a defect that shows with one publisher must not end the gateway
+            logger.exception("a publisher's session failed")
+        finally:
+            del self._sessions[session.id]
+
+
+def _ice_servers(settings: WebRtc) -> "IceServers":
+    """The first STUN and the first TURN server; publishers are told of all."""
+    from gateway.whip.ice import IceServers
+
+    turn = next(iter(settings.turn), None)
+    stun = _address(settings.stun[0]) if settings.stun else None
+    if turn is None:
+        return IceServers(stun)
+    tls = turn.url.startswith("turns:")
+    tcp = tls if "?" not in turn.url else turn.url.endswith("=tcp")
+    transport = "tcp" if tcp else "udp"
+    return IceServers(stun, _address(turn.url), transport, tls, turn.username, turn.credential.reveal())
+
+
+def _address(url: str) -> tuple[str, int]:
+    """The host and port of a STUN or TURN URL (RFC 7064, RFC 7065)."""
+    scheme, _, rest = url.partition("?")[0].partition(":")
+    host, _, port = rest.partition(":")
+    return host, int(port) if port else (5349 if scheme == "turns" else 3478)
