@@ -85,7 +85,7 @@ class Source:
         """The stream as it is, in the size that its frames have now."""
         rate = float(self.stream.average_rate or 0)
         fps = rate if 0 < rate <= _MAX_FPS else None
-        return StreamInfo(self.stream.codec_context.name, width, height, fps, self.transport)
+        return StreamInfo(self.stream.codec_context.codec.canonical_name, width, height, fps, self.transport)
 
 
 def open_source(

@@ -1,7 +1,7 @@
 """Cameras for those who have none at hand: video files served over RTSP, as real cameras would.
 
-The packets go out as they are in the file, H.264 or H.265, over TCP and UDP, without any decoding; a file is read and
-packetised once, whatever the number of its viewers. A simulated camera also fails on demand: it stalls, sends late,
+The packets go out as they are in the file, over TCP (through HTTP too) and UDP, without any decoding; a file is read
+and packetised once, whatever the number of its viewers. A simulated camera also fails on demand: it stalls, sends late,
 sends garbage, vanishes, changes its resolution. ``vedette simulate`` and the demo play videos with it, and the
 gateway's tests break cameras with it.
 """

@@ -1,4 +1,4 @@
-"""H.264 and H.265 bitstreams, cut into NAL units without decoding anything.
+"""What is known of codecs; H.264 and H.265 bitstreams, cut into NAL units without decoding anything.
 
 A file stores its NAL units either with a length before each (MP4, Matroska; ISO/IEC 14496-15) or with start codes
 between them (MPEG-TS, raw streams; Annex B of H.264 and H.265).
@@ -15,7 +15,7 @@ _START_CODE = re.compile(rb"\x00\x00\x01")
 class Codec:
     """What the simulator has to know of a codec. NAL unit types: H.264 table 7-1, H.265 table 7-1."""
 
-    name: Literal["h264", "hevc"]
+    name: Literal["h264", "hevc", "mjpeg", "vp8", "vp9", "av1"]
     title: str
     encoding: str
     """The encoding name in the SDP."""
@@ -25,6 +25,13 @@ class Codec:
     """VPS, SPS and PPS, in the order in which a decoder wants them."""
     idle_types: frozenset[int]
     """Access unit delimiters and filler: nothing a client needs."""
+    payload_type: int = 96
+    """In RTP."""
+
+    @property
+    def has_nals(self) -> bool:
+        """Whether its pictures are made of NAL units."""
+        return self.header_bytes > 0
 
     def type_of(self, nal: bytes) -> int:
         """The type of the NAL unit."""
@@ -33,7 +40,14 @@ class Codec:
 
 H264 = Codec("h264", "H.264", "H264", 1, (7, 8), frozenset({9, 12}))
 H265 = Codec("hevc", "H.265", "H265", 2, (32, 33, 34), frozenset({35, 38}))
-CODECS: dict[str, Codec] = {codec.name: codec for codec in (H264, H265)}
+_WHOLE = (0, (), frozenset[int]())
+MJPEG = Codec("mjpeg", "MJPEG", "JPEG", *_WHOLE, payload_type=26)
+VP8, VP9, AV1 = (
+    Codec("vp8", "VP8", "VP8", *_WHOLE),
+    Codec("vp9", "VP9", "VP9", *_WHOLE),
+    Codec("av1", "AV1", "AV1", *_WHOLE),
+)
+CODECS: dict[str, Codec] = {codec.name: codec for codec in (H264, H265, MJPEG, VP8, VP9, AV1)}
 
 
 @dataclass(frozen=True)

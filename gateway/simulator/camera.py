@@ -58,7 +58,7 @@ class LiveCamera:
     ) -> None:
         self.clip = clip
         self.faults = Faults()
-        self._stream = RtpStream(name, first_timestamp=first_timestamp)
+        self._stream = RtpStream(name, first_timestamp=first_timestamp, payload_type=clip.codec.payload_type)
         self._clock_off_s = clock_off_s
         self._playhead = Playhead(clip, fps)
         self._viewers: dict[Viewer, None] = {}

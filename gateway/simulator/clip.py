@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from gateway.simulator.bitstream import CODECS, Codec, Format, read_format, split
 from gateway.simulator.errors import UnsupportedCodec, VideoError
 from gateway.simulator.payload import payloads
+from gateway.simulator.picture_payload import picture_payloads
 
 MAX_CLIP_BYTES = 256 << 20
 """A longer file is played up to the last keyframe before this, then from its start again."""
@@ -72,20 +73,31 @@ def load(video: Path, max_bytes: int = MAX_CLIP_BYTES) -> Clip:
 def _read(video: Path, container: InputContainer, max_bytes: int) -> Clip:
     stream = container.streams.video[0]
     context = stream.codec_context
-    codec = CODECS.get(context.name)
+    name = context.codec.canonical_name
+    codec = CODECS.get(name)
     if codec is None:
-        raise UnsupportedCodec(video, context.name)
-    layout = read_format(codec, context.extradata or b"")
+        raise UnsupportedCodec(video, name)
     fps = float(stream.average_rate or stream.guessed_rate or 25)
     packets, whole = _up_to(max_bytes, _packets(container, stream, fps))
     if not packets:
         raise VideoError(video, "it holds no keyframe")
+    sets, contents = _contents(video, codec, context.extradata or b"", packets)
+    units, period_s = _on_one_timeline(packets, contents, 1 / fps)
+    return Clip(video, codec, sets, context.width, context.height, fps, units, period_s, whole)
+
+
+def _contents(
+    video: Path, codec: Codec, extradata: bytes, packets: list[_Packet]
+) -> tuple[tuple[bytes, ...], list[tuple[bytes, ...]]]:
+    """The parameter sets, and each packet's RTP payloads."""
+    if not codec.has_nals:
+        return (), [tuple(picture_payloads(codec, packet.data, packet.keyframe)) for packet in packets]
+    layout = read_format(codec, extradata)
     sets = layout.parameter_sets or _parameter_sets(codec, split(packets[0].data, layout.length_bytes))
     if not sets:
         raise VideoError(video, "it holds no parameter sets")
     layout = replace(layout, parameter_sets=sets)
-    units, period_s = _on_one_timeline(packets, [_payloads(codec, layout, packet) for packet in packets], 1 / fps)
-    return Clip(video, codec, sets, context.width, context.height, fps, units, period_s, whole)
+    return sets, [_payloads(codec, layout, packet) for packet in packets]
 
 
 def _packets(container: InputContainer, stream: VideoStream, fps: float) -> Iterator[_Packet]:

@@ -26,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
-        "videos", metavar="VIDEO", nargs="+", type=Path, help="an H.264 or H.265 video file; one camera each"
+        "videos",
+        metavar="VIDEO",
+        nargs="+",
+        type=Path,
+        help="a video file: H.264, H.265, MJPEG, VP8, VP9, AV1; one camera each",
     )
     parser.add_argument(
         "--listen",

@@ -15,6 +15,7 @@ from gateway.simulator.request import Refusal, Request, Response, read_request
 from gateway.simulator.session import Session, Sessions
 from gateway.simulator.settings import SimulatorSettings
 from gateway.simulator.transport import TransportOffer, choose
+from gateway.simulator.tunnel import GRANTED, Tunnels
 
 _SEND_BUFFER_BYTES = 256 << 10
 _FLUSH_S = 1.0
@@ -29,6 +30,7 @@ class Stage:
     settings: SimulatorSettings
     sessions: Sessions
     udp: UdpPorts | None
+    tunnels: Tunnels
 
 
 class Connection:
@@ -75,6 +77,8 @@ class Connection:
         cseq, silent, go_on = None, False, True
         try:
             request = await read_request(self._reader)
+            if request.version.startswith("HTTP/"):
+                return await self._tunnel(request)
             cseq, silent = request.cseq, self._silenced()
             response = self._answer(request)
         except Refusal as refusal:
@@ -83,6 +87,15 @@ class Connection:
             self._writer.write(response.encode(cseq))
             await self._writer.drain()
         return go_on
+
+    async def _tunnel(self, request: Request) -> bool:
+        """The client's GET begins a tunnel here; its POST, another connection, ends when the tunnel does."""
+        if request.method == "GET":
+            self._reader = self._stage.tunnels.open(request)
+            self._writer.write(GRANTED)
+            return True
+        await self._stage.tunnels.carry(request, self._reader)
+        return False
 
     async def _flush(self) -> None:
         """Let the last answer out, if the client takes it."""
@@ -96,6 +109,7 @@ class Connection:
         return any(session.playing and session.camera.faults.stalled for session in self._own.values())
 
     def _end(self) -> None:
+        self._stage.tunnels.close(self._reader)
         for session in self._own.values():
             if not session.expires:
                 self._stage.sessions.end(session)

@@ -4,13 +4,14 @@ import base64
 
 from gateway.simulator.bitstream import H264, Codec
 from gateway.simulator.clip import Clip
-from gateway.simulator.rtp import CLOCK_HZ, PAYLOAD_TYPE
+from gateway.simulator.rtp import CLOCK_HZ
 
 TRACK = "trackID=0"
 
 
 def describe(name: str, clip: Clip, host: str) -> bytes:
     """A session with one video track, live: it has no end (RFC 2326, C.1.5)."""
+    kind = clip.codec.payload_type
     version = 6 if ":" in host else 4
     lines = [
         "v=0",
@@ -20,9 +21,9 @@ def describe(name: str, clip: Clip, host: str) -> bytes:
         "t=0 0",
         "a=control:*",
         "a=range:npt=now-",
-        f"m=video 0 RTP/AVP {PAYLOAD_TYPE}",
-        f"a=rtpmap:{PAYLOAD_TYPE} {clip.codec.encoding}/{CLOCK_HZ}",
-        f"a=fmtp:{PAYLOAD_TYPE} {_format(clip.codec, clip.parameter_sets)}",
+        f"m=video 0 RTP/AVP {kind}",
+        f"a=rtpmap:{kind} {clip.codec.encoding}/{CLOCK_HZ}",
+        *([f"a=fmtp:{kind} {_format(clip.codec, clip.parameter_sets)}"] if clip.codec.has_nals else []),
         f"a=control:{TRACK}",
     ]
     return "\r\n".join([*lines, ""]).encode()

@@ -4,7 +4,7 @@
 
     SimulatorError
     ├── VideoError            a file that cannot be played: missing, no video, no keyframe
-    │   └── UnsupportedCodec  a video, but neither H.264 nor H.265
+    │   └── UnsupportedCodec  a video, but of no codec that is sent over RTP
     └── AddressTaken          the address to listen on is not to be had
 """
 
@@ -28,7 +28,7 @@ class UnsupportedCodec(VideoError):
     """The file's video is coded in ``codec``, which the simulator does not send."""
 
     def __init__(self, video: Path, codec: str) -> None:
-        super().__init__(video, f"its video is {codec}; only H.264 and H.265 are served")
+        super().__init__(video, f"its video is {codec}; only H.264, H.265, MJPEG, VP8, VP9 and AV1 are served")
         self.codec = codec
 
 

@@ -98,6 +98,8 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
     except asyncio.LimitOverrunError:
         raise Refusal(413, close=True) from None
     request = _parse(head)
+    if request.version.startswith("HTTP/"):
+        return request  # a tunnel's POST has a body without end
     await _discard_body(reader, request.headers.get("content-length", "0"))
     return request
 
@@ -105,7 +107,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
 def _parse(head: bytes) -> Request:
     start, *lines = head.decode("utf-8", "replace").split("\r\n")
     match start.split(" "):
-        case [method, url, version] if version.startswith("RTSP/"):
+        case [method, url, version] if version.startswith(("RTSP/", "HTTP/1.")):
             fields = (line.partition(":") for line in lines if line)
             headers = {name.strip().lower(): value.strip() for name, _, value in fields}
             return Request(method, url, version, headers)

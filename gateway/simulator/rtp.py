@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 
 CLOCK_HZ = 90_000
-PAYLOAD_TYPE = 96
 HEADER_BYTES = 12
 _NTP_OFFSET_S = 2_208_988_800  # from 1900 to 1970
 
@@ -18,12 +17,15 @@ class RtpStream:
     of the file, and the wall clock is had by a sender report.
     """
 
-    def __init__(self, name: str, seed: int | None = None, first_timestamp: int | None = None) -> None:
+    def __init__(
+        self, name: str, seed: int | None = None, first_timestamp: int | None = None, payload_type: int = 96
+    ) -> None:
         chance = random.Random(seed)  # noqa: S311 - RFC 3550, 5.1 asks for unpredictable, not for secret
         self.ssrc = chance.getrandbits(32)
         self._sequence = chance.getrandbits(16)
         self._offset = chance.getrandbits(32) if first_timestamp is None else first_timestamp
         self._name = name.encode()
+        self._payload_type = payload_type
         self._packets = 0
         self._octets = 0
 
@@ -53,7 +55,7 @@ class RtpStream:
         return sender + struct.pack("!BBHI", 0x81, 202, 1 + len(chunk) // 4, self.ssrc) + chunk
 
     def _header(self, marker: bool, stamp: int) -> bytes:
-        header = struct.pack("!BBHII", 0x80, marker << 7 | PAYLOAD_TYPE, self._sequence, stamp, self.ssrc)
+        header = struct.pack("!BBHII", 0x80, marker << 7 | self._payload_type, self._sequence, stamp, self.ssrc)
         self._sequence = (self._sequence + 1) & 0xFFFF
         return header
 

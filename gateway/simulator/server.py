@@ -13,6 +13,7 @@ from gateway.simulator.outlet import UdpPorts
 from gateway.simulator.request import MAX_HEAD_BYTES
 from gateway.simulator.session import Sessions
 from gateway.simulator.settings import SimulatorSettings
+from gateway.simulator.tunnel import Tunnels
 
 MAX_CONNECTIONS = 1024
 _BACKLOG = 128
@@ -52,7 +53,7 @@ class Server:
         self._listener = await asyncio.start_server(
             self._accept, sock=listening, limit=MAX_HEAD_BYTES, start_serving=False
         )
-        self._stage = Stage(self._cameras, self._settings, self._sessions, self._udp)
+        self._stage = Stage(self._cameras, self._settings, self._sessions, self._udp, Tunnels())
         return int(listening.getsockname()[1])
 
     async def run(self) -> None:

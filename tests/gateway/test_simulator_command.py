@@ -50,7 +50,7 @@ def test_what_cannot_be_played_is_one_line_and_status_2(tmp_path: Path) -> None:
     for video, reason in [
         (tmp_path / "none.mp4", "there is no such file"),
         (tmp_path / "text.mp4", "cannot be read as a video"),
-        (jpeg_video(tmp_path / "motion.avi"), "mjpeg; only H.264 and H.265"),
+        (strange_video(tmp_path / "strange.avi"), "mpeg4; only H.264, H.265, MJPEG"),
     ]:
         status, errors = outcome(video, "--listen", "127.0.0.1:0")
         assert (status, errors.count("\n")) == (2, 1)
@@ -78,11 +78,11 @@ def test_taken_port_is_one_line_and_status_1() -> None:
     assert (status, errors) == (1, f"vedette simulate: cannot listen on 127.0.0.1:{port}: Address already in use\n")
 
 
-def jpeg_video(target: Path) -> Path:
+def strange_video(target: Path) -> Path:
     """A video in a codec that is not served, made with FFmpeg's own encoder."""
     with av.open(str(target), "w") as container:
-        stream = container.add_stream("mjpeg", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
