@@ -19,6 +19,8 @@ from gateway.errors import GatewayError, ReaderLost, SourceError
 from gateway.frame_headers import headers_of
 from gateway.listener import Listener
 from gateway.live_publisher import LiveFeed
+from gateway.pace import Pace, paces
+from gateway.read_settings import decode_options, gate_policy
 from gateway.reading import ReadOptions
 from gateway.remote_reader import Listener as ReaderListener
 from gateway.sampled_frame import Output, SampledFrame
@@ -57,6 +59,9 @@ class CameraReader(Protocol):
     async def run(self) -> None:
         """Read until the end of a file that isn't looped. Raises GatewayError; it may be run again after each end."""
 
+    def set_fps(self, pipeline: str, fps: float) -> None:
+        """Sample so often for a pipeline from now on."""
+
     def close(self) -> None:
         """It will not be run again."""
 
@@ -93,6 +98,7 @@ class Camera:
         self._decoding = decoding
         self._latest: dict[str, SampledFrame] = {}
         self._arrived = asyncio.Event()
+        self._paces: list[Pace] = []
         metrics.DEFECTS.labels(name)
 
     async def run(self) -> None:
@@ -130,11 +136,15 @@ class Camera:
                 tls=Tls(config.tls.verify, config.tls.ca),
                 loop=config.loop,
                 paced=True,
+                decode=decode_options(config),
+                gate=gate_policy(config),
             ),
             config.privacy,
             config.matrix,
         )
-        return self._decoding.reader(self.name, plan, Listener(self._status, self._offer))
+        reader = self._decoding.reader(self.name, plan, Listener(self._status, self._offer))
+        self._paces = paces(self.name, self._feeds, reader, gated=config.gate.mode != "off")
+        return reader
 
     async def _supervise(self) -> None:
         retry, reader = Retry(_BACKOFF), self._new_reader()
@@ -195,9 +205,11 @@ class Camera:
             while self._latest:
                 pipeline, frame = self._latest.popitem()
                 await self._feeds[pipeline].publish(frame.jpeg, partial(self._headers, frame))
+                for pace in self._paces:
+                    pace.follow(frame, monotonic())
 
     def _headers(self, frame: SampledFrame, epoch: int, seq: int) -> FrameHeaders:
-        return headers_of(frame, epoch, seq, (monotonic() - frame.arrived_monotonic) * 1000, self._budget_ms)
+        return headers_of(frame, epoch, seq, frame.age_s(monotonic()) * 1000, self._budget_ms)
 
 
 def _defect(error: BaseException) -> str:

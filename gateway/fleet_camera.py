@@ -10,6 +10,7 @@ from gateway import metrics
 from gateway.camera import Camera, Decoding
 from gateway.camera_status import CameraStatus
 from gateway.live_publisher import LivePublisher
+from gateway.rate_control import RateLimits
 from gateway.recovery import Recovery, recovery_of
 from gateway.sampled_frame import Output
 from gateway.sampler import Sampling
@@ -21,6 +22,8 @@ from vedette.config import Config
 from vedette.leases import Lease
 from vedette.members import Member
 
+_LEAST = 20
+"""Of the usual rate, where the configuration doesn't say how low it may become."""
 _METRICS: tuple[ModuleType, ...] = (metrics, vedette.metrics)
 
 
@@ -85,7 +88,10 @@ class FleetCameraBuilder:
             name,
             camera,
             outputs_of(camera, self._config),
-            {pipeline: self._publisher.feed(name, pipeline, lease) for pipeline in camera.pipeline},
+            {
+                pipeline: self._publisher.feed(name, pipeline, lease, rates_of(camera, pipeline, self._config))
+                for pipeline in camera.pipeline
+            },
             lease,
             status,
             self._config.inference.budget_ms,
@@ -110,3 +116,12 @@ def outputs_of(camera: CameraConfig, config: Config) -> list[Output]:
         sampling, frame = camera.sampling or pipeline.sampling, pipeline.frame
         outputs.append(Output(name, frame.width, frame.quality, Sampling(sampling.fps, sampling.keyframes)))
     return outputs
+
+
+def rates_of(camera: CameraConfig, pipeline: str, config: Config) -> RateLimits | None:
+    """How often a camera may be sampled for a pipeline; None where its keyframes say that."""
+    sampling = camera.sampling or config.pipelines[pipeline].sampling
+    if sampling.fps is None:
+        return None
+    least, most = sampling.min_fps or sampling.fps / _LEAST, sampling.max_fps or sampling.fps
+    return RateLimits(sampling.fps, least, most, camera.priority)

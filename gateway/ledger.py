@@ -22,6 +22,11 @@ class Settled:
 
     superseded: int
     offer_again: bool
+    offered_for_s: float | None = None
+    """How long a token had been on offer; None where the note is about none of these frames."""
+    in_vain: bool = False
+    """A frame was superseded while its token waited for its turn. One that was superseded while the frame before it was
+    being served is no sign of overload, but of a round trip longer than the interval."""
 
 
 _NOTHING = Settled(superseded=0, offer_again=False)
@@ -38,6 +43,7 @@ class Ledger:
         self._stored_seq = -1
         self._stored_s = 0.0
         self._offers = 0
+        self._offered_s: float | None = None
 
     @property
     def unacknowledged(self) -> int:
@@ -59,6 +65,11 @@ class Ledger:
             self._stored_seq, self._stored_s, self._offers = seq, now_s, 0
         return True
 
+    def offered(self, now_s: float) -> None:
+        """A token is offered. Where one waits or is in flight, the server refuses it: the first one counts."""
+        if self._offered_s is None:
+            self._offered_s = now_s
+
     def lost(self, seq: int) -> bool:
         """The server has not stored the frame. False: it was accounted for already."""
         self._unacknowledged.pop(seq, None)
@@ -69,10 +80,18 @@ class Ledger:
         latest = seq if epoch == self.epoch else -1
         if epoch > self.epoch or latest >= self._next_seq:
             return _NOTHING
+        offered_s, self._offered_s = self._offered_s, None
+        sent_s = self._waiting.get(latest, 0.0)
         before = [waiting for waiting in self._waiting if waiting <= latest]
         for waiting in before:
             del self._waiting[waiting]
-        return Settled(superseded=len(before) - (latest in before), offer_again=self._newer(latest, now_s))
+        superseded = len(before) - (latest in before)
+        return Settled(
+            superseded,
+            self._newer(latest, now_s),
+            None if offered_s is None or latest < 0 else now_s - offered_s,
+            in_vain=superseded > 0 and offered_s is not None and sent_s > offered_s,
+        )
 
     def give_up(self, now_s: float) -> int:
         """How many frames were lost on their way to the server."""

@@ -18,7 +18,8 @@ from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from gateway import metrics
-from gateway.ledger import Ledger
+from gateway.ledger import Ledger, Settled
+from gateway.rate_control import RateControl, RateLimits
 from vedette.bus import Bus, describe
 from vedette.errors import BusMisfit, BusUnavailable, MessageTooLarge
 from vedette.frames import FrameHeaders
@@ -75,9 +76,12 @@ class LivePublisher:
             ensured_s = monotonic()
             self._missing.clear()
 
-    def feed(self, camera: str, pipeline: str, lease: Lease) -> "LiveFeed":
-        """The feed of a camera for a pipeline; its frames carry the epoch of `lease`."""
-        feed = LiveFeed(self._bus, Feed(pipeline, self._site, camera), lease, f"{self._inbox}.{pipeline}.{camera}")
+    def feed(self, camera: str, pipeline: str, lease: Lease, rates: RateLimits | None = None) -> "LiveFeed":
+        """The feed of a camera for a pipeline; its frames carry the epoch of `lease`. Its rate is kept within `rates`;
+        None: it follows from the stream."""
+        subjects, reply = Feed(pipeline, self._site, camera), f"{self._inbox}.{pipeline}.{camera}"
+        control = None if rates is None else RateControl(rates, monotonic())
+        feed = LiveFeed(self._bus, subjects, lease, reply, control)
         self._feeds[pipeline, camera] = feed
         return feed
 
@@ -109,7 +113,9 @@ class LivePublisher:
 class LiveFeed:
     """One camera's frames for one pipeline."""
 
-    def __init__(self, bus: Bus, subjects: Feed, lease: Lease, reply: str) -> None:
+    def __init__(self, bus: Bus, subjects: Feed, lease: Lease, reply: str, control: RateControl | None = None) -> None:
+        self.control = control
+        """Says how often to sample, where that can be changed."""
         self._bus = bus
         self._subjects = subjects
         self._lease = lease
@@ -125,7 +131,10 @@ class LiveFeed:
         """Publish a frame, or drop and count it. Never waits for the server, never raises for one frame's sake."""
         now_s = monotonic()
         self._dropped("unacknowledged", self._ledger.give_up(now_s))
-        self._expired.inc(self._ledger.expire(now_s))
+        if expired := self._ledger.expire(now_s):
+            self._expired.inc(expired)
+            if self.control is not None:
+                self.control.expired(now_s)
         reason = self._hindrance()
         if reason is not None:
             self._dropped(reason)
@@ -149,8 +158,11 @@ class LiveFeed:
 
     async def served(self, note: Served) -> None:
         """A worker served a frame: settle the ones before it, and offer a newer one that waits."""
-        settled = self._ledger.served(note.epoch, note.seq, monotonic())
+        now_s = monotonic()
+        settled = self._ledger.served(note.epoch, note.seq, now_s)
         self._superseded.inc(settled.superseded)
+        if self.control is not None:
+            _tell(self.control, note, settled, now_s)
         if settled.offer_again and self._lease.held:
             self._offered_again.inc()
             await self._offer()
@@ -178,6 +190,7 @@ class LiveFeed:
 
     async def _offer(self) -> None:
         """Publish a token; it is refused where one waits already. Without connection it would be in vain."""
+        self._ledger.offered(monotonic())
         with suppress(NatsError):
             await self._bus.client.publish(self._subjects.work, b"")
 
@@ -188,6 +201,15 @@ class LiveFeed:
     def _dropped(self, reason: str, count: int = 1) -> None:
         if count:
             DROPPED.labels(self._subjects.camera, reason, "gateway").inc(count)
+
+
+def _tell(control: RateControl, note: Served, settled: Settled, now_s: float) -> None:
+    """What a worker's note says of how busy the workers are."""
+    if note.outcome == "expired":
+        control.expired(now_s)
+    elif settled.offered_for_s is not None:
+        served_in_s = ((note.held_ms or 0.0) - (note.queue_ms or 0.0)) / 1000
+        control.served(now_s, max(0.0, settled.offered_for_s - served_in_s), settled.in_vain)
 
 
 def _refusal(message: Msg) -> str | None:

@@ -22,6 +22,11 @@ WHIP_DROPPED = Counter(
     "Access units of a publisher dropped: damaged or after damage, or its reader did not keep up.",
     ["camera", "reason"],
 )
+WANTED_FPS = Gauge(
+    "vedette_camera_wanted_fps",
+    "Rate at which a camera is sampled, as workers have time for it.",
+    ["camera", "pipeline"],
+)
 OFFERED_AGAIN = Counter(
     "vedette_tokens_offered_again", "Tokens published because a newer frame waited when one was served.", ["camera"]
 )

@@ -71,6 +71,7 @@ class LiveConsumer:
 
     async def serve(self, token: Msg, place: Place) -> None:
         """Serve one camera's token: its latest frame, whatever becomes of it, and then a note to its gateway."""
+        taken_s = monotonic()
         async with self._tokens.held(token):
             try:
                 feed = feed_of(token)
@@ -87,7 +88,8 @@ class LiveConsumer:
                 await self._tokens.give_back(token, later=isinstance(error, BusUnavailable))
                 return
             if await self._tokens.confirm(token):
-                await self._tokens.tell_served(feed, note)
+                held_ms = round((monotonic() - taken_s) * 1000, 2)
+                await self._tokens.tell_served(feed, note.model_copy(update={"held_ms": held_ms}))
 
     async def _outcome(self, feed: Feed, place: Place) -> Served:
         stored = await self._frames.read(feed.frame)

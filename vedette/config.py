@@ -96,13 +96,21 @@ class Sampling(Settings):
 
     fps: Annotated[float, Field(gt=0, le=120)] | None = None
     """Frames a second; above the source's own rate every frame is taken."""
+    min_fps: Annotated[float, Field(gt=0, le=120)] | None = None
+    """While workers are behind, the rate is lowered down to this, before frames are made in vain. Default fps / 20."""
+    max_fps: Annotated[float, Field(gt=0, le=120)] | None = None
+    """While something happens in the picture, and workers have time for it. Default fps."""
     keyframes: Flag = False
     """Only the stream's keyframes, whenever they come."""
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> "Sampling":
+    def _consistent(self) -> "Sampling":
         if self.keyframes == (self.fps is not None):
             raise ValueError("needs one of both: fps, or keyframes: true")
+        if self.fps is None and (self.min_fps or self.max_fps):
+            raise ValueError("min_fps and max_fps need fps")
+        if self.fps is not None and not (self.min_fps or self.fps) <= self.fps <= (self.max_fps or self.fps):
+            raise ValueError("must be min_fps <= fps <= max_fps")
         return self
 
 
@@ -155,6 +163,27 @@ class Recovery(Settings):
     """Told by a POST of JSON, once an outage."""
 
 
+class Gate(Settings):
+    """The activity gate: an idle scene costs its keyframes, nothing else is decoded."""
+
+    mode: Literal["off", "activity"] = "off"
+    """`activity`: only what moves is decoded and inferred, from its onset on. Default off."""
+    refresh_s: Annotated[float, Field(ge=1, le=86400)] = 30
+    """A keyframe of an idle scene is inferred so often all the same, in seconds. Default 30."""
+    ignore: tuple[Polygon, ...] = ()
+    """Polygons in fractions of the displayed picture where movement is none: an on-screen clock, a flag. Those of
+    `privacy` are ignored too."""
+
+
+class Decode(Settings):
+    """How a camera's stream is decoded."""
+
+    device: Literal["cpu", "cuda", "vaapi", "qsv"] = "cpu"
+    """One that is not there is an error. Default cpu."""
+    loop_filter: Literal["on", "off"] = "on"
+    """`off` leaves out the deblocking filter: cheaper, blockier. Default on."""
+
+
 class Camera(Settings):
     """One camera."""
 
@@ -169,6 +198,12 @@ class Camera(Settings):
     """false: it is kept, and not run. Default true."""
     sampling: Sampling | None = None
     """Default: the pipeline's."""
+    priority: Literal["low", "normal", "high"] = "normal"
+    """While workers are behind, each gets nearly twice the frames of the one before. Default normal."""
+    gate: Gate = Gate()
+    """Whether an idle scene is decoded. Default: it is."""
+    decode: Decode = Decode()
+    """Default: on the CPU, with every filter."""
     privacy: tuple[Polygon, ...] = ()
     """Polygons in fractions of the displayed picture; they are black before a JPEG exists."""
     transport: Literal["auto", "tcp", "udp", "http"] = "auto"

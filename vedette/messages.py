@@ -155,6 +155,9 @@ class Served(Message):
     """`inferred`, `expired`, `undecodable`, `failed`, `repeated` or `missing`."""
     age_ms: float | None = None
     queue_ms: float | None = None
+    """In the batcher."""
+    held_ms: float | None = None
+    """From the token's arrival at the worker to this note."""
 
 
 Data = TypeVar("Data", bound=Message)

@@ -126,3 +126,30 @@ def test_what_the_stream_keeps_no_longer_has_expired() -> None:
     assert ledger.expire(LIVE_FRAME_MAX_AGE_S) == 0
     assert ledger.expire(LIVE_FRAME_MAX_AGE_S + 0.1) == 2
     assert ledger.served(EPOCH, 1, 5.2) == Settled(superseded=0, offer_again=False)
+
+
+def test_a_frame_replaced_while_its_token_waited_was_in_vain() -> None:
+    ledger = Ledger(EPOCH)
+    for seq, sent_s in enumerate((0.0, 0.5)):
+        ledger.publish(sent_s)
+        ledger.stored(seq, sent_s)
+        ledger.offered(sent_s)
+    assert ledger.served(EPOCH, 1, 0.9) == Settled(superseded=1, offer_again=False, offered_for_s=0.9, in_vain=True)
+
+
+def test_a_frame_replaced_while_the_one_before_was_served_is_no_sign_of_overload() -> None:
+    ledger = Ledger(EPOCH)
+    for seq, sent_s in enumerate((0.0, 0.1, 0.2)):
+        ledger.publish(sent_s)
+        ledger.stored(seq, sent_s)
+        ledger.offered(sent_s)
+    assert ledger.served(EPOCH, 0, 0.25) == Settled(superseded=0, offer_again=True, offered_for_s=0.25, in_vain=False)
+    ledger.offered(0.25)
+    settled = ledger.served(EPOCH, 2, 0.45)
+    assert (settled.superseded, settled.in_vain) == (1, False)
+
+
+def test_a_note_about_no_frame_says_nothing_of_waiting() -> None:
+    ledger = stored(0)
+    ledger.offered(0.0)
+    assert ledger.served(EPOCH, -1, 1.0).offered_for_s is None
