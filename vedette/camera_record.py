@@ -49,12 +49,17 @@ Entry = CameraRecord | UnreadableRecord
 def settings_of(camera: Camera, secrets: Callable[[SecretText], object] = str, whole: bool = False) -> dict[str, Any]:
     """A camera's settings as plain data; each secret as `secrets` makes it, masked by default.
 
-    Without `whole`, settings that are the default are left out.
+    Settings that are the default are left out; with `whole`, only groups of them.
     """
-    settings: dict[str, Any] = camera.model_dump(
-        mode="json", exclude_defaults=not whole, exclude_none=True, context={SHOWN_AS: secrets}
-    )
-    return settings
+
+    def dump(sparing: bool) -> dict[str, Any]:
+        context = {SHOWN_AS: secrets}
+        return camera.model_dump(mode="json", exclude_defaults=sparing, exclude_none=True, context=context)
+
+    said = dump(sparing=True)
+    if not whole:
+        return said
+    return {key: value for key, value in dump(sparing=False).items() if key in said or not isinstance(value, dict)}
 
 
 def digest_of(camera: Camera, sealer: Sealer) -> str:

@@ -4,6 +4,7 @@ Every change goes to the KV bucket, from where this gateway and the others of it
 is its revision there: with `If-Match` a change is made only to what its author has seen.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -85,7 +86,7 @@ class CamerasApi:
         return handle
 
     async def _openapi(self, request: web.Request) -> web.Response:
-        return web.json_response(document())
+        return web.json_response(await asyncio.to_thread(document))  # it looks up the version in files
 
     async def _list(self, request: web.Request) -> web.Response:
         entries = (await self._backing.store.read()).entries

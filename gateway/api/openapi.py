@@ -72,6 +72,11 @@ def _schemas() -> dict[str, Any]:
     shared = {**camera.pop("$defs", {}), **status.pop("$defs", {})}
     read_only = {key: {**schema, "readOnly": True} for key, schema in _READ_ONLY.items()}
     settings = {"name": {"type": "string"}, **camera["properties"], **read_only}
+    pipeline = settings["pipeline"]
+    settings["pipeline"] = {
+        "description": pipeline["description"],
+        "anyOf": [_list_of(pipeline["items"]), pipeline["items"]],
+    }
     camera["properties"] = settings
     patch = {key: value for key, value in camera.items() if key != "required"}
     test = {"url": {"type": "string"}, "transport": {"enum": ["auto", "tcp", "udp"], "default": "auto"}}
@@ -87,6 +92,10 @@ def _schemas() -> dict[str, Any]:
         "Found": {"type": "object", "properties": found, "required": ["ok"]},
         "Problem": {"type": "object", "properties": {**problem, "errors": {"type": "array", "items": wrong}}},
     }
+
+
+def _list_of(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": 1}
 
 
 def _schema(model: type[Camera] | type[Status]) -> dict[str, Any]:

@@ -31,15 +31,16 @@ FREE = Address(host="127.0.0.1", port=0)
 PEOPLE = {"people": {"frame": {"width": 160}, "sampling": {"fps": 10}, "stages": [{"model": "coco-detector"}]}}
 
 
-def configured(server: NatsServer, cameras: Mapping[str, Any], pipelines: Mapping[str, Any] = PEOPLE) -> Config:
+def configured(
+    server: NatsServer, cameras: Mapping[str, Any], pipelines: Mapping[str, Any] = PEOPLE, **more: object
+) -> Config:
     """A configuration; a camera that is a text is a URL or path for the pipeline `people`."""
     whole = {
         name: {"url": camera, "pipeline": "people"} if isinstance(camera, str) else camera
         for name, camera in cameras.items()
     }
-    return Config.model_validate(
-        {"site": SITE, "nats": {"url": server.url}, "retention": SMALL, "cameras": whole, "pipelines": pipelines}
-    )
+    shared = {"site": SITE, "nats": {"url": server.url}, "retention": SMALL}
+    return Config.model_validate({**shared, "cameras": whole, "pipelines": pipelines, **more})
 
 
 def simulated(*names: str, video: Path = WALK, **settings: object) -> Simulator:
