@@ -15,6 +15,7 @@ from nats.js.api import StreamConfig
 
 from gateway.frame_headers import headers_of
 from gateway.live_publisher import LiveFeed, LivePublisher
+from gateway.rate_control import RateLimits
 from tests.gateway.run_gateway import Witness, counted, dropped, sampled
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
@@ -34,14 +35,14 @@ def headers(epoch: int, seq: int) -> FrameHeaders:
 
 
 @asynccontextmanager
-async def feeding(bus: Bus, camera: str) -> AsyncIterator[LiveFeed]:
+async def feeding(bus: Bus, camera: str, rates: RateLimits | None = None) -> AsyncIterator[LiveFeed]:
     """The feed of a camera that we own."""
     publisher = LivePublisher(bus, SITE)
     await publisher.start()
     lease = Lease(bus, f"{SITE}.{camera}", "gateway-1")
     async with background(lease.run()):
         await lease.until_held()
-        yield publisher.feed(camera, "people", lease)
+        yield publisher.feed(camera, "people", lease, rates)
 
 
 class Worker:
@@ -79,7 +80,8 @@ class Worker:
         await self.bus.client.request(token.reply, b"+ACK", timeout=2)
         self.served.append((frame.epoch, frame.seq))
         self.took_s.append(monotonic() - began_s)
-        note = Served(epoch=frame.epoch, seq=frame.seq, outcome="inferred")
+        held_ms = (monotonic() - began_s) * 1000
+        note = Served(epoch=frame.epoch, seq=frame.seq, outcome="inferred", held_ms=held_ms)
         await self.bus.client.publish(feed.served, note.model_dump_json().encode())
 
 
@@ -138,6 +140,27 @@ async def test_idle_workers_that_take_longer_than_a_frame_interval_serve_what_th
     latency_s = sum(worker.took_s) / len(worker.took_s)
     assert len(worker.served) / lasted_s >= 0.75 / latency_s
     assert worker.served == sorted(set(worker.served))
+
+
+async def test_cameras_slow_down_to_what_workers_serve_and_a_lone_one_recovers(bus: Bus) -> None:
+    rates = RateLimits(usual=20, least=1, most=20)
+    async with (
+        feeding(bus, "busy-1", rates) as first,
+        feeding(bus, "busy-2", rates) as second,
+        Worker(bus, works_s=0.15).at_work(hands=1),
+    ):
+        controls = [feed.control for feed in (first, second) if feed.control is not None]
+
+        async def frames(feed: LiveFeed) -> None:
+            while feed.control is not None:
+                await feed.publish(b"jpeg", headers)
+                await asyncio.sleep(1 / feed.control.fps)
+
+        async with background(frames(first)):
+            async with background(frames(second)):
+                await until(lambda: all(control.fps < 6 for control in controls), "both have slowed down", 30)
+            slow = controls[0].fps
+            await until(lambda: controls[0].fps > slow, "the other one is gone: there is room", 30)
 
 
 async def test_frames_flow_again_after_the_server_was_killed(nats_server: NatsServer, bus: Bus) -> None:
