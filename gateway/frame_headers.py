@@ -20,6 +20,7 @@ def headers_of(
         budget_ms=budget_ms,
         width=frame.width,
         height=frame.height,
+        gate=frame.gate,
         decode_ms=frame.decode_ms,
         encode_ms=frame.encode_ms,
         final=final,

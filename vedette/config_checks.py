@@ -43,6 +43,8 @@ def _camera(name: str, camera: Camera) -> list[Problem]:
         problems.append(Problem(("cameras", name, "loop"), "is for files; a network stream has no end to loop at"))
     if camera.token is not None and not camera.is_whip:
         problems.append(Problem(("cameras", name, "token"), "is for url: whip; other cameras are not published to"))
+    if camera.decode.model_fields_set and camera.is_whip:
+        problems.append(Problem(("cameras", name, "decode"), "is not for url: whip; its library decodes on the CPU"))
     problems += [Problem(("cameras", name, *key), text) for key, text in _connection(camera)]
     if not (camera.is_file or camera.is_device or camera.is_whip) and not _has_host(url):
         problems.append(Problem(("cameras", name, "url"), "has no host, or a port that is no number"))

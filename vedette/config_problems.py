@@ -2,7 +2,7 @@
 
 import difflib
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -27,7 +27,7 @@ _PLAIN = {
     "list_type": "must be a list",
 }
 _NOT_IN_THIS_VERSION: dict[type[BaseModel], tuple[str, ...]] = {
-    Camera: ("gate", "zones", "lines"),
+    Camera: ("zones", "lines"),
     Pipeline: ("delivery",),
     Stage: ("on", "identities"),
 }
@@ -105,11 +105,16 @@ def _unknown(key: KeyPath) -> str:
 
 def _settings_at(key: KeyPath) -> type[BaseModel] | None:
     """The settings class that stands at `key`."""
-    kind: Any = Config
-    for part in key:
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
-            kind = _settings_in(kind.model_fields[str(part)].annotation)
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    kind: type[BaseModel] | None = Config
+    parts = iter(key)
+    for part in parts:
+        if kind is None or part not in kind.model_fields:
+            return None
+        annotation = kind.model_fields[str(part)].annotation
+        kind = _settings_in(annotation)
+        if kind is not None and get_origin(annotation) in (dict, tuple):
+            next(parts, None)  # a name or a place in a list, which may be called like a key
+    return kind
 
 
 def _settings_in(annotation: Any) -> Any:

@@ -1,0 +1,17 @@
+"""What a camera's configuration says of decoding, as its reader wants it."""
+
+from gateway.gate import GatePolicy
+from gateway.reading import DecodeOptions
+from vedette.config import Camera
+
+
+def decode_options(camera: Camera) -> DecodeOptions:
+    """How the camera's stream is decoded."""
+    return DecodeOptions(camera.decode.device, loop_filter=camera.decode.loop_filter == "on")
+
+
+def gate_policy(camera: Camera) -> GatePolicy | None:
+    """The camera's gate, if it has one; what is black for privacy's sake is not looked at."""
+    if camera.gate.mode == "off":
+        return None
+    return GatePolicy(refresh_s=camera.gate.refresh_s, ignore=(*camera.gate.ignore, *camera.privacy))
