@@ -42,11 +42,16 @@ class Outbox:
             for key in [key for key, report in self._waiting.items() if getattr(report, "reader", None) == reader]:
                 del self._waiting[key]
 
-    def take(self) -> Report:
-        """What waits longest; blocks until there is something."""
+    def take(self) -> list[Report]:
+        """All that waits, what waits longest first; blocks until there is something.
+
+        One at a time would be too slow where the cores are overloaded: each turn of a thread then takes 10 ms and more.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
-            return self._waiting.pop(next(iter(self._waiting)))
+            reports = list(self._waiting.values())
+            self._waiting.clear()
+            return reports
 
     def _key(self, report: Opened | Live | Stalled | Ended | Beat | Said) -> Hashable:
         match report:

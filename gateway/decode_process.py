@@ -114,7 +114,7 @@ def _send(connection: socket.socket, outbox: Outbox) -> None:
     """While the gateway doesn't read, this waits, and the outbox keeps what is latest."""
     try:
         while True:
-            connection.sendall(encode(outbox.take()))
+            connection.sendall(b"".join(map(encode, outbox.take())))
     except OSError:
         pass  # the gateway is gone; who receives sees that too
 

@@ -68,7 +68,8 @@ class Decoder(Generic[M]):
             blob_at, end = text_at + text_bytes, text_at + text_bytes + blob_bytes
             if end > self._end:
                 break
-            message = self._message(bytes(self._buffer[text_at:blob_at]), bytes(self._buffer[blob_at:end]))
+            with memoryview(self._buffer) as buffer:
+                message = self._message(bytes(buffer[text_at:blob_at]), bytes(buffer[blob_at:end]))
             self._begin = end
             yield message
         if self._begin == self._end:
