@@ -7,6 +7,7 @@ from gateway.api import Backing, CamerasApi, Guard
 from gateway.decode_pool import decode_pool
 from gateway.fleet import Fleet
 from gateway.fleet_camera import FleetCameraBuilder
+from gateway.hints import Hints
 from gateway.http import Door, serve_http
 from gateway.live_publisher import LivePublisher
 from vedette.background import background
@@ -41,8 +42,10 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
         member = new_member("gateway", config.site, str(address))
         publisher = LivePublisher(bus, config.site)
         await publisher.start()
+        hints = Hints(bus, config.site)
+        await hints.start()
         store = CameraStore(bus, config.site, sealer)
-        fleet = Fleet(FleetCameraBuilder(config, bus, publisher, member, pool))
+        fleet = Fleet(FleetCameraBuilder(config, bus, publisher, hints, member, pool))
         logger.info("health and API on http://%s", address)
         health.require("cameras", lambda: fleet.told)
         api.begin(Backing(bus, store, fleet))

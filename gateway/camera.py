@@ -62,6 +62,9 @@ class CameraReader(Protocol):
     def set_fps(self, pipeline: str, fps: float) -> None:
         """Sample so often for a pipeline from now on."""
 
+    def hint(self, until_s: float) -> None:
+        """An object moves before the camera until then; `time.monotonic`."""
+
     def close(self) -> None:
         """It will not be run again."""
 
@@ -99,6 +102,7 @@ class Camera:
         self._latest: dict[str, SampledFrame] = {}
         self._arrived = asyncio.Event()
         self._paces: list[Pace] = []
+        self._reader: CameraReader | None = None
         metrics.DEFECTS.labels(name)
 
     async def run(self) -> None:
@@ -114,6 +118,13 @@ class Camera:
                 metrics.DEFECTS.labels(self.name).inc()
                 self._status.change(OFFLINE, _defect(error))
             await asyncio.sleep(retry.wait_s(monotonic() - began_s))
+
+    def hint(self, until_s: float) -> None:
+        """Somebody knows that an object moves before the camera until then; `time.monotonic`."""
+        if self._reader is not None:
+            self._reader.hint(until_s)
+        for pace in self._paces:
+            pace.excite(monotonic(), until_s)
 
     async def _own(self) -> None:
         self._status.farewell = "the gateway has stopped"
@@ -143,6 +154,7 @@ class Camera:
             config.matrix,
         )
         reader = self._decoding.reader(self.name, plan, Listener(self._status, self._offer))
+        self._reader = reader
         self._paces = paces(self.name, self._feeds, reader, gated=config.gate.mode != "off")
         return reader
 

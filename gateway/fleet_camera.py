@@ -9,6 +9,7 @@ import vedette.metrics
 from gateway import metrics
 from gateway.camera import Camera, Decoding
 from gateway.camera_status import CameraStatus
+from gateway.hints import Hints
 from gateway.live_publisher import LivePublisher
 from gateway.rate_control import RateLimits
 from gateway.recovery import Recovery, recovery_of
@@ -31,12 +32,19 @@ class FleetCamera:
     """A camera that a fleet can run, once."""
 
     def __init__(
-        self, camera: Camera, status: CameraStatus, publisher: LivePublisher, recovery: Recovery | None
+        self,
+        camera: Camera,
+        status: CameraStatus,
+        publisher: LivePublisher,
+        hints: Hints,
+        recovery: Recovery | None,
     ) -> None:
         self._camera = camera
         self._status = status
         self._publisher = publisher
+        self._hints = hints
         self._recovery = recovery
+        hints.tell(camera.name, camera.hint)
         if recovery is not None:
             status.on_change.append(recovery.on_state)
 
@@ -59,6 +67,7 @@ class FleetCamera:
 
     def close(self) -> None:
         """Leave the publisher and the bus."""
+        self._hints.forget(self._camera.name)
         self._publisher.remove(self._camera.name)
         self._status.close()
 
@@ -66,10 +75,13 @@ class FleetCamera:
 class FleetCameraBuilder:
     """Makes the cameras of one gateway."""
 
-    def __init__(self, config: Config, bus: Bus, publisher: LivePublisher, member: Member, decoding: Decoding) -> None:
+    def __init__(
+        self, config: Config, bus: Bus, publisher: LivePublisher, hints: Hints, member: Member, decoding: Decoding
+    ) -> None:
         self._config = config
         self._bus = bus
         self._publisher = publisher
+        self._hints = hints
         self._member = member
         self._decoding = decoding
 
@@ -97,7 +109,7 @@ class FleetCameraBuilder:
             self._config.inference.budget_ms,
             self._decoding,
         )
-        return FleetCamera(running, status, self._publisher, recovery_of(site, name, camera.recovery))
+        return FleetCamera(running, status, self._publisher, self._hints, recovery_of(site, name, camera.recovery))
 
     def forget(self, name: str) -> None:
         """Remove the camera's series from every metric."""

@@ -45,7 +45,15 @@ class Pace:
         if frame.pipeline != self._pipeline:
             return
         if self._gated and frame.gate != "refresh":
-            self._control.excite(now_s, now_s + _EXCITED_S)
+            self.excite(now_s, now_s + _EXCITED_S)
+        self._tell_changes()
+
+    def excite(self, now_s: float, until_s: float) -> None:
+        """Something happens until then."""
+        self._control.excite(now_s, until_s)
+        self._tell_changes()
+
+    def _tell_changes(self) -> None:
         if abs(self._control.fps - self._told) > _WORTH_TELLING * self._told:
             self._tell()
 

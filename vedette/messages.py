@@ -130,8 +130,8 @@ class Status(Message):
     source_fps: float | None = None
     sampled_fps: float | None = None
     decode: str | None = None
-    """What is decoded: `keyframes`, `lazy` (nothing after a GOP's last sample), `nonref` (no frame that none refers to),
-    `lazy+nonref` or `all`."""
+    """What is decoded: `keyframes`, `lazy` (nothing after a GOP's last sample), `nonref` (no frame to which none
+    refers), `lazy+nonref` or `all`."""
     gate: str | None = None
     """The activity gate: `idle`, `armed` or `open`; absent where the camera has none."""
     gate_reason: str | None = None
@@ -158,6 +158,13 @@ class Served(Message):
     """In the batcher."""
     held_ms: float | None = None
     """From the token's arrival at the worker to this note."""
+
+
+class Hint(Message):
+    """Someone downstream knows that an object moves before a camera."""
+
+    until: Moment
+    """And will, as far as can be told."""
 
 
 Data = TypeVar("Data", bound=Message)

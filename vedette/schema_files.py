@@ -10,7 +10,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vedette.messages import DETECTIONS_TYPE, SCHEMA_ROOT, STATUS_TYPE, DetectionsEvent, Message, Served, StatusEvent
+from vedette.messages import (
+    DETECTIONS_TYPE,
+    SCHEMA_ROOT,
+    STATUS_TYPE,
+    DetectionsEvent,
+    Hint,
+    Message,
+    Served,
+    StatusEvent,
+)
 
 FOLDER = Path(__file__).parent / "schemas"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -22,6 +31,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "detections.v1.json": _event(DetectionsEvent, "detections.v1.json", DETECTIONS_TYPE),
         "status.v1.json": _event(StatusEvent, "status.v1.json", STATUS_TYPE),
         "served.v1.json": _schema(Served, "served.v1.json"),
+        "hint.v1.json": _schema(Hint, "hint.v1.json"),
     }
 
 

@@ -97,6 +97,11 @@ def served_of_site(site: str) -> str:
     return f"vedette.served.*.{site}.*"
 
 
+def hint(site: str, camera: str) -> str:
+    """Hints that an object moves before a camera; `*` is any."""
+    return f"vedette.hint.{site}.{camera}"
+
+
 def detections_filter(site: str = "*", camera: str = "*", pipeline: str = "*") -> str:
     """Detections of some cameras; `*` is any."""
     return f"vedette.detections.{site}.{camera}.{pipeline}"
