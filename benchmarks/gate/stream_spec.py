@@ -89,6 +89,10 @@ KINDS: dict[str, dict[str, Any]] = {
 PROMISED = tuple(kind for kind in KINDS if kind not in ("gop 10 s", "clock shown"))
 """The kinds that the guarantee speaks of: keyframes up to 4 s apart, clocks masked."""
 
+HEIGHTS = (720, 720, 540, 360)
+"""A seed's pictures are so high, where its kind says nothing; small ones are cheap to make and harder to read, since
+less of their noise and coding error is averaged away."""
+
 
 def stream(kind: str, seed: int) -> StreamSpec:
     """The stream of a kind and a seed."""
