@@ -24,6 +24,8 @@ from importlib.metadata import version  # noqa: E402
 COMMANDS = {
     "up": ("vedette.up", "run everything that a configuration needs on this machine"),
     "check": ("vedette.check", "say whether a configuration is good, and what it resolves to"),
+    "apply": ("vedette.apply", "make the cameras of a running site what a configuration says"),
+    "cameras": ("gateway.cameras_command", "list, add, change, remove and test cameras"),
     "watch": ("vedette.watch", "print detections as they come"),
     "analyze": ("gateway.analyze_command", "run a recording through the whole system"),
     "simulate": ("gateway.simulator.command", "serve videos as RTSP cameras"),

@@ -7,7 +7,7 @@ longer in it are removed.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vedette.camera_record import CameraRecord, Entry
 from vedette.config import Camera
@@ -28,14 +28,16 @@ class Plan:
 
     changes: tuple[Change, ...] = ()
     added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
+    changed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Which settings, by camera; none where it only becomes the file's."""
     removed: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """`+ gate`, `~ yard`, `- door`, a line a camera that is not as it was."""
-        marks = (("+", self.added), ("~", self.changed), ("-", self.removed))
-        return "\n".join(f"{mark} {name}" for mark, names in marks for name in names)
+        """`+ gate`, `~ yard: sampling, url`, `- door`, a line a camera that is not as it was."""
+        lines = [f"+ {name}" for name in self.added]
+        lines += [f"~ {name}: {', '.join(keys) or 'it becomes the file’s'}" for name, keys in self.changed.items()]
+        return "\n".join([*lines, *(f"- {name}" for name in self.removed)])
 
 
 def plan(
@@ -43,7 +45,8 @@ def plan(
 ) -> Plan:
     """From what is `present` to what a file has `said`; `digest` tells cameras apart, secrets too."""
     changes: list[Change] = []
-    added, changed, unchanged = [], [], []
+    added, unchanged = [], []
+    changed: dict[str, tuple[str, ...]] = {}
     for name, camera in said.items():
         record, old = CameraRecord(name, camera, "file", digest(camera)), present.get(name)
         if old is None:
@@ -51,12 +54,12 @@ def plan(
         elif _same(record, old, exact):
             unchanged.append(name)
         else:
-            changed.append(name)
+            changed[name] = _keys(camera, old)
         if old is None or not (_same(record, old, exact) and _applied(record, old)):
             changes.append(Change(name, record))
     removed = [name for name, old in present.items() if _of_file(old) and name not in said]
     changes += [Change(name, None) for name in removed]
-    return Plan(tuple(changes), tuple(added), tuple(changed), tuple(removed), tuple(unchanged))
+    return Plan(tuple(changes), tuple(added), changed, tuple(removed), tuple(unchanged))
 
 
 def _same(record: CameraRecord, old: Entry, exact: bool) -> bool:
@@ -64,6 +67,12 @@ def _same(record: CameraRecord, old: Entry, exact: bool) -> bool:
     if not isinstance(old, CameraRecord) or old.origin != "file":
         return False
     return old.camera == record.camera or (not exact and _applied(record, old))
+
+
+def _keys(camera: Camera, old: Entry) -> tuple[str, ...]:
+    if not isinstance(old, CameraRecord):
+        return ("all of it, as it could not be read",)
+    return tuple(key for key in Camera.model_fields if getattr(camera, key) != getattr(old.camera, key))
 
 
 def _applied(record: CameraRecord, old: Entry) -> bool:

@@ -17,8 +17,9 @@ logger = logging.getLogger(__name__)
 _BACKOFF = Backoff(first_s=0.2, cap_s=5.0)
 
 
-async def register(store: CameraStore, config: Config, exact: bool) -> Plan:
-    """Write the file's cameras, all at once, as `vedette/camera_plan.py` says; returns what has changed.
+async def register(store: CameraStore, config: Config, exact: bool, dry_run: bool = False) -> Plan:
+    """Write the file's cameras, all at once, as `vedette/camera_plan.py` says; returns what has
+    changed; `dry_run` writes nothing.
 
     A file without `cameras` says nothing about them; `cameras: {}` says that there are none.
 
@@ -33,7 +34,7 @@ async def register(store: CameraStore, config: Config, exact: bool) -> Plan:
     def decide(snapshot: Snapshot) -> Sequence[Change]:
         nonlocal made
         made = plan(config.cameras, snapshot.entries, digest, exact)
-        return made.changes
+        return () if dry_run else made.changes
 
     if "cameras" in config.model_fields_set:
         await store.edit(decide)

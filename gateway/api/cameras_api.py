@@ -6,25 +6,27 @@ is its revision there: with `If-Match` a change is made only to what its author 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import wraps
+from dataclasses import dataclass
+from functools import partial, wraps
 from typing import Any
 
 from aiohttp import ETag, web
 
-from gateway.api.camera_body import read_object
-from gateway.api.camera_edit import Edit, adding, deleting, patching, putting, unknown
+from gateway.api.camera_body import read_object, refused, settings_in
 from gateway.api.guard import Guard
 from gateway.api.openapi import document
 from gateway.api.source_test import SourceTest
+from gateway.camera_change import change_camera
+from gateway.camera_edit import Edit, EditImpossible, Editor, UnknownCamera
 from gateway.fleet import Fleet
 from gateway.problem import HttpProblem
 from vedette.atomic_write import Conflict
 from vedette.bus import Bus
-from vedette.camera_plan import Change
+from vedette.camera_check import CameraRefused
 from vedette.camera_record import CameraRecord, Entry, settings_of
-from vedette.camera_store import CameraStore, Snapshot
+from vedette.camera_store import CameraStore
 from vedette.config import Config
+from vedette.config_problems import ID_RULE, Problem
 from vedette.errors import BusError, BusUnavailable
 from vedette.latest_status import latest_status
 from vedette.messages import Status
@@ -49,7 +51,7 @@ class CamerasApi:
 
     def __init__(self, config: Config, guard: Guard) -> None:
         self._site = config.site
-        self._pipelines = config.pipelines
+        self._editor = Editor(config.pipelines, remote=True)
         self._guard = guard
         self._test = SourceTest()
         self._backing: Backing
@@ -80,7 +82,11 @@ class CamerasApi:
                 return await handler(request)
             except BusUnavailable as error:
                 raise HttpProblem(503, str(error), headers={"Retry-After": "1"}) from error
-            except (BusError, Conflict) as error:
+            except CameraRefused as error:
+                raise refused(error.problems) from None
+            except UnknownCamera as error:
+                raise HttpProblem(404, str(error)) from None
+            except (EditImpossible, BusError, Conflict) as error:
                 raise HttpProblem(409, str(error)) from error
 
         return handle
@@ -97,45 +103,40 @@ class CamerasApi:
         name = request.match_info["name"]
         entry = (await self._backing.store.read()).entries.get(name)
         if entry is None:
-            raise unknown(name)
+            raise UnknownCamera(name)
         return self._answer(200, entry, await latest_status(self._backing.bus, self._site, [name]))
 
     async def _add(self, request: web.Request) -> web.Response:
-        name, edit = adding(await _body(request), self._pipelines)
-        return await self._change(request, name, edit)
+        body = await _body(request)
+        name = body.get("name")
+        if not isinstance(name, str):
+            raise refused([Problem(("name",), ID_RULE)])
+        return await self._change(request, name, self._editor.add(name, settings_in(body)))
 
     async def _put(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        return await self._change(request, name, putting(name, await _body(request), self._pipelines))
+        name, body = request.match_info["name"], await _body(request)
+        if body.get("name", name) != name:
+            raise refused([Problem(("name",), f"must be {name}, as in the URL, or left out")])
+        return await self._change(request, name, self._editor.put(name, settings_in(body)))
 
     async def _patch(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        return await self._change(request, name, patching(name, await _body(request), self._pipelines))
+        name, body = request.match_info["name"], await _body(request)
+        return await self._change(request, name, self._editor.patch(name, settings_in(body)))
 
     async def _delete(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        return await self._change(request, name, deleting(name))
+        return await self._change(request, name, self._editor.remove(name))
 
     async def _look(self, request: web.Request) -> web.Response:
         return web.json_response(await self._test.answer(await _body(request)))
 
     async def _change(self, request: web.Request, name: str, edit: Edit) -> web.Response:
         """Make of the camera what `edit` makes of the one that is there; the answer shows what it is then."""
-        present: Entry | None = None
-        made: CameraRecord | None = None
-
-        def decide(snapshot: Snapshot) -> Sequence[Change]:
-            nonlocal present, made
-            present = snapshot.entries.get(name)
-            _check_condition(request, present)
-            made = edit(present)
-            return [] if made and _same(made, present) else [Change(name, made)]
-
-        revision = await self._backing.store.edit(decide)
-        if made is None:
+        condition = partial(_check_condition, request)
+        changed = await change_camera(self._backing.store, name, edit, condition)
+        if changed.after is None:
             return web.Response(status=204)
-        answered = replace(made, revision=revision or (present.revision if present else 0))
-        return self._answer(200 if present else 201, answered)
+        return self._answer(200 if changed.before else 201, changed.after)
 
     def _answer(self, status: int, entry: Entry, states: dict[str, Status] | None = None) -> web.Response:
         headers = {"ETag": f'"{entry.revision}"'}
@@ -186,7 +187,3 @@ def _check_condition(request: web.Request, present: Entry | None) -> None:
 
 def _matches(tags: Sequence[ETag], present: Entry) -> bool:
     return any(tag.value == "*" or (tag.value == str(present.revision) and not tag.is_weak) for tag in tags)
-
-
-def _same(made: CameraRecord, present: Entry | None) -> bool:
-    return isinstance(present, CameraRecord) and (made.camera, made.origin) == (present.camera, present.origin)

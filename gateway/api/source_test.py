@@ -4,7 +4,8 @@ import threading
 from dataclasses import asdict
 from typing import Any, get_args
 
-from gateway.api.camera_body import network_url_problems, refused
+from gateway.api.camera_body import refused
+from gateway.camera_settings import url_problems
 from gateway.errors import SourceError
 from gateway.probe import Probe, probe
 from gateway.problem import HttpProblem
@@ -65,7 +66,7 @@ def _read(body: dict[str, Any]) -> tuple[str, Transport]:
     if not isinstance(url, str) or not url:
         problems.append(Problem(("url",), "must be text"))
     else:
-        problems += [Problem(("url",), text) for text in network_url_problems(url)]
+        problems += [Problem(("url",), text) for text in url_problems(url, remote=True)]
     if transport not in _TRANSPORTS:
         problems.append(Problem(("transport",), f"must be {', '.join(_TRANSPORTS[:-1])} or {_TRANSPORTS[-1]}"))
     if problems or not isinstance(url, str):

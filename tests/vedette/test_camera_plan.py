@@ -39,20 +39,20 @@ def test_a_new_camera_is_added_and_a_known_one_left_alone() -> None:
 @pytest.mark.parametrize("now", [camera(fps=5), camera(key="another")])
 def test_a_camera_that_the_file_changed_is_changed(now: Camera) -> None:
     made = planned({"gate": now}, record(camera()))
-    assert made.changed == ("gate",)
+    assert made.changed.keys() == {"gate"}
     assert made.changes[0].record == CameraRecord("gate", now, "file", digest(now))
 
 
 def test_what_was_changed_since_stays_until_the_file_says_something_new_or_is_applied() -> None:
     disabled = record(camera(enabled=False), said=camera())
     assert planned({"gate": camera()}, disabled).changes == ()
-    assert planned({"gate": camera(fps=5)}, disabled).changed == ("gate",)
-    assert planned({"gate": camera()}, disabled, exact=True).changed == ("gate",)
+    assert planned({"gate": camera(fps=5)}, disabled).changed.keys() == {"gate"}
+    assert planned({"gate": camera()}, disabled, exact=True).changed.keys() == {"gate"}
 
 
 def test_a_file_that_says_what_was_changed_already_only_takes_note() -> None:
     made = planned({"gate": camera(enabled=False)}, record(camera(enabled=False), said=camera()))
-    assert (made.changed, made.unchanged, len(made.changes)) == ((), ("gate",), 1)
+    assert (made.changed, made.unchanged, len(made.changes)) == ({}, ("gate",), 1)
 
 
 def test_only_cameras_of_the_file_leave_with_it() -> None:
@@ -63,8 +63,14 @@ def test_only_cameras_of_the_file_leave_with_it() -> None:
 
 @pytest.mark.parametrize("there", [record(camera(), "api"), UnreadableRecord("gate", "is no camera's record")])
 def test_a_file_takes_over_what_it_names(there: Entry) -> None:
-    assert planned({"gate": camera()}, there).changed == ("gate",)
+    assert planned({"gate": camera()}, there).changed.keys() == {"gate"}
 
 
 def test_a_plan_is_told_in_a_line_a_change() -> None:
-    assert str(Plan(added=("a", "b"), changed=("c",), removed=("d",), unchanged=("e",))) == "+ a\n+ b\n~ c\n- d"
+    made = Plan(added=("a", "b"), changed={"c": ("url", "sampling")}, removed=("d",), unchanged=("e",))
+    assert str(made) == "+ a\n+ b\n~ c: url, sampling\n- d"
+
+
+def test_of_a_changed_camera_the_settings_are_named_and_no_value() -> None:
+    made = planned({"gate": camera(fps=5, key="another")}, record(camera()))
+    assert str(made) == "~ gate: url, sampling"

@@ -1,0 +1,72 @@
+"""Settings of a camera from outside: merged with what is there (RFC 7396), secrets unmasked, checked. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from vedette.camera_check import CameraRefused, check_camera, read_camera
+from vedette.camera_record import settings_of
+from vedette.config import WHIP, Camera, Pipeline
+from vedette.config_problems import Problem
+from vedette.secret import SecretText
+
+_MASK = "***"
+_NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt")
+"""Schemes of URLs that may come over the network."""
+_URLS = ("url", "substream")
+
+
+def patched(camera: Camera, patch: Mapping[str, Any]) -> Any:
+    """The camera's settings, secrets unmasked, with a JSON merge patch on them."""
+    return _merge(settings_of(camera, SecretText.reveal), patch)
+
+
+def checked(
+    name: str, settings: Mapping[str, Any], old: Camera | None, pipelines: Mapping[str, Pipeline], remote: bool
+) -> Camera:
+    """A camera of `settings`; a secret as it is shown (masked) stands for the one that `old` has.
+
+    `remote`: they came over the network, and may name no files or devices of this machine.
+
+    Raises:
+        CameraRefused: with each wrong key.
+    """
+    before = settings_of(old, SecretText.reveal, whole=True) if old else {}
+    if old is not None:
+        settings = _unmasked(settings, settings_of(old, whole=True), before)
+    camera = read_camera(name, settings)
+    check_camera(name, camera, pipelines)
+    problems = [
+        Problem((key,), text)
+        for key in _URLS
+        if isinstance(url := settings.get(key), str) and url != before.get(key)
+        for text in url_problems(url, remote)
+    ]
+    if problems:
+        raise CameraRefused(name, problems)
+    return camera
+
+
+def url_problems(url: str, remote: bool) -> Iterable[str]:
+    """What is wrong with a URL: it is masked; or it came over the network, and is of a file or device."""
+    if _MASK in url:
+        yield "holds *** where it was masked; give it whole"
+    elif remote and url != WHIP and url.partition("://")[0].lower() not in _NETWORK:
+        yield "must be a network stream, as in rtsp://…; a file or device needs the configuration file"
+
+
+def _merge(target: Any, patch: Any) -> Any:
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(target) if isinstance(target, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _merge(merged.get(key), value)
+    return merged
+
+
+def _unmasked(data: Any, shown: Any, secret: Any) -> Any:
+    if isinstance(data, Mapping) and isinstance(shown, Mapping):
+        return {key: _unmasked(value, shown.get(key), secret.get(key)) for key, value in data.items()}
+    return secret if isinstance(data, str) and _MASK in data and data == shown else data

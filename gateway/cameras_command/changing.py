@@ -1,0 +1,38 @@
+"""`vedette cameras remove | enable | disable CONFIG NAME`."""
+
+import argparse
+
+from gateway.camera_change import change_camera
+from gateway.camera_edit import Edit, Editor
+from vedette.camera_access import camera_access
+from vedette.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.process import DONE, Stop
+from vedette.process import run as run_process
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    add_config(parser)
+    parser.add_argument("name", metavar="NAME", help="the camera")
+    add_logging(parser)
+    parser.epilog = f"Example: {parser.prog} configs/demo.yaml street"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Change it; returns the exit status."""
+    begin_logging(args)
+    config = read_config(args.config)
+    edit = _edit(Editor(config.pipelines, remote=False), args.subcommand, args.name)
+
+    async def body(stop: Stop) -> int:
+        async with camera_access(config, "cameras") as (_, store):
+            await stop.unless_requested(change_camera(store, args.name, edit))
+        return DONE
+
+    return run_process(body)
+
+
+def _edit(editor: Editor, subcommand: str, name: str) -> Edit:
+    if subcommand == "remove":
+        return editor.remove(name)
+    return editor.patch(name, {"enabled": subcommand == "enable"})
