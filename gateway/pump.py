@@ -6,6 +6,7 @@ must, and the reader's thread looks at what came, at its stop flag and at its wa
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from queue import Empty, Full, Queue
 from typing import Generic, TypeVar
 
@@ -50,6 +51,9 @@ class Pump(Generic[T]):
     def abandon(self) -> None:
         """Nothing is taken any more."""
         self._abandoned.set()
+        with suppress(Empty):
+            while True:
+                self._items.get_nowait()  # a thread that waits for room sees at once that it can go
         if self._thread is None:
             self._close()
 
@@ -71,5 +75,5 @@ class Pump(Generic[T]):
                 self._items.put(item, timeout=_LOOK_S)
             except Full:
                 continue
-            return True
+            return not self._abandoned.is_set()
         return False
