@@ -1,6 +1,7 @@
 """The decoder that is asked for: FFmpeg's own on the CPU, or one on a device."""
 
 import av
+from av.codec.codec import UnknownCodecError
 from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.video.codeccontext import VideoCodecContext
 
@@ -10,6 +11,7 @@ from gateway.reading import DecodeOptions
 
 _OWN_DECODERS = {"qsv": "{}_qsv"}
 """Devices whose decoders FFmpeg has beside its own, rather than behind them."""
+_DEVICES_HERE = ", ".join(sorted({"cuda", "vaapi", "qsv"} & set(hwdevices_available()))) or "none"
 
 
 def codec_context(source: Source, options: DecodeOptions) -> VideoCodecContext:
@@ -29,18 +31,17 @@ def codec_context(source: Source, options: DecodeOptions) -> VideoCodecContext:
 
 def _on_device(stream: VideoCodecContext, device: str) -> VideoCodecContext:
     if device not in hwdevices_available():
-        known = ", ".join(sorted({"cuda", "vaapi", "qsv"} & set(hwdevices_available()))) or "none"
-        raise _missing(device, f"this build of FFmpeg has no {device} (it has: {known})")
+        raise _missing(device, f"this build of FFmpeg has no {device} (it has {_DEVICES_HERE})")
     name = _OWN_DECODERS.get(device, "{}").format(stream.codec.canonical_name)
     try:
         context = av.CodecContext.create(name, "r", hwaccel=HWAccel(device, allow_software_fallback=False))
-    except av.codec.codec.UnknownCodecError:
-        raise _missing(device, f"it decodes no {stream.name}") from None
+        if not context.is_hwaccel:  # PyAV says nothing then, and would decode on the CPU
+            HWAccel(device).create(context.codec)
     except av.FFmpegError as error:
-        raise _missing(device, f"it can't be opened: {error.strerror}") from None
+        raise _missing(device, f"it can't be opened: {error.strerror} (are device and driver there?)") from None
+    except (UnknownCodecError, NotImplementedError):
+        raise _missing(device, f"it decodes no {stream.name}") from None
     assert isinstance(context, VideoCodecContext)  # noqa: S101 -- for the type checker
-    if not context.is_hwaccel:
-        raise _missing(device, f"it decodes no {stream.name}")
     context.extradata = stream.extradata
     context.width, context.height = stream.width, stream.height
     return context

@@ -31,9 +31,11 @@ class Moment:
     arrived_s: float
     """`time.monotonic` when the packet came."""
     decode_ms: float
-    time_s: float = 0.0
+    keyframe: bool
+    """A stream that has none but recovery points (intra refresh) has those."""
+    time_s: float
     """The gate's time of it,"""
-    fate: Fate = "open"
+    fate: Fate
     """and what the gate makes of it."""
 
 
@@ -70,7 +72,7 @@ class Emitter:
         Raises:
             SourceError: undecodable, when no picture can be made of the frame's pixel format.
         """
-        keyframe, fate, time_s = bool(frame.key_frame), moment.fate, moment.time_s
+        keyframe, fate, time_s = moment.keyframe, moment.fate, moment.time_s
         pictures: dict[tuple[int, int], tuple[Picture, float]] = {}
         for tap in self._taps:
             if not tap.takes(moment.pts_s, moment.clock_s, keyframe, snap_s, fate, time_s):
@@ -78,7 +80,7 @@ class Emitter:
             size = (tap.output.width, tap.output.quality)
             if size not in pictures:
                 pictures[size] = self._encode(frame, source, self._encoders[size])
-            tap.give(_sampled(tap.output, *pictures[size], moment, keyframe), fate, time_s, monotonic())
+            tap.give(_sampled(tap.output, *pictures[size], moment), fate, time_s, monotonic())
 
     def release(self, from_s: float) -> None:
         """Tentative frames are wanted, from this time on."""
@@ -115,7 +117,7 @@ class Emitter:
         return picture, (perf_counter() - started_s) * 1000
 
 
-def _sampled(output: Output, picture: Picture, encode_ms: float, moment: Moment, keyframe: bool) -> SampledFrame:
+def _sampled(output: Output, picture: Picture, encode_ms: float, moment: Moment) -> SampledFrame:
     return SampledFrame(
         pipeline=output.pipeline,
         jpeg=picture.jpeg,
@@ -129,6 +131,6 @@ def _sampled(output: Output, picture: Picture, encode_ms: float, moment: Moment,
         height=picture.display_height,
         jpeg_width=picture.width,
         jpeg_height=picture.height,
-        keyframe=keyframe,
+        keyframe=moment.keyframe,
         gate="refresh" if moment.fate == "refresh" else "open",
     )

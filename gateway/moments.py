@@ -56,6 +56,7 @@ class Moments:
             arrived_s=stamp.arrived_s,
             decode_ms=decoded.decode_ms,
             time_s=stamp.time_s,
+            keyframe=bool(frame.key_frame) or stamp.keyframe,
             fate=decoded.fate,
         )
 
