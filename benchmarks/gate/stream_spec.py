@@ -98,9 +98,9 @@ def stream(kind: str, seed: int) -> StreamSpec:
     """The stream of a kind and a seed."""
     chance = random.Random(f"{kind}/{seed}")  # noqa: S311 - a seed, no secret
     drawn = {key: _draw(chance, value) for key, value in KINDS[kind].items()}
-    spec = replace(
-        StreamSpec(kind, seed, fps=chance.choice((10, 15, 25)), gop_s=chance.choice((1.6, 2.0, 2.0))), **drawn
-    )
+    height = HEIGHTS[seed % len(HEIGHTS)]
+    fps, gop_s = chance.choice((10, 15, 25)), chance.choice((1.6, 2.0, 2.0))
+    spec = replace(StreamSpec(kind, seed, height * 16 // 9, height, fps, gop_s), **drawn)
     return replace(spec, events=tuple(_events(spec, chance)))
 
 
