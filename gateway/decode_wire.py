@@ -1,7 +1,7 @@
 """Messages on a stream socket: two lengths, the message in JSON, and its one field of bytes as it is.
 
-Any dataclass travels, with the dataclasses in it, so a new field needs nothing here. What a decode process sends is
-data and can't become code: it decodes what strangers send.
+Any dataclass travels, with the dataclasses, enums, paths and sequences in it, so a new field needs nothing here. What
+a decode process sends is data and can't become code: it decodes what strangers send.
 """
 
 import json
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 M = TypeVar("M")
@@ -88,6 +89,8 @@ def _plain(blobs: list[bytes], value: Any) -> object:
     if isinstance(value, bytes):
         blobs.append(value)
         return None
+    if isinstance(value, Path):
+        return str(value)
     kind: type = type(value)
     return {name: getattr(value, name) for name in _names(kind)}
 
@@ -120,7 +123,7 @@ def _build_of(hint: Any) -> Build | None:
         return lambda blob, value: blob
     if isinstance(hint, type) and is_dataclass(hint):
         return partial(_build, hint)
-    if isinstance(hint, type) and issubclass(hint, Enum):
+    if isinstance(hint, type) and issubclass(hint, Enum | Path):
         return lambda blob, value: hint(value)
     if origin in (typing.Union, types.UnionType):
         builds = [build for build in map(_build_of, arguments) if build is not None]

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,15 +25,23 @@ from gateway.decode_messages import (
 )
 from gateway.decode_wire import BrokenWire, Decoder, encode
 from gateway.errors import Reason
-from gateway.reading import ReaderStats, ReadOptions, StreamInfo
+from gateway.gate import GatePolicy
+from gateway.reading import DecodeOptions, ReaderStats, ReadOptions, StreamInfo
 from gateway.sampled_frame import Output
 from gateway.sampler import Sampling
+from gateway.tls import Tls
 from tests.gateway.run_gateway import sampled
 
 PLAN = ReaderPlan(
     "rtsp://admin:s3cret@camera/1",
     (Output("people", 640, 85, Sampling(2.0)), Output("cars", 320, 70, Sampling(keyframes=True))),
-    ReadOptions(transport="udp", media_start=1.5),
+    ReadOptions(
+        transport="udp",
+        media_start=1.5,
+        tls=Tls(ca=Path("/etc/cameras.pem")),
+        decode=DecodeOptions(loop_filter=False),
+        gate=GatePolicy(ignore=(((0.0, 0.0), (0.5, 0.25), (1.0, 0.0)),)),
+    ),
     (((0.0, 0.0), (0.5, 0.25), (1.0, 1.0)),),
     "bt709",
 )
