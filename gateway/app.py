@@ -10,6 +10,8 @@ from gateway.fleet_camera import FleetCameraBuilder
 from gateway.hints import Hints
 from gateway.http import Door, serve_http
 from gateway.live_publisher import LivePublisher
+from gateway.whip.endpoint import routes as whip_routes
+from gateway.whip.service import WhipService
 from vedette.background import background
 from vedette.bus import connect
 from vedette.bus_address import address_of
@@ -33,8 +35,9 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
     health = Health()
     health.require("bus", lambda: False)
     door, api = Door(), CamerasApi(config, Guard(config.gateway.api_token, listen))
+    whip = WhipService(config.webrtc)
     async with (
-        serve_http(health, door, [*api.routes()], listen) as address,
+        serve_http(health, door, [*api.routes(), *whip_routes(whip)], listen) as address,
         await stop.unless_requested(connect(address_of(config), "gateway")) as bus,
         decode_pool(config.gateway.decode_processes) as pool,
     ):
@@ -45,13 +48,19 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
         hints = Hints(bus, config.site)
         await hints.start()
         store = CameraStore(bus, config.site, sealer)
-        fleet = Fleet(FleetCameraBuilder(config, bus, publisher, hints, member, pool))
+        fleet = Fleet(FleetCameraBuilder(config, bus, publisher, hints, member, pool, whip))
         logger.info("health and API on http://%s", address)
         health.require("cameras", lambda: fleet.told)
+        whip.has_camera = lambda name: name in fleet.running()
         api.begin(Backing(bus, store, fleet))
         door.is_open = True
         async with background(
-            bus.until_lost(), announce(bus, member), publisher.run(), fleet.run(), _follow(store, config, fleet)
+            bus.until_lost(),
+            announce(bus, member),
+            publisher.run(),
+            whip.run(),
+            fleet.run(),
+            _follow(store, config, fleet),
         ):
             await stop.wait()
             health.stopping = True

@@ -15,6 +15,8 @@ from gateway.rate_control import RateLimits
 from gateway.recovery import Recovery, recovery_of
 from gateway.sampled_frame import Output
 from gateway.sampler import Sampling
+from gateway.whip.service import WhipService
+from gateway.whip.whip_reader import WhipDecoding
 from vedette.background import background
 from vedette.bus import Bus
 from vedette.camera_check import check_camera
@@ -38,8 +40,11 @@ class FleetCamera:
         publisher: LivePublisher,
         hints: Hints,
         recovery: Recovery | None,
+        place: WhipDecoding | None,
     ) -> None:
+        """`place`: where the camera is published to."""
         self._camera = camera
+        self._place = place
         self._status = status
         self._publisher = publisher
         self._hints = hints
@@ -53,6 +58,8 @@ class FleetCamera:
         async with AsyncExitStack() as stack:
             if self._recovery is not None:
                 await stack.enter_async_context(background(self._recovery.run()))
+            if self._place is not None:
+                await stack.enter_async_context(self._place)
             await self._camera.run()
 
     def refuse(self, why: str | None) -> None:
@@ -76,7 +83,14 @@ class FleetCameraBuilder:
     """Makes the cameras of one gateway."""
 
     def __init__(
-        self, config: Config, bus: Bus, publisher: LivePublisher, hints: Hints, member: Member, decoding: Decoding
+        self,
+        config: Config,
+        bus: Bus,
+        publisher: LivePublisher,
+        hints: Hints,
+        member: Member,
+        decoding: Decoding,
+        whip: WhipService,
     ) -> None:
         self._config = config
         self._bus = bus
@@ -84,6 +98,7 @@ class FleetCameraBuilder:
         self._hints = hints
         self._member = member
         self._decoding = decoding
+        self._whip = whip
 
     def check(self, name: str, camera: CameraConfig) -> None:
         """Whether it can be run with this gateway's pipelines. Raises CameraRefused."""
@@ -96,6 +111,7 @@ class FleetCameraBuilder:
             metrics.SAMPLED.labels(name, pipeline)  # a zero from the start
         lease = Lease(self._bus, f"{site}.{name}", self._member.name)
         status = CameraStatus(self._bus, site, name, self._member.name, lease)
+        place = WhipDecoding(self._whip, name, camera.token, lease, status, self._decoding) if camera.is_whip else None
         running = Camera(
             name,
             camera,
@@ -107,9 +123,10 @@ class FleetCameraBuilder:
             lease,
             status,
             self._config.inference.budget_ms,
-            self._decoding,
+            place or self._decoding,
         )
-        return FleetCamera(running, status, self._publisher, self._hints, recovery_of(site, name, camera.recovery))
+        recovery = recovery_of(site, name, camera.recovery)
+        return FleetCamera(running, status, self._publisher, self._hints, recovery, place)
 
     def forget(self, name: str) -> None:
         """Remove the camera's series from every metric."""

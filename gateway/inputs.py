@@ -60,6 +60,8 @@ def inputs_of(url: str, transport: Transport, tls: Tls) -> tuple[Input, ...]:
         path = url.removeprefix("v4l2:").removeprefix("//")
         return (Input(path, "device", {}, format="v4l2"),)
     match url.partition("://")[0].lower():
+        case "unix":  # a publisher's pictures, see `gateway.whip`
+            return (Input(url, "webrtc", _QUICK, format="ivf"),)
         case "rtsp":
             return tuple(_rtsp(url, carrier) for carrier in _carriers(transport))
         case "rtsps":

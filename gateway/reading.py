@@ -8,7 +8,7 @@ from gateway.tls import CHECKED, Tls
 
 Transport = Literal["auto", "tcp", "udp", "http"]
 """How RTSP carries the pictures; `http` is its tunnel through HTTP, or HTTPS for `rtsps://`."""
-Carrier = Literal["tcp", "udp", "http", "https", "rtmp", "rtmps", "device", "file"]
+Carrier = Literal["tcp", "udp", "http", "https", "rtmp", "rtmps", "webrtc", "device", "file"]
 """How a source's pictures come."""
 Device = Literal["cpu", "cuda", "vaapi", "qsv"]
 

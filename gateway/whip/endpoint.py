@@ -29,9 +29,9 @@ _PREFLIGHT = {
 _Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def routes(service: WhipService, has_camera: Callable[[str], bool]) -> list[web.RouteDef]:
-    """The routes; `has_camera` tells whether there is a camera of this name, of whatever kind."""
-    endpoint = _Endpoint(service, has_camera)
+def routes(service: WhipService) -> list[web.RouteDef]:
+    """What the gateway's HTTP server is to serve."""
+    endpoint = _Endpoint(service)
     return [
         web.post("/whip/{camera}", _open_to_browsers(endpoint.publish)),
         web.options("/whip/{camera}", _open_to_browsers(endpoint.options)),
@@ -57,9 +57,8 @@ def _open_to_browsers(handler: _Handler) -> _Handler:
 
 
 class _Endpoint:
-    def __init__(self, service: WhipService, has_camera: Callable[[str], bool]) -> None:
+    def __init__(self, service: WhipService) -> None:
         self._service = service
-        self._has_camera = has_camera
 
     async def publish(self, request: web.Request) -> web.Response:
         """An offer for an answer. The newer publisher replaces the older one, as soon as it is connected."""
@@ -118,7 +117,7 @@ class _Endpoint:
         """The camera's place, if whoever asks may publish there."""
         camera = request.match_info["camera"]
         place = self._service.places.get(camera)
-        if place is None and self._has_camera(camera):
+        if place is None and self._service.has_camera(camera):
             raise HttpProblem(409, f"the camera {camera!r} is not one to publish to: it has no `url: whip`")
         if place is None:
             raise HttpProblem(404, f"there is no camera {camera!r}")

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from gateway import metrics
@@ -13,6 +14,7 @@ from gateway.whip.outlet import ROOM_BYTES, Outlet
 
 logger = logging.getLogger(__name__)
 
+_KEPT_S = 2.0
 NOBODY = "no publisher"
 MOVED = "another gateway has the camera"
 REPLACED = "another publisher has taken its place"
@@ -33,8 +35,8 @@ class Publisher(Protocol):
 class Ingest:
     """Hands a publisher's access units to whoever connects to its socket; a publisher at a time.
 
-    Until the first reader is there, what came since the last keyframe is kept (at most 1 MiB): a reader is slower than
-    a publisher's first keyframe, and not every publisher sends another one for the asking.
+    While no reader is there, what came since the last keyframe is kept (1 MiB and 2 s at most): a reader begins only
+    when there is a keyframe to begin with, and not every publisher sends another one for the asking.
     """
 
     def __init__(self, camera: str, socket: Path, owned: Callable[[], bool]) -> None:
@@ -43,35 +45,37 @@ class Ingest:
         self.owned = owned
         self.reason = NOBODY
         """Why nothing is published, while nothing is."""
+        self.url = f"unix://{socket}"
+        """What the camera's reader opens, once it `listen`s."""
+        self.published = False
+        """Whether somebody publishes."""
         self._socket = socket
         self._publisher: Publisher | None = None
-        self._published = asyncio.Event()
         self._outlets: set[Outlet] = set()
         self._kept: list[AccessUnit] = []
+        self._kept_since_s = 0.0
+        self._keyframe = asyncio.Event()
+        self._awaited = False
+        """A reader is about to come, once there is a keyframe."""
         self._server: asyncio.Server | None = None
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-    @property
-    def url(self) -> str:
-        """What the camera's reader opens."""
-        return f"unix://{self._socket}"
+    async def until_keyframe(self) -> None:
+        """Wait until there is something that a reader can begin with."""
+        while not self._fresh():
+            self._awaited = True
+            self._keyframe.clear()
+            await self._keyframe.wait()
+        self._awaited = False
 
-    @property
-    def published(self) -> bool:
-        """Whether somebody publishes."""
-        return self._published.is_set()
-
-    async def until_published(self) -> None:
-        """Wait for a publisher, if there is none."""
-        await self._published.wait()
-
-    async def open(self) -> None:
-        """Listen for readers.
+    async def listen(self) -> None:
+        """Listen for readers, unless it does.
 
         Raises:
             OSError: the socket can't be made.
         """
-        self._server = await asyncio.start_unix_server(self._serve, self._socket)
+        if self._server is None:
+            self._server = await asyncio.start_unix_server(self._serve, self._socket)
 
     async def close(self) -> None:
         """Let readers go, and listen no more."""
@@ -89,14 +93,14 @@ class Ingest:
             self._publisher.end(REPLACED)
         self._let_go()
         self._publisher = publisher
-        self._published.set()
+        self.published = True
 
     def deliver(self, publisher: Publisher, unit: AccessUnit) -> None:
         """Hand an access unit to the readers."""
         if publisher is not self._publisher:
             return
         if not self._outlets:
-            self._keep(unit)
+            self._keep(unit, publisher)
         for outlet in self._outlets:
             dropped = outlet.dropped
             outlet.offer(publisher.codec, unit)
@@ -106,7 +110,7 @@ class Ingest:
         """`publisher` may come back (`begin`); until then readers find the end of the stream."""
         if publisher is self._publisher:
             self._let_go()
-            self._published.clear()
+            self.published = False
             self.reason = reason
 
     def end(self, publisher: Publisher, reason: str) -> None:
@@ -117,16 +121,27 @@ class Ingest:
     def _end(self, reason: str) -> None:
         self._let_go()
         self._publisher = None
-        self._published.clear()
+        self.published = False
         self.reason = reason
 
-    def _keep(self, unit: AccessUnit) -> None:
+    def _keep(self, unit: AccessUnit, publisher: Publisher) -> None:
+        now_s = monotonic()
         if unit.keyframe:
-            self._kept = [unit]
-        elif self._kept and sum(len(kept.data) for kept in self._kept) + len(unit.data) <= ROOM_BYTES:
-            self._kept.append(unit)
-        else:
+            self._kept, self._kept_since_s = [], now_s
+            self._keyframe.set()
+        elif not self._fresh():
+            if self._awaited:
+                publisher.want_keyframe()
+            return
+        self._kept.append(unit)
+        if sum(len(one.data) for one in self._kept) > ROOM_BYTES:
             self._kept = []
+
+    def _fresh(self) -> list[AccessUnit]:
+        """What is kept, if it is of now."""
+        if monotonic() - self._kept_since_s > _KEPT_S:
+            self._kept = []
+        return self._kept
 
     def _let_go(self) -> None:
         self._kept = []
@@ -152,7 +167,7 @@ class Ingest:
             del self._serving[task]
 
     def _attach(self, outlet: Outlet, publisher: Publisher) -> None:
-        for unit in self._kept:
+        for unit in self._fresh():
             outlet.offer(publisher.codec, unit)
         if not self._kept:
             publisher.want_keyframe()

@@ -3,8 +3,9 @@
 import asyncio
 import hmac
 import logging
-import tempfile
-import threading
+import os
+import secrets
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_PATH_CHARS = 24
+"""Of a temporary folder; the path of a socket has 107 at most, and a camera's name up to 63."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -42,11 +46,12 @@ class WhipService:
 
     def __init__(self, settings: WebRtc) -> None:
         self.settings = settings
+        self.has_camera: Callable[[str], bool] = {}.__contains__
+        """Whether there is a camera of this name, of whatever kind."""
         self.places: dict[str, Place] = {}
         self._sessions: dict[str, Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._preparing = threading.Lock()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder = _folder_name()
 
     async def run(self) -> None:
         """Until cancelled; then let all publishers go."""
@@ -57,19 +62,12 @@ class WhipService:
                 session.end("the gateway has stopped")
             if self._tasks:
                 await asyncio.wait(self._tasks)
-            if self._folder is not None:
-                await asyncio.to_thread(self._folder.cleanup)
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     @asynccontextmanager
     async def place(self, camera: str, token: SecretText | None, owned: Callable[[], bool]) -> AsyncIterator[Ingest]:
-        """A place for the publisher of `camera`, while the body runs.
-
-        Raises:
-            OSError: its socket can't be made.
-        """
-        folder = await asyncio.to_thread(self._prepared)
-        ingest = Ingest(camera, folder / camera, owned)
-        await ingest.open()
+        """A place for the publisher of `camera`, while the body runs."""
+        ingest = Ingest(camera, self._folder / camera, owned)
         self.places[camera] = Place(ingest, token)
         try:
             yield ingest
@@ -78,6 +76,15 @@ class WhipService:
             for session in self.sessions_of(ingest):
                 session.end("the camera is gone")
             await ingest.close()
+
+    async def listen(self, ingest: Ingest) -> None:
+        """Let the place's readers in.
+
+        Raises:
+            OSError: its socket can't be made.
+        """
+        await asyncio.to_thread(self._prepare)
+        await ingest.listen()
 
     async def accept(self, ingest: Ingest, offer: Offer) -> "tuple[Session, str]":
         """A new session, and its answer. Another one of the camera goes on until this one is connected.
@@ -106,13 +113,9 @@ class WhipService:
     def sessions_of(self, ingest: Ingest) -> "list[Session]":
         return [session for session in self._sessions.values() if session.ingest is ingest]
 
-    def _prepared(self) -> Path:
-        """A folder for the places' sockets, which only this user may enter."""
+    def _prepare(self) -> None:
         import_module("gateway.whip.session")  # now, rather than in the first publisher's request
-        with self._preparing:
-            if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="vedette-whip-")
-            return Path(self._folder.name)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
 
     async def _run(self, session: "Session", camera: str) -> None:
         current_camera.set(camera)
@@ -122,6 +125,12 @@ class WhipService:
             logger.exception("a publisher's session failed")
         finally:
             del self._sessions[session.id]
+
+
+def _folder_name() -> Path:
+    """A new folder's, for the sockets of readers; only this user may enter it."""
+    parent = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 -- the folder's name can't be guessed
+    return Path(parent if len(parent) <= _PATH_CHARS else "/tmp") / f"vedette-{secrets.token_hex(4)}"  # noqa: S108
 
 
 def _ice_servers(settings: WebRtc) -> "IceServers":

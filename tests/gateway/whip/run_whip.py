@@ -39,11 +39,12 @@ async def whip(token: str | None = None, settings: WebRtc | None = None) -> Asyn
     door.is_open = True
     async with AsyncExitStack() as stack:
         listen = Address(host="127.0.0.1", port=0)
-        known = routes(service, {"lobby", "gate"}.__contains__)
-        address = await stack.enter_async_context(serve_http(Health(), door, known, listen))
+        service.has_camera = {"lobby", "gate"}.__contains__
+        address = await stack.enter_async_context(serve_http(Health(), door, routes(service), listen))
         await stack.enter_async_context(background(service.run()))
         secret = SecretText(token) if token else None
         ingest = await stack.enter_async_context(service.place("lobby", secret, lambda: owned[0]))
+        await service.listen(ingest)
         http = await stack.enter_async_context(ClientSession())
         yield Whip(service, ingest, http, str(address), owned)
 
@@ -90,7 +91,7 @@ async def viewer(ingest: Ingest) -> AsyncIterator[Viewer]:
     watcher = Viewer()
 
     async def view() -> None:
-        await ingest.until_published()
+        await ingest.until_keyframe()
         await watcher.read(ingest)
 
     async with background(view()):

@@ -40,7 +40,7 @@ def unit(number: int, *, keyframe: bool = False) -> AccessUnit:
 @asynccontextmanager
 async def ingest(folder: Path) -> AsyncIterator[Ingest]:
     place = Ingest("lobby", folder / "lobby", lambda: True)
-    await place.open()
+    await place.listen()
     try:
         yield place
     finally:
