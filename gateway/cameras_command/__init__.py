@@ -12,6 +12,7 @@ SUBCOMMANDS = {
     "remove": ("gateway.cameras_command.changing", "remove a camera that was added by command or API"),
     "enable": ("gateway.cameras_command.changing", "run a camera that was disabled"),
     "disable": ("gateway.cameras_command.changing", "keep a camera, and don't run it"),
+    "discover": ("gateway.cameras_command.discovering", "find ONVIF cameras on the network, and their streams"),
     "test": ("gateway.cameras_command.testing", "say what a stream is, or why it can't be read"),
 }
 """Name, module with `add_arguments` and `run`, and summary of each."""
