@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
 
 from gateway import metrics
 from gateway.camera_status import LIVE, OFFLINE
 from gateway.errors import GatewayError
+from gateway.onvif import OnvifDevice, OnvifError
 from vedette.config import Recovery as RecoveryConfig
 from vedette.messages import rfc3339
 from vedette.secret import SecretUrl
@@ -81,6 +83,26 @@ class Webhook:
                     raise RecoveryFailed(f"{self._url} answered {answer.status}")
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise RecoveryFailed(f"{self._url}: {type(error).__name__}") from None  # its text may hold the URL
+
+
+class Reboot:
+    """Restarts the camera itself, by ONVIF."""
+
+    name = "reboot"
+
+    def __init__(self, url: SecretUrl) -> None:
+        parts = urlsplit(url.reveal())
+        self._address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        self._user = None if parts.username is None else unquote(parts.username)
+        self._password = unquote(parts.password or "")
+
+    async def act(self, outage: Outage) -> None:
+        try:
+            async with aiohttp.ClientSession() as session:
+                said = await OnvifDevice(session, self._address, self._user, self._password).reboot()
+        except OnvifError as error:
+            raise RecoveryFailed(str(error)) from None
+        logger.info("told to restart by ONVIF: %s", said[:200])
 
 
 class Failures:
@@ -153,4 +175,6 @@ def recovery_of(site: str, camera: str, config: RecoveryConfig | None) -> Recove
     actions: list[RecoveryAction] = []
     if config is not None and config.webhook is not None:
         actions.append(Webhook(config.webhook))
+    if config is not None and config.reboot is not None:
+        actions.append(Reboot(config.reboot))
     return Recovery(site, camera, config.after, actions) if config is not None and actions else None

@@ -161,6 +161,9 @@ class Recovery(Settings):
     """Failures in a row, without ten seconds of pictures between them. Default 5."""
     webhook: Annotated[SecretUrl, AfterValidator(_webhook_url)] | None = None
     """Told by a POST of JSON, once an outage."""
+    reboot: Annotated[SecretUrl, AfterValidator(_webhook_url)] | None = None
+    """The camera's ONVIF device service, `http://user:password@10.0.0.5/onvif/device_service`: it is told to restart, once
+    an outage."""
 
 
 class Gate(Settings):

@@ -11,6 +11,7 @@ from gateway.probe import Probe, probe
 from gateway.problem import HttpProblem
 from gateway.reading import Transport
 from gateway.reading_thread import read_in_thread
+from gateway.tls import CHECKED, Tls
 from vedette.config_problems import Problem
 
 _AT_A_TIME = 2
@@ -45,7 +46,7 @@ class SourceTest:
         return {"ok": True, **{key: value for key, value in asdict(found).items() if value is not None}}
 
 
-async def look_at(url: str, transport: Transport, timeout_s: float, watch_s: float) -> Probe:
+async def look_at(url: str, transport: Transport, timeout_s: float, watch_s: float, tls: Tls = CHECKED) -> Probe:
     """Look at a source in a thread of its own; cancelled, it leaves within two seconds.
 
     Raises:
@@ -54,7 +55,7 @@ async def look_at(url: str, transport: Transport, timeout_s: float, watch_s: flo
     found: list[Probe] = []
 
     def look(stop: threading.Event) -> None:
-        found.append(probe(url, transport, timeout_s=timeout_s, watch_s=watch_s, stop=stop))
+        found.append(probe(url, transport, tls, timeout_s=timeout_s, watch_s=watch_s, stop=stop))
 
     await read_in_thread("test-source", look)
     return found[0]

@@ -4,11 +4,13 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from gateway.api.source_test import look_at
 from gateway.camera_settings import url_problems
 from gateway.errors import Reason, SourceError
 from gateway.probe import Probe
+from gateway.tls import Tls
 from vedette.command_line import add_logging, begin_logging
 from vedette.errors import ConfigError
 from vedette.process import DONE, FAILED, MISUSED, Stop
@@ -18,8 +20,8 @@ from vedette.redaction import redact_url
 _EPILOG = """\
 Example: vedette cameras test rtsp://operator:password@10.0.0.5/stream1
 
-Where it fails it says why: unreachable (the name is not known, or no route), refused, unauthorized, not_found,
-no_video, unsupported_codec, undecodable, stalled, timeout, …
+Where it fails it says why: unknown_host, unreachable, refused, certificate, protocol (it speaks something else),
+unauthorized, not_found, no_video, unsupported_codec, undecodable, stalled, timeout, …
 """
 """Of reasons: `gateway.errors.Reason`."""
 
@@ -27,7 +29,9 @@ no_video, unsupported_codec, undecodable, stalled, timeout, …
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     parser.add_argument("url", metavar="URL", help="rtsp://…, a file's path, or - to read it from standard input")
-    parser.add_argument("--transport", choices=("auto", "tcp", "udp"), default="auto", help="of RTSP; default: auto")
+    parser.add_argument("--transport", choices=("auto", "tcp", "udp", "http"), default="auto", help="of RTSP; default: auto")
+    parser.add_argument("--ca", metavar="FILE", type=Path, help="certificates to trust (PEM); default: the system's")
+    parser.add_argument("--no-verify", action="store_true", help="believe any certificate")
     parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help="for an answer; default: 10")
     parser.add_argument("--watch", type=float, default=5.0, metavar="S", help="how long to measure; default: 5")
     parser.add_argument("--json", action="store_true", help="print it as one JSON object")
@@ -38,13 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Look, and print what was found; returns the exit status."""
     begin_logging(args)
+    tls = Tls(not args.no_verify, args.ca)
     url = sys.stdin.readline().strip() if args.url == "-" else args.url
 
     async def body(stop: Stop) -> int:
         for problem in url_problems(url, remote=False):
             raise ConfigError(f"URL {problem}")
         try:
-            found = await stop.unless_requested(look_at(url, args.transport, args.timeout, args.watch))
+            found = await stop.unless_requested(look_at(url, args.transport, args.timeout, args.watch, tls))
         except SourceError as error:
             return _failed(error, args.json)
         said = json.dumps({"ok": True, **asdict(found)}) if args.json else _told(url, found)
