@@ -5,10 +5,14 @@ import math
 _PHASES = 512
 """Positions in the GOP that are told apart; a frame type repeats with the position."""
 _TRUST = 0.10
+"""The spread of log sizes x bytes a macroblock, up to which sizes follow what is seen and not noise."""
 _SLACK = 0.5
 _ALARM = 8.0
-_RATE = 0.05
+"""The CUSUM's slack a packet and its threshold, in spreads."""
 _KNOWN = 3
+"""A position is known after so many GOPs."""
+_RATE = 0.05
+_SPREAD_RATE = 0.01
 _LEAST_SPREAD = 0.02
 
 
@@ -65,4 +69,4 @@ class PacketSizes:
         self._mean[phase] += rate * (excess if self._seen[phase] > 1 else log_size)
         self._bytes += _RATE * (size_bytes - self._bytes) if self._bytes else size_bytes
         if known:
-            self._spread += 0.01 * (min(abs(excess) * 1.25, 3 * self._spread) - self._spread)
+            self._spread += _SPREAD_RATE * (min(1.25 * abs(excess), 3 * self._spread) - self._spread)

@@ -111,6 +111,22 @@ def test_a_mast_that_sways_opens_nothing() -> None:
     assert Mode.OPEN not in camera.run(30, sways)
 
 
+def test_a_camera_that_was_turned_is_idle_again_and_sees_who_comes_in_its_new_view() -> None:
+    camera = Camera().settled()
+    camera.scene.ground = camera.scene.ground[::-1, ::-1].copy()
+    camera.run(20)
+    assert set(camera.run(20)) == {Mode.IDLE}
+    assert Mode.OPEN in camera.run(4, walking(camera, camera.time_s))
+
+
+def test_light_that_is_switched_on_and_off_again_leaves_it_idle() -> None:
+    camera = Camera().settled()
+    camera.run(20, lambda _: camera.scene.picture(gain=0.6))
+    assert set(camera.run(20, lambda _: camera.scene.picture(gain=0.6))) == {Mode.IDLE}
+    camera.run(20)
+    assert set(camera.run(20)) == {Mode.IDLE}
+
+
 def test_nothing_counts_inside_of_an_ignore_polygon() -> None:
     polygon = ((0.0, 0.4), (1.0, 0.4), (1.0, 0.6), (0.0, 0.6))
     camera = Camera(GatePolicy(ignore=(polygon,))).settled()
