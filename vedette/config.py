@@ -162,8 +162,8 @@ class Recovery(Settings):
     webhook: Annotated[SecretUrl, AfterValidator(_webhook_url)] | None = None
     """Told by a POST of JSON, once an outage."""
     reboot: Annotated[SecretUrl, AfterValidator(_webhook_url)] | None = None
-    """The camera's ONVIF device service, `http://user:password@10.0.0.5/onvif/device_service`: it is told to restart, once
-    an outage."""
+    """The camera's ONVIF device service, `http://user:password@10.0.0.5/onvif/device_service`: it is told to restart,
+    once an outage."""
 
 
 class Gate(Settings):

@@ -29,7 +29,8 @@ unauthorized, not_found, no_video, unsupported_codec, undecodable, stalled, time
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     parser.add_argument("url", metavar="URL", help="rtsp://…, a file's path, or - to read it from standard input")
-    parser.add_argument("--transport", choices=("auto", "tcp", "udp", "http"), default="auto", help="of RTSP; default: auto")
+    transports = ("auto", "tcp", "udp", "http")
+    parser.add_argument("--transport", choices=transports, default="auto", help="of RTSP; default: auto")
     parser.add_argument("--ca", metavar="FILE", type=Path, help="certificates to trust (PEM); default: the system's")
     parser.add_argument("--no-verify", action="store_true", help="believe any certificate")
     parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help="for an answer; default: 10")

@@ -4,13 +4,16 @@ import asyncio
 import datetime as dt
 import json
 import sys
+from urllib.parse import quote
 
 import aiohttp
 import pytest
 
 from gateway.onvif import DeviceInfo, OnvifDevice, OnvifError, Profile, discover
 from gateway.onvif.envelope import Credentials, envelope, parse
+from gateway.recovery import Outage, Reboot, RecoveryFailed
 from tests.gateway.onvif.simulated_device import PASSWORD, USER, SimulatedDevice, simulated_device, soap
+from vedette.secret import SecretUrl
 
 URL = "rtsp://192.0.2.7:554/{}?profile=1&password=xxxxxx"
 WITHIN_S = 0.3
@@ -53,6 +56,17 @@ async def test_it_restarts_when_it_is_told_to() -> None:
     async with simulated_device() as device, aiohttp.ClientSession() as session:
         assert await OnvifDevice(session, device.address, USER, PASSWORD).reboot() == "Rebooting in 30 seconds"
         assert device.reboots == 1
+
+
+async def test_a_restart_is_an_action_of_recovery() -> None:
+    outage = Outage("plant-1", "gate", 5, "offline", dt.datetime.now(dt.UTC))
+    async with simulated_device() as device:
+        at = f"@127.0.0.1:{device.port}/onvif/device_service"
+        await Reboot(SecretUrl(f"http://{USER}:{quote(PASSWORD, safe='')}{at}")).act(outage)
+        assert device.reboots == 1
+        with pytest.raises(RecoveryFailed, match="wrong user name or password") as caught:
+            await Reboot(SecretUrl(f"http://{USER}:s3cret{at}")).act(outage)
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("user", "password"), [(None, ""), (USER, "wrong"), ("nobody", PASSWORD)])
