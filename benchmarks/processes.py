@@ -66,7 +66,8 @@ class Up:
 
 
 def _names(words: Sequence[str]) -> set[str]:
-    return {Path(word).name for word in words}
+    """What a command line names; a decode process is a part of the gateway."""
+    return {"gateway" if word == "gateway.decode_process" else Path(word).name for word in words}
 
 
 @contextlib.contextmanager

@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 _PROGRAM = ("-m", "gateway.decode_process")
 _EXIT_S = 0.3
+_ENVIRON = {"MALLOC_ARENA_MAX": "1"}
+"""With an arena a thread, glibc's malloc keeps what tens of threads once needed at the same time, and grows by several
+MiB a minute for long; with one it is smaller and flat, and costs no more CPU."""
 
 ReaderReport = Sampled | Opened | Live | Stalled | Ended | Usage
 
@@ -59,7 +62,7 @@ class DecodeLink(asyncio.BufferedProtocol):
         with its:
             level = logging.getLogger().getEffectiveLevel()
             command = [sys.executable, *_PROGRAM, str(its.fileno()), str(level)]
-            self._child = Child(self.name, command, None)
+            self._child = Child(self.name, command, None, _ENVIRON)
             try:
                 await self._child.start(pass_fds=(its.fileno(),))
                 await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
