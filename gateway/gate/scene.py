@@ -129,7 +129,7 @@ def heavy_blobs(excess: Plane, least: float) -> Blobs:
     weights = excess[rows, columns]
     if weights.sum() < least:
         return ()
-    top, left = max(0, rows.min() - 1), max(0, columns.min() - 1)
+    top, left = max(0, int(rows.min()) - 1), max(0, int(columns.min()) - 1)
     part = excess[top : rows.max() + 2, left : columns.max() + 2]
     mask = cv2.dilate((part > 0).astype(np.uint8), _JOIN)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
