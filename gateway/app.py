@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from pathlib import Path
 
 from gateway.api import Backing, CamerasApi, Guard
 from gateway.decode_pool import decode_pool
@@ -17,6 +18,7 @@ from vedette.bus import connect
 from vedette.bus_address import address_of
 from vedette.camera_store import CameraStore
 from vedette.config import Address, Config
+from vedette.config_watch import watch_config
 from vedette.health import Health
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
@@ -26,8 +28,8 @@ from vedette.sealing import sealer_of
 logger = logging.getLogger(__name__)
 
 
-async def serve(config: Config, listen: Address, stop: Stop) -> int:
-    """Run the cameras until stopped; returns the exit status.
+async def serve(config: Config, listen: Address, stop: Stop, watched: Path | None = None) -> int:
+    """Run the cameras until stopped; returns the exit status. `watched`: the file of `config`, whose edits are taken.
 
     Raises ConfigError, StartFailed, BusMisfit, BusUnavailable.
     """
@@ -60,14 +62,15 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
             publisher.run(),
             whip.run(),
             fleet.run(),
-            _follow(store, config, fleet),
+            _follow(store, config, fleet, watched),
         ):
             await stop.wait()
             health.stopping = True
     return DONE
 
 
-async def _follow(store: CameraStore, config: Config, fleet: Fleet) -> None:
+async def _follow(store: CameraStore, config: Config, fleet: Fleet, watched: Path | None) -> None:
     """Register the file's cameras, then keep the fleet to what is desired."""
     await register_patiently(store, config)
-    await store.follow(fleet.want)
+    async with background(*([watch_config(watched, config, store)] if watched else [])):
+        await store.follow(fleet.want)

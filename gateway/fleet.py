@@ -14,10 +14,11 @@ from vedette.camera_check import CameraRefused
 from vedette.camera_record import Entry, UnreadableRecord
 from vedette.camera_store import Snapshot
 from vedette.config import Camera
+from vedette.messages import CAMERA_REMOVED
 
 logger = logging.getLogger(__name__)
 
-REMOVED, DISABLED, CHANGED = "the camera was removed", "the camera is disabled", "its configuration has changed"
+REMOVED, DISABLED, CHANGED = CAMERA_REMOVED, "the camera is disabled", "its configuration has changed"
 
 
 class RunningCamera(Protocol):

@@ -27,6 +27,11 @@ def add_logging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", action="store_true", help="log what is of use only when something is wrong")
 
 
+def add_watch(parser: argparse.ArgumentParser) -> None:
+    """The option of a process that takes edits of its configuration."""
+    parser.add_argument("--watch", action="store_true", help="register the cameras anew when CONFIG is edited")
+
+
 def logging_options(args: argparse.Namespace) -> list[str]:
     """The same options, for a process that this one starts."""
     return ["--log-format", args.log_format, *(["--verbose"] if args.verbose else [])]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vedette.event_parser import Event
-from vedette.messages import Detections, Status
+from vedette.messages import CAMERA_REMOVED, Detections, Status
 
 _RATE_OVER_S = 5.0
 _PICTURE_HOLDS_S = 5.0
@@ -87,6 +87,7 @@ class LiveView:
     def _on_status(self, status: Status, now_s: float) -> None:
         line = self.cameras.setdefault(status.camera, CameraLine(status.camera, configured=False))
         line.latest_status, line.status_s = status, now_s
+        line.configured = line.configured and status.reason != CAMERA_REMOVED
 
     def _on_detections(self, detections: Detections, now_s: float) -> None:
         line = self.cameras.get(detections.camera)

@@ -112,6 +112,10 @@ class Detections(Message):
     """Why there are no detections: only with `delivery: complete`, where a bad frame gives a message too."""
 
 
+CAMERA_REMOVED = "the camera was removed"
+"""The reason of a camera's last status."""
+
+
 class Status(Message):
     """A camera's state: published at every change and every 10 s."""
 

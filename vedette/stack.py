@@ -77,12 +77,12 @@ class Stack:
                 await child.start()
 
     async def start_sources(self) -> None:
-        """Start the simulator and the gateway, where the configuration has them."""
+        """Start the simulator, where the configuration has one, and the gateway; cameras may come while it runs."""
         simulator = self._config.simulator
         if simulator is not None:
             videos = [str(video) for video in simulator.videos]
             await self._start_source("simulator", ["simulate", *videos, "--listen", str(simulator.listen)])
-        if self._config.cameras:
+        if self._config.pipelines:
             await self._start_source("gateway", ["gateway", str(self._config_path), *self._log_options])
 
     async def watch(self) -> None:

@@ -14,9 +14,11 @@ from rich.live import Live
 from vedette.background import background, end
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of, embedded_address_file, site_folder
+from vedette.camera_access import camera_access
 from vedette.command_line import (
     add_config,
     add_logging,
+    add_watch,
     begin_logging,
     found_by,
     logging_options,
@@ -24,6 +26,7 @@ from vedette.command_line import (
     refuse,
 )
 from vedette.config import Config
+from vedette.config_watch import watch_config
 from vedette.errors import MalformedMessage
 from vedette.event_parser import parse_event
 from vedette.live_view import LiveView
@@ -44,6 +47,7 @@ _FRAMES_A_SECOND = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vedette up`."""
     add_config(parser)
+    add_watch(parser)
     parser.add_argument("--plain", action="store_true", help="lines instead of a live table; so without a terminal")
     add_logging(parser)
     parser.epilog = (
@@ -65,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
 
     async def body(stop: Stop) -> int:
         stack = Stack(config, args.config, live, logging_options(args))
-        return await _up(config, args.config, stack, LiveView(config.site, config.cameras, notices.lines), live, stop)
+        view = LiveView(config.site, config.cameras, notices.lines)
+        return await _up(config, args.config, stack, view, live, args.watch, stop)
 
     return run_process(body)
 
@@ -78,7 +83,7 @@ def _leave_the_terminal_to(notices: Notices) -> None:
     logging.getLogger().addHandler(notices)
 
 
-async def _up(config: Config, path: Path, stack: Stack, view: LiveView, live: bool, stop: Stop) -> int:
+async def _up(config: Config, path: Path, stack: Stack, view: LiveView, live: bool, watch: bool, stop: Stop) -> int:
     stop.on_force = stack.kill
     try:
         if config.nats is None:
@@ -89,6 +94,8 @@ async def _up(config: Config, path: Path, stack: Stack, view: LiveView, live: bo
         sys.stdout.flush()
         async with asyncio.TaskGroup() as group:
             beside = [group.create_task(stack.watch()), group.create_task(_show(config, view, live))]
+            if watch:
+                beside.append(group.create_task(_watch_config(config, path)))
             try:
                 await stop.wait()
             finally:  # at once: the view's last words to a server that hangs take a second
@@ -103,6 +110,11 @@ async def _show(config: Config, view: LiveView, live: bool) -> None:
         await _follow(bus, config.site, view)
         async with background(bus.until_lost()):
             await (_draw(view) if live else _tell(view))
+
+
+async def _watch_config(config: Config, path: Path) -> None:
+    async with camera_access(config, "up") as (bus, store), background(bus.until_lost()):
+        await watch_config(path, config, store)
 
 
 async def _follow(bus: Bus, site: str, view: LiveView) -> None:

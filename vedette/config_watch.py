@@ -1,0 +1,69 @@
+"""A configuration file that is edited while it is used: its cameras are registered anew after each good edit.
+
+An edit that is not good is said, with file, line and key, and changes nothing. What else the file says takes effect
+when the services start again; that is said too.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from vedette.camera_store import CameraStore
+from vedette.config import Config
+from vedette.config_checks import contradictions
+from vedette.config_file import load_config
+from vedette.config_lines import line_of
+from vedette.errors import ConfigError
+from vedette.registration import register_patiently
+
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 1.0
+_NOT_CAMERAS = tuple(key for key in Config.model_fields if key != "cameras")
+
+
+async def watch_config(path: Path, running: Config, store: CameraStore) -> None:
+    """Register the cameras of `path` whenever it is edited, until cancelled; `running` is what the services run with.
+
+    Raises:
+        BusMisfit, MessageTooLarge, Conflict: see `register`.
+    """
+    seen = await asyncio.to_thread(_signature, path)
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        signature = await asyncio.to_thread(_signature, path)
+        if signature is None or signature == seen:  # not there: an editor puts another in its place just now
+            continue
+        seen = signature
+        try:
+            edited = await asyncio.to_thread(_edited, path, running)
+        except ConfigError as error:
+            logger.error("the edit is refused whole, what ran goes on: %s", error)
+            continue
+        other = [key for key in _NOT_CAMERAS if getattr(edited, key) != getattr(running, key)]
+        if other:
+            logger.warning("%s: an edit of %s takes effect when the services start again", path, ", ".join(other))
+        await register_patiently(store, edited)
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    """Changes with the file's content; None where it isn't there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _edited(path: Path, running: Config) -> Config:
+    """The file as it is now.
+
+    Raises:
+        ConfigError: it is not good, or a camera's pipeline is one that the services don't run with yet.
+    """
+    edited = load_config(path)
+    problems = contradictions(running.model_copy(update={"cameras": edited.cameras}))
+    if problems:
+        lines = [f"{path}:{line_of(path, problem.key)}: {problem}" for problem in problems]
+        raise ConfigError("\n".join(lines) + "\n(a new pipeline is there when the services have started again)")
+    return edited
