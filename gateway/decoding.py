@@ -13,7 +13,7 @@ from gateway.packets import VideoPacket
 from gateway.reading import ReaderStats
 
 _MISSES = 2
-"""Keyframes that gave no frame alone, until they are taken not to be such."""
+"""Sound keyframes that gave no frame alone, until they are taken not to be such."""
 
 
 class Frames(Protocol):
@@ -101,8 +101,10 @@ class Decoding:
     def alone(self, keyframe: VideoPacket) -> list[Decoded]:
         """The frame of a keyframe, at once; for now nothing that follows it is wanted."""
         self.cut()
+        damage = self._stats.corrupt
         frames = self._seen(self._decoder.alone(keyframe))
-        self._misses = 0 if frames else self._misses + 1
+        if damage == self._stats.corrupt:
+            self._misses = 0 if frames else self._misses + 1
         if self._misses >= _MISSES:
             self._strategy.forbid()
         return frames

@@ -106,7 +106,8 @@ class GatedDecoding:
         self._buffer.take()
         for decoded in self._decoding.alone(packet):
             self._look(decoded)
-            yield replace(decoded, fate="refresh" if self._refreshes(decoded) else "seen")
+            idle = self._gate.mode is Mode.IDLE
+            yield replace(decoded, fate="refresh" if idle and self._refreshes(decoded) else "seen")
         if self._gate.mode is not Mode.IDLE:
             self._buffer.rewind(1)
 
@@ -124,7 +125,8 @@ class GatedDecoding:
 
     def _fate(self, decoded: Decoded) -> Fate:
         if self._gate.mode is Mode.ARMED:
-            return "refresh" if self._gate.blind and self._refreshes(decoded) else "tentative"
+            still = not self._buffer.waiting and not self._gate.moving_at
+            return "refresh" if still and self._gate.blind and self._refreshes(decoded) else "tentative"
         return "late" if self._gate.mode is Mode.OPEN else "seen"
 
     def _rest(self) -> None:
@@ -138,8 +140,7 @@ class GatedDecoding:
             self._gate.look(self._luma.luma(decoded.frame), time_s)
 
     def _refreshes(self, decoded: Decoded) -> bool:
-        idle = self._gate.mode is not Mode.OPEN and not decoded.damaged
-        return idle and self._gate.refresh_due(decoded.stamp.time_s)
+        return not decoded.damaged and self._gate.refresh_due(decoded.stamp.time_s)
 
     def _tell(self) -> None:
         self._stats.gated += self._buffer.untaken - self._untaken

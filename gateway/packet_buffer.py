@@ -37,6 +37,11 @@ class PacketBuffer(Generic[P]):
     def __len__(self) -> int:
         return len(self._held)
 
+    @property
+    def waiting(self) -> int:
+        """How many packets there are to take."""
+        return len(self._held) - self._place
+
     def has_room_for(self, size_bytes: int) -> bool:
         """Whether nothing goes for a packet of this size."""
         return self.size_bytes + size_bytes <= self._max_bytes
@@ -53,7 +58,7 @@ class PacketBuffer(Generic[P]):
         while self._keyframes > self._gops + 1 or (self._keyframes > 1 and not self.has_room_for(0)):
             self._drop_gop()
         if not self.has_room_for(0):
-            self._severed = len(self._held) - self._place > 1
+            self._severed = self.waiting > 1
             while len(self._held) > (0 if self._severed else 1):
                 self._drop()
 
@@ -70,7 +75,7 @@ class PacketBuffer(Generic[P]):
 
     def skip(self) -> int:
         """The place is at the end: what came so far is not wanted, for now. Returns how many packets it passed."""
-        count = len(self._held) - self._place
+        count = self.waiting
         self._place = len(self._held)
         if not self._gops:
             self.clear()
