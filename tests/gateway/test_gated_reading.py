@@ -90,7 +90,6 @@ def test_every_frame_of_the_onset_comes_once(clip: Callable[..., Path]) -> None:
 
 def test_looks_at_an_idle_scene_cost_no_frame_of_an_onset(clip: Callable[..., Path]) -> None:
     frames, _ = gated(clip(), policy=GatePolicy(refresh_s=1))
-    assert captured(frames, "refresh")[-1] <= WALK_S[0]
     onset = captured(frames, "onset")
     assert onset[0] <= WALK_S[0]
     assert all(b - a <= 0.25 for a, b in pairwise(onset))
