@@ -27,6 +27,8 @@ _SILENT_S = 15.0
 """Its read timeout elsewhere: longer than any pause that is no failure, such as one between two segments of HLS."""
 _STOP_S = 0.1
 _MAX_FPS = 1000
+_MAX_PIXELS = 36_000_000
+"""8K and a little; damaged headers can ask for gigabytes."""
 _MAX_ASPECT = 8
 
 
@@ -149,6 +151,9 @@ def _checked(url: str, way: Input, container: InputContainer) -> Source:
             raise SourceError(Reason.NO_VIDEO, f"{url}: there is no video in it")
         if stream.codec_context is None:
             raise SourceError(Reason.UNSUPPORTED_CODEC, f"{url}: there is no decoder for its video")
+        if stream.width * stream.height > _MAX_PIXELS:
+            size = f"{stream.width}x{stream.height}"
+            raise SourceError(Reason.UNDECODABLE, f"{url}: pictures of {size} are larger than any that is read (8K)")
         if not way.live and _truncated(container, stream):
             raise SourceError(Reason.TRUNCATED, f"{url}: the file is cut off; its index names frames beyond its end")
     except BaseException:
@@ -159,6 +164,7 @@ def _checked(url: str, way: Input, container: InputContainer) -> Source:
             other.discard = Discard.all  # sound costs nothing then
     stream.thread_type = "NONE"  # threads are slower here and deliver late; with av.logging they can hang
     stream.codec_context.copy_opaque = True
+    stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
     return Source(container, stream, way)
 
 

@@ -53,7 +53,7 @@ def make(folder: Path, name: str, frames: int = 20, size: tuple[int, int] = (320
     """The clip `name` of `RECIPES`, or `mjpeg`, at 10 fps."""
     pictures = [scene(*size, index) for index in range(frames)]
     if name == "mjpeg":
-        return _mjpeg(folder / "mjpeg.avi", pictures)
+        return write_mjpeg(folder / "mjpeg.avi", pictures)
     recipe = RECIPES[name]
     path = folder / f"{name}{recipe.suffix}"
     with av.open(str(path), "w") as container:
@@ -81,7 +81,7 @@ def jpegs(pictures: list[Picture]) -> list[bytes]:
     return [simplejpeg.encode_jpeg(picture, quality=90, colorsubsampling="420") for picture in pictures]
 
 
-def _mjpeg(path: Path, pictures: list[Picture]) -> Path:
+def write_mjpeg(path: Path, pictures: list[Picture]) -> Path:
     height, width, _ = pictures[0].shape
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mjpeg", rate=FPS)
