@@ -19,6 +19,7 @@ from vedette.registration import register_patiently
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0
+_Signature = tuple[int, int, int]
 _NOT_CAMERAS = tuple(key for key in Config.model_fields if key != "cameras")
 
 
@@ -28,7 +29,7 @@ async def watch_config(path: Path, running: Config, store: CameraStore) -> None:
     Raises:
         BusMisfit, MessageTooLarge, Conflict: see `register`.
     """
-    seen = await asyncio.to_thread(_signature, path)
+    seen: _Signature | None = None  # it may have been edited since `running` was read
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         signature = await asyncio.to_thread(_signature, path)
@@ -46,7 +47,7 @@ async def watch_config(path: Path, running: Config, store: CameraStore) -> None:
         await register_patiently(store, edited)
 
 
-def _signature(path: Path) -> tuple[int, int, int] | None:
+def _signature(path: Path) -> _Signature | None:
     """Changes with the file's content; None where it isn't there."""
     try:
         status = path.stat()
