@@ -73,7 +73,7 @@ async def test_an_edit_that_is_wrong_is_said_with_its_line_and_the_next_good_one
     wrong = [
         ((camera("b", "faces"),), REST, "site.yaml:2: cameras.b.pipeline: "),
         ((camera("c"), "d: {url: 1}"), REST, "site.yaml:2: cameras.d.url: "),
-        ((camera("e"),), "pipelines: [", "site.yaml:4: "),
+        ((camera("e"),), "pipelines: [", "site.yaml:3: "),
         ((camera("f", "faces"),), FACES, "site.yaml:2: cameras.f.pipeline: "),
     ]
     for cameras, rest, said in wrong:
