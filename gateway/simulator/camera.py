@@ -7,7 +7,7 @@ from itertools import islice
 from gateway.simulator.clip import AccessUnit, Clip
 from gateway.simulator.outlet import Burst, Outlet
 from gateway.simulator.playhead import Playhead
-from gateway.simulator.rtp import Garbler, RtpStream
+from gateway.simulator.rtp import Garbler, Loser, RtpStream
 
 REPORT_EVERY_S = 5.0  # RFC 3550, 6.2: the least interval between reports
 _BURST_PACKETS = 32  # a UDP client's default receive buffer takes about 90
@@ -22,6 +22,7 @@ class Faults:
     vanished: bool = False
     rate: float = 1.0
     garbler: Garbler | None = None
+    loser: Loser | None = None
 
 
 class Viewer:
@@ -140,7 +141,9 @@ class LiveCamera:
 
     def _packets(self, unit: AccessUnit, captured_s: float) -> list[bytes]:
         packets = self._stream.packets(unit.payloads, captured_s)
-        garbler = self.faults.garbler
+        garbler, loser = self.faults.garbler, self.faults.loser
+        if loser:
+            packets = [packet for packet in packets if loser.passes()]
         return [garbler.damage(packet) for packet in packets] if garbler else packets
 
     def _report(self, audience: list[Viewer], new: list[Viewer], now_s: float) -> None:

@@ -63,6 +63,23 @@ class RtpStream:
         return (self._offset + round(at_s * CLOCK_HZ)) & 0xFFFF_FFFF
 
 
+class Loser:
+    """Loses a share of packets, in bursts as radio links do (Gilbert's model), by a seeded generator."""
+
+    _BURST = 4.0
+
+    def __init__(self, seed: int, share: float) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 - repeatable loss, no secret
+        self._fades = share / (self._BURST * (1 - share))
+        self._faded = False
+
+    def passes(self) -> bool:
+        """Whether the next packet arrives."""
+        turns = self._chance.random() < (1 / self._BURST if self._faded else self._fades)
+        self._faded ^= turns
+        return not self._faded
+
+
 class Garbler:
     """Damages RTP packets: a share of them, taken by a seeded generator, gets random bytes for a payload.
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from gateway.simulator.camera import LiveCamera
 from gateway.simulator.clip import Clip, load
-from gateway.simulator.rtp import Garbler
+from gateway.simulator.rtp import Garbler, Loser
 from gateway.simulator.server import Server
 from gateway.simulator.settings import SimulatedCamera, SimulatorSettings
 
@@ -18,7 +18,7 @@ from gateway.simulator.settings import SimulatedCamera, SimulatorSettings
 class Simulator:
     """Serves ``cameras`` between ``start`` and ``close``, any number of times, on the same port.
 
-    The faults (``stall``, ``slow``, ``garble``, ``vanish``) hold for a camera until ``resume``, or until ``close``.
+    The faults (``stall``, ``slow``, ``garble``, ``lose``, ``vanish``) hold for a camera until ``resume`` or ``close``.
     All methods belong to the event loop that ``start`` ran in; a path that is no camera's raises ``KeyError``.
     """
 
@@ -111,6 +111,12 @@ class Simulator:
     def garble(self, path: str, seed: int = 0, share: float = 1.0) -> None:
         """Fill a ``share`` of the packets with random bytes; what a seed damages is the same each time."""
         self._cameras[path].faults.garbler = Garbler(seed, share)
+
+    def lose(self, path: str, seed: int = 0, share: float = 0.02) -> None:
+        """Lose a ``share`` of the packets, in bursts, as a radio link does; what a seed loses is the same each time."""
+        if not 0 < share < 0.8:
+            raise ValueError(f"share is {share}; it must be above 0 and below 0.8")
+        self._cameras[path].faults.loser = Loser(seed, share)
 
     def set_clock(self, path: str, off_s: float | None) -> None:
         """Set the camera's wall clock ``off_s`` ahead of this machine's; ``None``: it tells none any more."""
