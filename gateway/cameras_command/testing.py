@@ -70,7 +70,7 @@ def _failed(error: SourceError, as_json: bool) -> int:
 
 def _told(url: str, found: Probe) -> str:
     size = f"{found.width}x{found.height}"
-    shown = "" if found.width == found.display_width else f", shown as {found.display_width}x{found.display_height}"
+    shown = f"{found.display_width}x{found.display_height}"
     fps = "unknown" if found.fps is None else f"{found.fps:.3g} fps"
     declared = "" if found.declared_fps is None else f" (it says {found.declared_fps:.3g})"
     gap = "unknown" if found.keyframe_gap_s is None else f"{found.keyframe_gap_s:.2f} s"

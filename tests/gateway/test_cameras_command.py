@@ -150,4 +150,6 @@ def test_testing_a_stream_says_why_it_fails(command: Command) -> None:
 def test_testing_a_file_says_what_it_is(command: Command) -> None:
     found = json.loads(command("cameras", "test", str(WALK), "--watch", "1", "--json").out)
     assert (found["ok"], found["codec"], found["transport"]) == (True, "h264", "file")
-    assert "h264" in command("cameras", "test", str(WALK), "--watch", "1").out
+    told = command("cameras", "test", str(WALK), "--watch", "1").out
+    assert "codec      h264" in told
+    assert "shown as" not in told
