@@ -78,6 +78,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "gop 4 s": {"gop_s": 4.0, "seconds": 74.0},
     "1080p": {"width": 1920, "height": 1080, "noise": (1.0, 4.0)},
     "substream": {"width": 640, "height": 360, "fps": 10, "noise": (1.0, 2.5)},
+    "low contrast": {"noise": (1.0, 3.0)},
     "night": {"brightness": 0.3, "noise": (3.0, 6.0), "crf": (24, 29)},
     "exposure": {"exposure": True},
     "foliage": {"foliage": (2.0, 8.0)},
@@ -86,6 +87,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "clock shown": {"clock": "shown"},
     "gop 10 s": {"gop_s": 10.0, "seconds": 70.0},
 }
+CONTRAST = {"low contrast": 0.3}
+"""How much of the usual contrast objects have."""
 PROMISED = tuple(kind for kind in KINDS if kind not in ("gop 10 s", "clock shown"))
 """The kinds that the guarantee speaks of: keyframes up to 4 s apart, clocks masked."""
 
@@ -126,11 +129,11 @@ def _events(spec: StreamSpec, chance: random.Random) -> list[Event]:
         stay_s = chance.uniform(0.6, gap_s + 0.6) if brief else chance.uniform(gap_s + 0.6, gap_s + 3.0)
         if start_s + stay_s + gap_s + 1 > spec.seconds:
             return events
-        events.append(_event(chance, start_s, stay_s, brief, spec.brightness))
+        events.append(_event(chance, start_s, stay_s, brief, max(0.5, spec.brightness) * CONTRAST.get(spec.kind, 1.0)))
         start_s += stay_s + 4.0 + gap_s + chance.uniform(0, gap_s)
 
 
-def _event(chance: random.Random, start_s: float, stay_s: float, brief: bool, brightness: float) -> Event:
+def _event(chance: random.Random, start_s: float, stay_s: float, brief: bool, contrast: float) -> Event:
     size_class = chance.choices(("80+", "40", "20"), (0.6, 0.2, 0.2))[0]
     sizes = {"80+": 80 * 4 ** chance.random(), "40": chance.uniform(37, 44), "20": chance.uniform(18, 22)}
     shape = "person" if chance.random() < 0.65 else "vehicle"
@@ -143,5 +146,5 @@ def _event(chance: random.Random, start_s: float, stay_s: float, brief: bool, br
         heights_per_s=chance.uniform(0.5, 1.4) if shape == "person" else chance.uniform(1.0, 4.0),
         shape=shape,
         path=chance.choices(("across", "approach", "halt"), (0.7, 0.15, 0.15))[0],
-        contrast=chance.choice((-1, 1)) * chance.uniform(15, 90) * max(0.5, brightness),
+        contrast=chance.choice((-1, 1)) * chance.uniform(15, 90) * contrast,
     )
