@@ -14,6 +14,7 @@ import simplejpeg
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from gateway.geometry import SQUARE, PictureSize, Plane, picture_size
+from gateway.interlace import progressive
 from gateway.orientations import Orientations
 from gateway.privacy import Polygon, PrivacyMask
 
@@ -79,7 +80,7 @@ class PictureEncoder:
         """
         size = picture_size((frame.width, frame.height), aspect, self._orientations.of(frame), self._width)
         matrix = self._matrix or _TAGGED.get(frame.colorspace, Colorspace.ITU601)
-        scaled = self._scaled(frame, size, matrix)
+        scaled = self._scaled(progressive(frame), size, matrix)
         planes = [size.orientation.apply(plane) for plane in _planes(scaled)]
         if self._privacy:
             if scaled is frame:
