@@ -12,7 +12,7 @@ from vedette.secret import SecretText
 _MASK = "***"
 _NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt")
 """Schemes of URLs that may come over the network."""
-_URLS = ("url", "substream")
+_URLS = (("url",), ("substream", "url"))
 
 
 def patched(camera: Camera, patch: Mapping[str, Any]) -> Any:
@@ -31,14 +31,16 @@ def checked(
         CameraRefused: with each wrong key.
     """
     before = settings_of(old, SecretText.reveal, whole=True) if old else {}
+    if isinstance(settings.get("substream"), str):
+        settings = {**settings, "substream": {"url": settings["substream"]}}
     if old is not None:
         settings = _unmasked(settings, settings_of(old, whole=True), before)
     camera = read_camera(name, settings)
     check_camera(name, camera, pipelines)
     problems = [
-        Problem((key,), text)
+        Problem(key, text)
         for key in _URLS
-        if isinstance(url := settings.get(key), str) and url != before.get(key)
+        if isinstance(url := _at(settings, key), str) and url != _at(before, key)
         for text in url_problems(url, remote)
     ]
     if problems:
@@ -52,6 +54,12 @@ def url_problems(url: str, remote: bool) -> Iterable[str]:
         yield "holds *** where it was masked; give it whole"
     elif remote and url != WHIP and url.partition("://")[0].lower() not in _NETWORK:
         yield "must be a network stream, as in rtsp://…; a file or device needs the configuration file"
+
+
+def _at(settings: Any, key: Iterable[str]) -> Any:
+    for part in key:
+        settings = settings.get(part) if isinstance(settings, Mapping) else None
+    return settings
 
 
 def _merge(target: Any, patch: Any) -> Any:

@@ -81,7 +81,7 @@ class ClipConsumer:
                 raise
             return await self._fail(feed, clip, headers, str(error))
         place.inferred()
-        wanted = self._results.wanted(inference)
+        wanted = self._results.wanted(inference, headers.view)
         await self._publish(feed, clip, headers, wanted, timing(inference, headers, None))
         metrics.INFERRED.labels(_CAMERA, feed.pipeline).inc()
         for detection in wanted:

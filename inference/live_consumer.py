@@ -130,7 +130,7 @@ class LiveConsumer:
         inference = await self._plane.infer(frame.jpeg, frame.deadline_s)
         place.inferred()
         age_ms = frame.age_ms
-        wanted = self._results.wanted(inference)
+        wanted = self._results.wanted(inference, frame.headers.view)
         picture = await self._keep_picture(feed, frame) if wanted else None
         took = timing(inference, frame.headers, age_ms)
         await self._results.publish(feed, frame.headers, frame.arrived_at, wanted, took, picture)

@@ -10,6 +10,7 @@ from vedette.frames import FrameHeaders
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE, Detection, Detections, Timing, detections_event
 from vedette.messages import Model as ModelRef
 from vedette.subjects import Feed
+from vedette.view import WHOLE, View
 
 
 class Results:
@@ -22,12 +23,13 @@ class Results:
         self._confidence = stage.confidence or 0.0
         self._model = ModelRef(name=model.card.name, version=model.version, digest=model.digest)
 
-    def wanted(self, inference: Inference) -> tuple[Detection, ...]:
-        """The detections that the pipeline asks for."""
+    def wanted(self, inference: Inference, view: View = WHOLE) -> tuple[Detection, ...]:
+        """The detections that the pipeline asks for; `view` is what the picture shows of the one that boxes are of."""
         return tuple(
-            Detection(label=found.label, confidence=found.confidence, bbox=found.bbox)
+            Detection(label=found.label, confidence=found.confidence, bbox=bbox)
             for found in inference.detections
             if found.confidence >= self._confidence and (self._labels is None or found.label in self._labels)
+            if (bbox := found.bbox if view == WHOLE else view.in_main(found.bbox)) is not None
         )
 
     async def publish(

@@ -14,6 +14,7 @@ from vedette.ids import Id, default_site
 from vedette.secret import SecretText, SecretUrl
 
 SOURCE_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "v4l2", "file")
+STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps")
 ENCRYPTED_SCHEMES = ("rtsps", "https", "rtmps")
 _DEVICE = re.compile(r"(v4l2://)?/dev/video\d+")
 _SOURCES = "rtsp://…, rtsps://…, http(s)://…, rtmp(s)://…, v4l2:///dev/video0 or a file's path is"
@@ -23,6 +24,8 @@ _UNENCODED = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*://(.*\s|[^/?#]*[/?#].
 """A URL with white space, or with an `@` of which nobody knows whether a password or the path has it."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+_Shift = Annotated[float, Field(ge=-8, le=8)]
+_Extent = Annotated[float, Field(ge=0.05, le=8)]
 Point = tuple[Fraction, Fraction]
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
 
@@ -187,12 +190,49 @@ class Decode(Settings):
     """`off` leaves out the deblocking filter: cheaper, blockier. Default on."""
 
 
+def _stream_url(url: SecretUrl) -> SecretUrl:
+    if urlsplit(_source_url(url).reveal()).scheme not in STREAM_SCHEMES:
+        raise ValueError("must be a network stream, as in rtsp://…")
+    return url
+
+
+class SubstreamView(Settings):
+    """The rectangle of the main stream's picture that the substream's shows, in fractions of the main picture."""
+
+    offset: tuple[_Shift, _Shift]
+    """Its top left corner, `[x, y]`; below 0 where the substream shows more."""
+    scale: tuple[_Extent, _Extent]
+    """Its width and height; `[1, 1]` with offset `[0, 0]` is the whole, whatever the pixels."""
+
+    @model_validator(mode="after")
+    def _overlaps(self) -> "SubstreamView":
+        if not all(offset < 1 and offset + scale > 0 for offset, scale in zip(self.offset, self.scale, strict=True)):
+            raise ValueError("lies outside of the main stream's picture")
+        return self
+
+
+class Substream(Settings):
+    """A camera's second, smaller stream; written as its URL, or with `url` and `view`."""
+
+    url: Annotated[SecretUrl, AfterValidator(_stream_url)]
+    """As the camera's; a network stream. `transport`, `tls`, `decode` and `matrix` of the camera are for both."""
+    view: SubstreamView | None = None
+    """Default: measured, by matching the two pictures."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parse(cls, value: Any) -> Any:
+        return {"url": value} if isinstance(value, str | SecretUrl) else value
+
+
 class Camera(Settings):
     """One camera."""
 
     url: Annotated[SecretUrl, AfterValidator(_source_url)]
     """`rtsp://user:password@host:port/path` (or `rtsps`, `http`, `https`, `rtmp`, `rtmps`), `/dev/video0`, the path of
     a video file (relative to the configuration file), or `whip`: a publisher connects to /whip/<camera>."""
+    substream: Substream | None = None
+    """The camera's second URL: the gate and all pipelines whose frames are no wider run on it. Default: none."""
     token: SecretText | None = None
     """Of `url: whip`: what a publisher has to carry (`Authorization: Bearer …`). Default: everybody may publish."""
     pipeline: Annotated[tuple[Id, ...], BeforeValidator(_as_tuple), Field(min_length=1)]

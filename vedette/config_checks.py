@@ -3,7 +3,7 @@
 import difflib
 from urllib.parse import urlsplit
 
-from vedette.config import ENCRYPTED_SCHEMES, Camera, Config
+from vedette.config import ENCRYPTED_SCHEMES, STREAM_SCHEMES, Camera, Config
 from vedette.config_problems import Problem
 
 
@@ -45,7 +45,7 @@ def _camera(name: str, camera: Camera) -> list[Problem]:
         problems.append(Problem(("cameras", name, "token"), "is for url: whip; other cameras are not published to"))
     if camera.decode.model_fields_set and camera.is_whip:
         problems.append(Problem(("cameras", name, "decode"), "is not for url: whip; its library decodes on the CPU"))
-    problems += [Problem(("cameras", name, *key), text) for key, text in _connection(camera)]
+    problems += [Problem(("cameras", name, *key), text) for key, text in (*_connection(camera), *_substream(camera))]
     if not (camera.is_file or camera.is_device or camera.is_whip) and not _has_host(url):
         problems.append(Problem(("cameras", name, "url"), "has no host, or a port that is no number"))
     if len(set(camera.pipeline)) < len(camera.pipeline):
@@ -65,6 +65,19 @@ def _connection(camera: Camera) -> list[tuple[tuple[str, ...], str]]:
         problems.append((("tls",), f"is for {schemes}; this connection is not encrypted"))
     if camera.tls.ca is not None and not camera.tls.verify:
         problems.append((("tls", "ca"), "is never looked at with verify: false"))
+    return problems
+
+
+def _substream(camera: Camera) -> list[tuple[tuple[str, ...], str]]:
+    if camera.substream is None:
+        return []
+    problems: list[tuple[tuple[str, ...], str]] = []
+    if camera.scheme not in STREAM_SCHEMES:
+        problems.append((("substream",), "is for cameras whose url is a network stream"))
+    if not _has_host(camera.substream.url.reveal()):
+        problems.append((("substream", "url"), "has no host, or a port that is no number"))
+    elif camera.substream.url == camera.url:
+        problems.append((("substream", "url"), "is the same as url"))
     return problems
 
 

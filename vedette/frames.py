@@ -7,6 +7,7 @@ from math import isfinite
 
 from vedette.errors import MalformedMessage
 from vedette.messages import FrameRef, rfc3339
+from vedette.view import WHOLE, View
 
 CONTRACT = "1"
 
@@ -30,6 +31,8 @@ class FrameHeaders:
     decode_ms: float | None = None
     encode_ms: float | None = None
     final: bool = False
+    view: View = WHOLE
+    """The part of the displayed picture that the JPEG shows, where it is of a substream; boxes are of the whole."""
 
     def encode(self) -> dict[str, str]:
         """As NATS headers."""
@@ -49,6 +52,8 @@ class FrameHeaders:
             headers["Vedette-Pts"] = f"{self.pts:.6f}"
         if self.final:
             headers["Vedette-Final"] = "1"
+        if self.view != WHOLE:
+            headers["Vedette-View"] = str(self.view)
         return headers
 
     @classmethod
@@ -76,6 +81,7 @@ class FrameHeaders:
                 decode_ms=_optional(headers, "Vedette-Decode-Ms"),
                 encode_ms=_optional(headers, "Vedette-Encode-Ms"),
                 final=headers.get("Vedette-Final") == "1",
+                view=View.parse(headers["Vedette-View"]) if "Vedette-View" in headers else WHOLE,
             )
         except (KeyError, ValueError) as error:
             raise MalformedMessage(f"frame headers: {error!r}") from error

@@ -15,6 +15,7 @@ from vedette.config import Pipeline
 from vedette.errors import BusUnavailable
 from vedette.messages import Detection, DetectionsEvent
 from vedette.subjects import DETECTIONS, Feed
+from vedette.view import View
 
 FEED = Feed("people", "plant-1", "gate")
 NOON = dt.datetime(2026, 11, 22, 12, 0, 0, 490_000, dt.UTC)
@@ -46,6 +47,13 @@ async def test_the_pipeline_says_which_detections_it_wants(
     bus: Bus, stage: dict[str, object], wanted: tuple[Detection, ...]
 ) -> None:
     assert results(bus, **stage).wanted(FOUND) == wanted
+
+
+async def test_boxes_in_a_substreams_picture_are_of_the_main_one(bus: Bus) -> None:
+    left = [found.bbox for found in results(bus).wanted(FOUND, View(0.0, 0.25, 0.5, 0.5))]
+    assert left == [(0.05, 0.35, 0.15, 0.2)] * 3
+    beyond = View(-0.5, 0.0, 1.0, 1.0)
+    assert not results(bus).wanted(FOUND, beyond), "the main picture doesn't show them"
 
 
 async def test_a_message_is_stored_when_publishing_returns_and_is_stored_once(bus: Bus) -> None:

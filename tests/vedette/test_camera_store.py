@@ -50,13 +50,14 @@ async def followed(store: CameraStore) -> AsyncIterator[list[Snapshot]]:
 
 async def test_what_is_written_is_read_and_its_secrets_lie_there_sealed(bus: Bus, store: CameraStore) -> None:
     webhook = {"after": 3, "webhook": "https://hook.example/t0ken"}
-    whole = camera(sampling={"fps": 3}, transport="udp", recovery=webhook)
+    second = {"url": "rtsp://second:pa55@10.0.0.5/2", "view": {"offset": [0, 0.1], "scale": [1, 0.8]}}
+    whole = camera(sampling={"fps": 3}, transport="udp", recovery=webhook, substream=second)
     await store.change([Change("gate", CameraRecord("gate", whole, "file", "digest"))], {})
     (entry,) = (await store.read()).entries.values()
     assert entry == CameraRecord("gate", whole, "file", "digest", entry.revision)
     raw = (await (await bus.bucket(CAMERAS)).get("plant.gate")).value
     assert raw is not None
-    for secret in (b"s3cret", b"operator", b"t0ken"):
+    for secret in (b"s3cret", b"operator", b"t0ken", b"pa55", b"second"):
         assert secret not in raw
     assert json.loads(raw)["camera"]["privacy"] == PRIVACY
 

@@ -77,6 +77,18 @@ def test_every_kind_of_source_is_taken(load: Load, tmp_path: Path) -> None:
         assert camera.is_device == ("/dev/video0" in url)
 
 
+def test_a_substream_is_a_url_or_a_url_with_its_view(load: Load) -> None:
+    for substream in (
+        "rtsp://u:${PIN}@cam/2",
+        "{url: 'rtsp://u:${PIN}@cam/2', view: {offset: [0, 0.1], scale: [1, 0.8]}}",
+    ):
+        camera = load(GOOD.replace("url: video.mp4", f"url: rtsp://cam/1\n    substream: {substream}")).cameras["07"]
+        assert camera.substream is not None
+        assert camera.substream.url.reveal() == "rtsp://u:07@cam/2"
+        assert "07@" not in repr(camera)
+        assert camera.substream.view is None or camera.substream.view.scale == (1, 0.8)
+
+
 def test_an_empty_file_is_a_configuration_of_defaults(load: Load) -> None:
     assert load("").cameras == {}
     assert load("# only a comment\n").pipelines == {}
@@ -118,6 +130,25 @@ def test_an_empty_file_is_a_configuration_of_defaults(load: Load) -> None:
         ("url: video.mp4", "url: rtsp://:554/x", "has no host, or a port that is no number"),
         ("url: video.mp4", "url: rtsp://cam:port/x", "has no host, or a port that is no number"),
         ("url: video.mp4", "url: rtsp://cam/x\n    loop: true", "loop: is for files"),
+        (
+            "url: video.mp4",
+            "url: video.mp4\n    substream: rtsp://cam/2",
+            "07.substream: is for cameras whose url is a",
+        ),
+        ("url: video.mp4", "url: rtsp://cam/1\n    substream: small.mp4", "07.substream: must be a network stream"),
+        ("url: video.mp4", "url: rtsp://cam/1\n    substream: rtsp:///2", "substream.url: has no host"),
+        ("url: video.mp4", "url: rtsp://cam/1\n    substream: rtsp://cam/1", "substream.url: is the same as url"),
+        ("url: video.mp4", "url: rtsp://cam/1\n    substream: {view: 1}", "07.substream.url: is missing"),
+        (
+            "url: video.mp4",
+            "url: rtsp://cam/1\n    substream: {url: rtsp://cam/2, view: {offset: [0.5, 1], scale: [1, 1]}}",
+            "07.substream.view: lies outside of the main stream's picture",
+        ),
+        (
+            "url: video.mp4",
+            "url: rtsp://cam/1\n    substream: {url: rtsp://cam/2, view: {offset: [0, 0], scale: [1, 0]}}",
+            "07.substream.view.scale[1]: must be greater than or equal to 0.05",
+        ),
         ("pipeline: [people]", "pipeline: [people, people]", "names a pipeline twice"),
         (
             "pipeline: [people]",

@@ -9,6 +9,12 @@ from hypothesis import strategies as some
 from tests.vedette.samples import NOON, moments
 from vedette.errors import MalformedMessage
 from vedette.frames import FrameHeaders
+from vedette.view import WHOLE, View
+
+
+def _places(value: float) -> float:
+    return round(value, 5) + 0.0
+
 
 counts = some.integers(0, 2**62)
 durations = some.floats(0, 1e7).map(lambda value: round(value, 1))
@@ -27,6 +33,8 @@ every_headers = some.builds(
     decode_ms=some.none() | durations,
     encode_ms=some.none() | durations,
     final=some.booleans(),
+    view=some.just(WHOLE)
+    | some.builds(View, *[some.floats(-2, 2).map(_places)] * 2, *[some.floats(0.1, 4).map(_places)] * 2),
 )
 GOOD = FrameHeaders(7, 3, 1.5, NOON, "rtcp", 12.3, 1000.0, 1920, 1080).encode()
 
@@ -54,6 +62,10 @@ def test_unknown_headers_are_ignored() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("Vedette-View", "0 0 1"),
+        ("Vedette-View", "0 0 0 1"),
+        ("Vedette-View", "nan 0 1 1"),
+        ("Vedette-View", "0 0 1e300 1"),
         ("Vedette-Contract", "2"),
         ("Vedette-Epoch", "x"),
         ("Vedette-Epoch", "-1"),
