@@ -10,6 +10,9 @@ from vedette.config_file import load_config
 ROOT = Path(__file__).parent.parent
 SERVICES = ("gateway", "inference")
 PURE = (
+    "gateway/gate/activity_gate.py",
+    "gateway/gate/keyframe_gap.py",
+    "gateway/gate/packet_sizes.py",
     "gateway/ledger.py",
     "gateway/capture_clock.py",
     "gateway/sampler.py",
