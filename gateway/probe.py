@@ -6,13 +6,13 @@ would do.
 
 import threading
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
 
 import av
 
 from gateway.errors import Reason, SourceError
 from gateway.opening import Source, open_source
-from gateway.packets import VideoPacket, packets
+from gateway.packets import VideoPacket, packets, sender_at
 from gateway.picture import PictureEncoder
 from gateway.reading import Transport
 from gateway.tls import CHECKED, Tls
@@ -50,6 +50,8 @@ class Probe:
     """`tcp`, `udp`, `http`, …; `file` for a file."""
     audio: bool
     """There is sound too; it is never read."""
+    clock_behind_s: float | None
+    """How far the camera's clock is behind ours (negative: ahead), the delay of the way included; None: it tells none."""
     opened_s: float
     """How long connecting and the answer about the stream took."""
     first_picture_s: float
@@ -100,6 +102,7 @@ class _Watch:
         self._keyframes: list[float] = []
         self._reordered = False
         self._bytes = 0
+        self._delays: list[float] = []
 
     def run(self, timeout_s: float, watch_s: float, stop: threading.Event) -> Probe:
         started_s = monotonic()
@@ -119,6 +122,9 @@ class _Watch:
         ticks = packet.dts if packet.pts is None else packet.pts
         time_s = watched_s if ticks is None else ticks * self._source.seconds
         self._bytes += packet.size
+        sent_at = sender_at(packet)
+        if sent_at is not None:
+            self._delays.append(time() - sent_at)
         self._reordered |= bool(self._times) and time_s < self._times[-1]
         self._times.append(time_s)
         if packet.is_keyframe:
@@ -165,6 +171,7 @@ class _Watch:
             kbps=self._bytes * 8 / 1000 / span_s if span_s > 0 else None,
             transport=info.transport,
             audio=bool(self._source.container.streams.audio),
+            clock_behind_s=min(self._delays, key=abs, default=None),
             opened_s=self._opened_s,
             first_picture_s=self._first_s,
             watched_s=watched_s,

@@ -68,6 +68,12 @@ def _failed(error: SourceError, as_json: bool) -> int:
     return MISUSED if error.reason is Reason.UNSUPPORTED_URL else FAILED
 
 
+def _clock(behind_s: float | None) -> str:
+    if behind_s is None:
+        return "the camera tells none"
+    return f"{abs(behind_s):.1f} s {'behind' if behind_s >= 0 else 'ahead of'} this machine's, the way included"
+
+
 def _told(url: str, found: Probe) -> str:
     size = f"{found.width}x{found.height}"
     shown = f"{found.display_width}x{found.display_height}"
@@ -85,6 +91,7 @@ def _told(url: str, found: Probe) -> str:
         "bit rate": "unknown" if found.kbps is None else f"{found.kbps:.0f} kb/s",
         "transport": found.transport,
         "audio": "yes (never read)" if found.audio else "no",
+        "clock": _clock(found.clock_behind_s),
         "time": f"opened in {found.opened_s:.2f} s, first picture after {found.first_picture_s:.2f} s",
     }
     return "\n".join(f"{key:10} {value}" for key, value in rows.items())
