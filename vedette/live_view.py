@@ -84,6 +84,12 @@ class LiveView:
         elif isinstance(event.data, Detections):
             self._on_detections(event.data, now_s)
 
+    def on_frame(self, camera: str, now_s: float) -> None:
+        """A camera's frame was inferred, and nobody wants to see what was found in it."""
+        line = self.cameras.get(camera)
+        if line is not None:
+            line.inferred_s.append(now_s)
+
     def _on_status(self, status: Status, now_s: float) -> None:
         line = self.cameras.setdefault(status.camera, CameraLine(status.camera, configured=False))
         line.latest_status, line.status_s = status, now_s

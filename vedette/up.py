@@ -107,7 +107,7 @@ async def _up(config: Config, path: Path, stack: Stack, view: LiveView, live: bo
 
 async def _show(config: Config, view: LiveView, live: bool) -> None:
     async with await connect(address_of(config), "up", give_up_after_s=_CONNECT_WITHIN_S) as bus:
-        await _follow(bus, config.site, view)
+        await _follow(bus, config.site, view, live)
         async with background(bus.until_lost()):
             await (_draw(view) if live else _tell(view))
 
@@ -117,15 +117,21 @@ async def _watch_config(config: Config, path: Path) -> None:
         await watch_config(path, config, store)
 
 
-async def _follow(bus: Bus, site: str, view: LiveView) -> None:
-    async def on_message(message: Msg) -> None:
+async def _follow(bus: Bus, site: str, view: LiveView, live: bool) -> None:
+    async def on_event(message: Msg) -> None:
         try:
             view.on_event(parse_event(message.data), monotonic())
         except MalformedMessage as error:
             logger.warning("%s: left out: %s", message.subject, error)
 
-    for subject in (detections_filter(site), status(site, "*")):
-        await bus.client.subscribe(subject, cb=on_message)
+    async def on_detections(message: Msg) -> None:
+        if live or not view.latest:
+            await on_event(message)
+        else:  # lines say how many there are, and reading each costs more than all else here
+            view.on_frame(message.subject.split(".")[3], monotonic())
+
+    await bus.client.subscribe(detections_filter(site), cb=on_detections)
+    await bus.client.subscribe(status(site, "*"), cb=on_event)
 
 
 async def _draw(view: LiveView) -> None:

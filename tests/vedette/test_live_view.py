@@ -99,6 +99,13 @@ def test_a_line_a_camera_says_the_same_without_a_terminal() -> None:
     assert view.lines(2.0) == ["gate: stalled: no picture for 5 s, inferred 0.2 fps"]
 
 
+def test_frames_are_counted_without_being_read() -> None:
+    view = told([(stated(), 1.0), (detected(), 1.0)])
+    view.on_frame("gate", 1.5)
+    view.on_frame("nobody", 1.5)
+    assert view.lines(2.0) == ["gate: live, inferred 0.4 fps"]
+
+
 def test_the_latest_warnings_are_shown_in_one_line_each() -> None:
     notices = Notices(keep=2)
     logger = logging.getLogger("vedette.stack")
