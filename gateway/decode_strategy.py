@@ -50,11 +50,14 @@ class DecodeStrategy:
     seen, unless nothing but keyframes is sampled. Times are seconds of PTS; None where a packet has none.
     """
 
-    def __init__(self, interval_s: float | None) -> None:
-        """`interval_s`: between samples of the most demanding pipeline; 0 takes every frame, None only keyframes."""
+    def __init__(self, interval_s: float | None, every_frame: bool = False) -> None:
+        """`interval_s`: between samples of the most demanding pipeline; 0 takes every frame, None only keyframes.
+        `every_frame`: decode all, whatever that is.
+        """
         self.interval_s = interval_s
         """May be changed at any time."""
-        self.decode = Decode(keyframes=interval_s is None)
+        self._every_frame = every_frame
+        self.decode = Decode(keyframes=interval_s is None and not every_frame)
         """Of the current GOP."""
         self._gaps: deque[float] = deque(maxlen=_GAPS)
         self._keyframe_s: float | None = None
@@ -112,7 +115,7 @@ class DecodeStrategy:
         self._keyframe_s = time_s
 
     def _choose(self) -> Decode:
-        if self.interval_s == 0:
+        if self._every_frame or self.interval_s == 0:
             return ALL
         if self.interval_s is None:
             return Decode(keyframes=self._sound)

@@ -7,7 +7,8 @@ from vedette.config import Camera
 
 def decode_options(camera: Camera) -> DecodeOptions:
     """How the camera's stream is decoded."""
-    return DecodeOptions(camera.decode.device, loop_filter=camera.decode.loop_filter == "on")
+    decode = camera.decode
+    return DecodeOptions(decode.device, decode.loop_filter == "on", every_frame=decode.strategy == "all")
 
 
 def gate_policy(camera: Camera) -> GatePolicy | None:

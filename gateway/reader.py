@@ -71,7 +71,7 @@ class Reader:
             playback.hint(until_s - monotonic())
 
     def _run(self, stop: threading.Event) -> None:
-        strategy, timeline = DecodeStrategy(self._emitter.interval_s), Timeline()
+        strategy, timeline = self._strategy(), Timeline()
         while (source := self._open(stop)) is not None:
             try:
                 self._play(source, strategy, timeline, stop)
@@ -80,6 +80,9 @@ class Reader:
             if stop.is_set() or not self._options.loop:
                 return
             strategy.restart()
+
+    def _strategy(self) -> DecodeStrategy:
+        return DecodeStrategy(self._emitter.interval_s, self._options.decode.every_frame)
 
     def _open(self, stop: threading.Event) -> Source | None:
         options = self._options

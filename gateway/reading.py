@@ -21,6 +21,8 @@ class DecodeOptions:
     """One that is not there is an error, never the CPU instead."""
     loop_filter: bool = True
     """False leaves out the deblocking filter: cheaper, and blocky towards the end of a GOP."""
+    every_frame: bool = False
+    """Every frame is decoded, whatever is sampled; a gate that is closed still lets nothing but keyframes through."""
     buffer_bytes: int = 32 << 20
     """The packets that are kept for a late decoding, at most."""
 

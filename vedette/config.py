@@ -186,6 +186,8 @@ class Decode(Settings):
 
     device: Literal["cpu", "cuda", "vaapi", "qsv"] = "cpu"
     """One that is not there is an error. Default cpu."""
+    strategy: Literal["auto", "all"] = "auto"
+    """`all`: every frame is decoded, though samples don't need it. Default auto."""
     loop_filter: Literal["on", "off"] = "on"
     """`off` leaves out the deblocking filter: cheaper, blockier. Default on."""
 

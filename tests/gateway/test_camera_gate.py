@@ -57,9 +57,10 @@ def test_what_is_private_is_not_looked_at_either() -> None:
     assert policy.ignore == (clock, house)
 
 
-def test_the_loop_filter_is_left_out_and_a_device_taken_where_that_is_asked_for() -> None:
-    options = decode_options(config(decode={"loop_filter": "off", "device": "cuda"}).cameras["yard"])
-    assert (options.loop_filter, options.device) == (False, "cuda")
+def test_what_is_asked_for_of_decoding_reaches_the_reader() -> None:
+    decode = {"loop_filter": "off", "device": "cuda", "strategy": "all"}
+    options = decode_options(config(decode=decode).cameras["yard"])
+    assert (options.loop_filter, options.device, options.every_frame) == (False, "cuda", True)
 
 
 @pytest.mark.parametrize(

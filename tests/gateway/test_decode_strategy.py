@@ -58,6 +58,11 @@ def test_a_gap_just_over_the_interval_does_not_begin_keyframes_only() -> None:
     assert KEYFRAMES not in over(DecodeStrategy(2.0), [0, 2.1, 4.2, 6.3])
 
 
+@pytest.mark.parametrize("interval_s", [None, 0.5, 2.0])
+def test_every_frame_is_decoded_where_that_is_asked_for(interval_s: float | None) -> None:
+    assert over(DecodeStrategy(interval_s, every_frame=True), [0, 2, 4, 6]) == [ALL] * 4
+
+
 def test_another_rate_counts_from_the_next_keyframe_on() -> None:
     strategy = DecodeStrategy(0.5)
     assert over(strategy, [0, 2, 4])[-1] == LAZY
