@@ -48,10 +48,10 @@ class Probe:
     """Measured, of the video alone."""
     transport: str
     """`tcp`, `udp`, `http`, …; `file` for a file."""
-    audio: bool
-    """There is sound too; it is never read."""
+    audio: bool | None
+    """There is sound too; it is never read. None: RTSP, where it isn't even asked for."""
     clock_behind_s: float | None
-    """How far the camera's clock is behind ours (negative: ahead), the delay of the way included; None: it tells none."""
+    """How far the camera's clock is behind ours (negative: ahead), with the delay of the way; None: it tells none."""
     opened_s: float
     """How long connecting and the answer about the stream took."""
     first_picture_s: float
@@ -170,7 +170,7 @@ class _Watch:
             b_frames=self._reordered,
             kbps=self._bytes * 8 / 1000 / span_s if span_s > 0 else None,
             transport=info.transport,
-            audio=bool(self._source.container.streams.audio),
+            audio=None if self._source.input.polled else bool(self._source.container.streams.audio),
             clock_behind_s=min(self._delays, key=abs, default=None),
             opened_s=self._opened_s,
             first_picture_s=self._first_s,

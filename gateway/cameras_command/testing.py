@@ -90,7 +90,7 @@ def _told(url: str, found: Probe) -> str:
         "keyframes": f"every {gap}" + (", with B-frames" if found.b_frames else ""),
         "bit rate": "unknown" if found.kbps is None else f"{found.kbps:.0f} kb/s",
         "transport": found.transport,
-        "audio": "yes (never read)" if found.audio else "no",
+        "audio": {True: "yes (never read)", False: "no", None: "not asked for"}[found.audio],
         "clock": _clock(found.clock_behind_s),
         "time": f"opened in {found.opened_s:.2f} s, first picture after {found.first_picture_s:.2f} s",
     }

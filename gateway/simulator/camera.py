@@ -56,8 +56,10 @@ class LiveCamera:
         fps: float | None = None,
         clock_off_s: float | None = 0.0,
         first_timestamp: int | None = None,
+        audio: bool = False,
     ) -> None:
         self.clip = clip
+        self.audio = audio
         self.faults = Faults()
         self._stream = RtpStream(name, first_timestamp=first_timestamp, payload_type=clip.codec.payload_type)
         self._clock_off_s = clock_off_s

@@ -140,7 +140,7 @@ class Connection:
         host = self._writer.get_extra_info("sockname")[0]
         base = request.url.rstrip("/") + "/"
         headers = {"Content-Base": base, "Content-Type": "application/sdp", "Cache-Control": "no-cache"}
-        return Response(headers=headers, body=describe(path, camera.clip, host))
+        return Response(headers=headers, body=describe(path, camera.clip, host, camera.audio))
 
     def _setup(self, request: Request) -> Response:
         _, camera = self._camera(request)

@@ -9,7 +9,7 @@ from gateway.simulator.rtp import CLOCK_HZ
 TRACK = "trackID=0"
 
 
-def describe(name: str, clip: Clip, host: str) -> bytes:
+def describe(name: str, clip: Clip, host: str, audio: bool = False) -> bytes:
     """A session with one video track, live: it has no end (RFC 2326, C.1.5)."""
     kind = clip.codec.payload_type
     version = 6 if ":" in host else 4
@@ -26,6 +26,8 @@ def describe(name: str, clip: Clip, host: str) -> bytes:
         *([f"a=fmtp:{kind} {_format(clip.codec, clip.parameter_sets)}"] if clip.codec.has_nals else []),
         f"a=control:{TRACK}",
     ]
+    if audio:
+        lines += ["m=audio 0 RTP/AVP 0", "a=control:trackID=1"]
     return "\r\n".join([*lines, ""]).encode()
 
 

@@ -62,7 +62,7 @@ class Simulator:
         for camera in self._simulated.values():
             clip = await self._clip(camera.video)
             self._cameras[camera.path] = LiveCamera(
-                camera.path, clip, camera.fps, camera.clock_off_s, camera.first_timestamp
+                camera.path, clip, camera.fps, camera.clock_off_s, camera.first_timestamp, camera.audio
             )
         server = Server(self._cameras, self._settings)
         self._port = await server.bind(self._port)

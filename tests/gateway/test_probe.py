@@ -27,7 +27,7 @@ async def test_a_camera_is_told_with_what_it_really_sends() -> None:
     assert told.fps == pytest.approx(40, rel=0.1)
     assert told.keyframe_gap_s == pytest.approx(20 / 40, abs=0.05)
     assert told.b_frames
-    assert not told.audio
+    assert told.audio is None
     assert told.kbps == pytest.approx(4 * 900, rel=0.5)
     assert told.clock_behind_s == pytest.approx(0, abs=1)
     assert 0 < told.opened_s <= told.first_picture_s

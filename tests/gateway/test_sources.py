@@ -42,6 +42,13 @@ def failure(url: str, **options: object) -> SourceError:
 in_thread = asyncio.to_thread
 
 
+async def test_sound_is_never_set_up() -> None:
+    camera = Simulator([SimulatedCamera("gate", WALK, 25, audio=True)])  # which refuses sound to who asks for it
+    async with camera, running(camera.url("gate")) as run:
+        await run.until(lambda: len(run.frames) >= 3)
+    assert run.reader.stats.corrupt == 0
+
+
 async def test_rtsp_comes_through_http() -> None:
     camera, options = simulated(Credentials("op", "pw")), ReadOptions(transport="http")
     async with camera, running(camera.url("gate"), options=options) as run:
