@@ -16,6 +16,8 @@ _QUICK = {"fpsprobesize": "0"}
 """Opens in 0.4 s instead of 2.4 s at 10 fps: the rate is measured, not waited for."""
 _VIDEO_ONLY = {"allowed_media_types": "video"}
 """Other media are not set up: nobody reads them."""
+_RTMP = {"rtmp_live": "live", "analyzeduration": "1000000"}
+"""A second instead of five in which sound might yet begin."""
 _ONLY_HTTP = {"protocol_whitelist": "http,https,tcp,tls,crypto"}
 """A playlist can name any URL; it must not name a file of this machine."""
 
@@ -71,9 +73,9 @@ def inputs_of(url: str, transport: Transport, tls: Tls) -> tuple[Input, ...]:
         case "https":
             return (Input(url, "https", _QUICK | _ONLY_HTTP | _checks(tls)),)
         case "rtmp":
-            return (Input(url, "rtmp", {**_QUICK, "rtmp_live": "live"}),)
+            return (Input(url, "rtmp", _QUICK | _RTMP),)
         case "rtmps":
-            return (Input(url, "rtmps", {**_QUICK, "rtmp_live": "live", **_checks(tls)}),)
+            return (Input(url, "rtmps", _QUICK | _RTMP | _checks(tls)),)
     raise SourceError(Reason.UNSUPPORTED_URL, f"{url}: this kind of URL is not supported")
 
 

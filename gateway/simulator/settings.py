@@ -14,7 +14,8 @@ class SimulatedCamera:
 
     ``fps`` plays the file at another rate than its own, whatever that is; ``None`` plays it as it was recorded.
     ``clock_off_s`` is how far the camera's wall clock, told in its RTCP sender reports, is ahead of this machine's;
-    ``None`` sends none. With ``audio`` a sound track is announced, and refused to who wants it. ``first_timestamp`` (RTP, 90 kHz) is random where it is ``None``.
+    ``None`` sends none. ``first_timestamp`` (RTP, 90 kHz) is random where it is ``None``. With ``audio`` a sound track
+    is announced, and refused to who wants it.
     """
 
     path: str
