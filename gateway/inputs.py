@@ -22,6 +22,11 @@ _ONLY_HTTP = {"protocol_whitelist": "http,https,tcp,tls,crypto"}
 """A playlist can name any URL; it must not name a file of this machine."""
 
 
+_NO_PLAYLIST = {"format_whitelist": "mpjpeg,mpegts,flv,mov,matroska,mpeg,ogg,ivf,h264,hevc"}
+_UNCHECKED = "FFmpeg does not check every server's certificate; with tls: {verify: false} it is read all the same"
+"""FFmpeg 8.1 forgets the TLS options of what it opens second: the POST of the tunnel, the segments of HLS."""
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """One way to open a source."""
@@ -71,7 +76,7 @@ def inputs_of(url: str, transport: Transport, tls: Tls) -> tuple[Input, ...]:
         case "http":
             return (Input(url, "http", _QUICK | _ONLY_HTTP),)
         case "https":
-            return (Input(url, "https", _QUICK | _ONLY_HTTP | _checks(tls)),)
+            return (_https(url, tls),)
         case "rtmp":
             return (Input(url, "rtmp", _QUICK | _RTMP),)
         case "rtmps":
@@ -92,6 +97,8 @@ def _rtsp(url: str, carrier: Literal["tcp", "udp", "http"]) -> Input:
 def _rtsps(url: str, transport: Transport, tls: Tls) -> Input:
     """TLS from the first byte, or the tunnel through HTTPS, which FFmpeg knows as a transport of `rtsp://`."""
     options = _QUICK | _VIDEO_ONLY | _checks(tls)
+    if transport == "http" and tls.verify:
+        raise SourceError(Reason.CERTIFICATE, f"{url}: of the tunnel's two connections {_UNCHECKED}")
     if transport == "udp":
         raise SourceError(Reason.UNSUPPORTED_URL, f"{url}: over UDP its pictures would not be encrypted; use tcp")
     if transport != "http":
@@ -104,6 +111,15 @@ def _at_port(url: str, port: int) -> str:
     """`url` with this port, where it has none."""
     parts = urlsplit(url)
     return url if parts.port else urlunsplit(parts._replace(netloc=f"{parts.netloc}:{port}"))
+
+
+def _https(url: str, tls: Tls) -> Input:
+    options = _QUICK | _ONLY_HTTP | _checks(tls)
+    if not tls.verify:
+        return Input(url, "https", options)
+    if urlsplit(url).path.lower().endswith(".m3u8"):
+        raise SourceError(Reason.CERTIFICATE, f"{url}: of the playlist's segments {_UNCHECKED}")
+    return Input(url, "https", options | _NO_PLAYLIST)
 
 
 def _checks(tls: Tls) -> dict[str, str]:

@@ -7,6 +7,9 @@ from vedette.config import ENCRYPTED_SCHEMES, STREAM_SCHEMES, Camera, Config
 from vedette.config_problems import Problem
 
 
+_UNCHECKED = "FFmpeg checks the certificate of the first server only, so it needs tls: {verify: false}"
+
+
 def contradictions(config: Config) -> list[Problem]:
     """All that is wrong with a configuration whose types are right."""
     return [
@@ -63,6 +66,10 @@ def _connection(camera: Camera) -> list[tuple[tuple[str, ...], str]]:
     if camera.tls.model_fields_set and camera.scheme not in ENCRYPTED_SCHEMES:
         schemes = ", ".join(f"{scheme}://" for scheme in ENCRYPTED_SCHEMES)
         problems.append((("tls",), f"is for {schemes}; this connection is not encrypted"))
+    if camera.tls.verify and camera.scheme == "rtsps" and camera.transport == "http":
+        problems.append((("transport",), f"http of rtsps:// has two connections; {_UNCHECKED}"))
+    if camera.tls.verify and camera.scheme == "https" and urlsplit(camera.url.reveal()).path.endswith(".m3u8"):
+        problems.append((("url",), f"is HLS over HTTPS; {_UNCHECKED}"))
     if camera.tls.ca is not None and not camera.tls.verify:
         problems.append((("tls", "ca"), "is never looked at with verify: false"))
     return problems

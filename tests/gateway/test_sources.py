@@ -57,19 +57,45 @@ async def test_rtsp_comes_through_http() -> None:
     assert {frame.clock for frame in run.frames[2:]} == {"rtcp"}
 
 
-@pytest.mark.parametrize("transport", ["auto", "http"])
-async def test_rtsps_is_read_where_the_certificate_is_trusted(transport: str, certificate: Certificate) -> None:
-    options = ReadOptions(transport=transport, tls=Tls(ca=certificate.pem))  # type: ignore[arg-type]
+async def test_rtsps_is_read_where_the_certificate_is_trusted(certificate: Certificate) -> None:
+    options = ReadOptions(tls=Tls(ca=certificate.pem))
     async with (
         simulated(Credentials("op", "s3cret")) as camera,
         relayed(camera.port, certificate) as front,
         running(f"rtsps://op:s3cret@localhost:{front.port}/gate", options=options) as run,
     ):
         await run.until(lambda: len(run.frames) >= 5)
-    assert run.infos[0].transport == ("https" if transport == "http" else "tcp")
+    assert run.infos[0].transport == "tcp"
 
 
-@pytest.mark.parametrize("transport", ["auto", "http"])
+async def test_rtsp_comes_through_https_only_where_certificates_are_not_checked(certificate: Certificate) -> None:
+    """FFmpeg checks the tunnel's first connection alone, and the requests go over the second."""
+    async with simulated(Credentials("op", "s3cret")) as camera, relayed(camera.port, certificate) as front:
+        url = f"rtsps://op:s3cret@localhost:{front.port}/gate"
+        refused = await in_thread(failure, url, transport="http", tls=Tls(ca=certificate.pem))
+        assert refused.reason is Reason.CERTIFICATE
+        async with running(url, options=ReadOptions(transport="http", tls=Tls(verify=False))) as run:
+            await run.until(lambda: len(run.frames) >= 5)
+    assert run.infos[0].transport == "https"
+
+
+async def test_hls_over_https_is_read_only_where_certificates_are_not_checked(
+    certificate: Certificate, tmp_path: Path
+) -> None:
+    """FFmpeg fetches the segments without looking at their server's certificate."""
+    folder = tmp_path / "live"
+    folder.mkdir()
+    (folder / "list").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\na.ts\n#EXT-X-ENDLIST\n")
+    checked = Tls(ca=certificate.pem)
+    async with live_playlist(WALK, folder) as playlist, web_camera(certificate=certificate, folder=folder) as server:
+        base = f"https://localhost:{server.port}/files/"
+        assert (await in_thread(failure, base + playlist.name, tls=checked)).reason is Reason.CERTIFICATE
+        assert (await in_thread(failure, base + "list", tls=checked)).reason is Reason.UNDECODABLE
+        async with running(base + playlist.name, options=ReadOptions(tls=Tls(verify=False))) as run:
+            await run.until(lambda: len(run.frames) >= 3)
+
+
+@pytest.mark.parametrize("transport", ["auto", "tcp"])
 async def test_a_certificate_that_is_not_trusted_ends_the_connection(transport: str, certificate: Certificate) -> None:
     async with simulated() as camera, relayed(camera.port, certificate) as front:
         url = f"rtsps://op:s3cret@localhost:{front.port}/gate"

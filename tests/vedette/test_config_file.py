@@ -168,6 +168,8 @@ def test_an_empty_file_is_a_configuration_of_defaults(load: Load) -> None:
             "url: rtsps://cam/x\n    transport: udp",
             "udp is not encrypted; rtsps:// needs tcp or http",
         ),
+        ("url: video.mp4", "url: rtsps://cam/x\n    transport: http", "http of rtsps:// has two connections"),
+        ("url: video.mp4", "url: https://cam/live.m3u8", "is HLS over HTTPS; FFmpeg checks the certificate of the"),
         ("url: video.mp4", "url: rtsp://cam/x\n    tls: {verify: false}", "cameras.07.tls: is for rtsps://, https://"),
         ("url: video.mp4", "url: rtsps://cam/x\n    tls: {verify: false, ca: a.pem}", "tls.ca: is never looked at"),
         ("    privacy: [[[0.8, 0.0], ", "    privacy: [[", "privacy[0]"),
