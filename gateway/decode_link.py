@@ -8,6 +8,7 @@ import sys
 from time import monotonic
 from typing import Protocol, cast
 
+from gateway.crash_file import CrashFile
 from gateway.decode_messages import Beat, Close, Command, Ended, Live, Opened, Report, Said, Sampled, Stalled, Usage
 from gateway.decode_placement import Meter
 from gateway.decode_wire import BrokenWire, Decoder, encode
@@ -31,8 +32,8 @@ class Tenant(Protocol):
     def heard(self, report: ReaderReport, at_s: float) -> None:
         """It says something; `at_s` is the time of the latest beat."""
 
-    def lost(self, why: str) -> None:
-        """The process is gone."""
+    def lost(self, why: str, at_fault: bool) -> None:
+        """The process is gone, perhaps by a crash in this reader's thread."""
 
 
 class DecodeLink(asyncio.BufferedProtocol):
@@ -55,16 +56,18 @@ class DecodeLink(asyncio.BufferedProtocol):
         self._child = Child(name, (), None)
         self._at_s = 0.0
         self._why: str | None = None
+        self._crash_file = CrashFile.new(name)
 
     async def start(self) -> None:
         """Raises StartFailed: there are no processes or descriptors left."""
         ours, its = socket.socketpair()
+        crash = self._crash_file.descriptor
         with its:
             level = logging.getLogger().getEffectiveLevel()
-            command = [sys.executable, *_PROGRAM, str(its.fileno()), str(level)]
+            command = [sys.executable, *_PROGRAM, str(its.fileno()), str(crash), str(level)]
             self._child = Child(self.name, command, None, _ENVIRON)
             try:
-                await self._child.start(pass_fds=(its.fileno(),))
+                await self._child.start(pass_fds=(its.fileno(), crash))
                 await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
             except BaseException:
                 ours.close()
@@ -76,13 +79,15 @@ class DecodeLink(asyncio.BufferedProtocol):
         why = self._why or f"died ({f'signal {-status}' if status < 0 else f'exit status {status}'})"
         if self._transport is not None:
             self._transport.abort()
+        culprit = self._crash_file.culprit()
         tenants, self._tenants = self._tenants, {}
-        for tenant in tenants.values():
-            tenant.lost(why)
+        for number, tenant in tenants.items():
+            tenant.lost(why, at_fault=number == culprit)
         return why
 
     async def end(self) -> None:
-        """End it: in order if it does so at once."""
+        """End it, in order if it does so at once; and let go of all."""
+        self._crash_file.close()
         if self._transport is not None:
             self._transport.abort()
         if self._child.pid is None:

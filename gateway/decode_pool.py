@@ -23,12 +23,16 @@ _LOOK_EVERY_S = 1.0
 class DecodePool:
     """Gives cameras their readers, each in the process that has the least to do; one that is too full gives one away.
 
-    A process is started with its first camera. One that dies or hangs is replaced; no other process notices.
+    A process is started with its first camera. One that dies or hangs is replaced; no other process notices. A camera
+    over which one crashed goes to a process apart, so that it takes others down with it only once.
     """
 
     def __init__(self, processes: int, policy: BalancePolicy | None = None) -> None:
         self._policy = policy
-        self._cameras: dict[DecodeSlot, set[RemoteReader]] = {DecodeSlot(n): set() for n in range(processes)}
+        self._cameras: dict[DecodeSlot, set[RemoteReader]] = {
+            DecodeSlot(f"decode-{number}"): set() for number in range(processes)
+        }
+        self._isolation = DecodeSlot("decode-isolated")
 
     def reader(self, camera: str, plan: ReaderPlan, listener: Listener) -> RemoteReader:
         """A reader for a camera; it is placed when it runs for the first time."""
@@ -37,7 +41,7 @@ class DecodePool:
     async def run(self) -> None:
         """Keep the processes running and in balance; cancelled, end them."""
         async with asyncio.TaskGroup() as group:
-            for slot in self._cameras:
+            for slot in (*self._cameras, self._isolation):
                 group.create_task(slot.run())
             group.create_task(self._watch())
 
@@ -47,6 +51,11 @@ class DecodePool:
         slot = slots[least_loaded(self._costs())]
         self._cameras[slot].add(reader)
         return slot
+
+    def isolate(self, reader: RemoteReader) -> DecodeSlot:
+        """Where `reader`, over which a process crashed, does no harm to others."""
+        self.forget(reader)
+        return self._isolation
 
     def forget(self, reader: RemoteReader) -> None:
         """`reader` will not run again."""
@@ -60,7 +69,7 @@ class DecodePool:
             now_s = monotonic()
             we_slept = now_s - looked_s > 2 * _LOOK_EVERY_S
             looked_s = now_s
-            for slot in self._cameras:
+            for slot in (*self._cameras, self._isolation):
                 slot.excuse(now_s) if we_slept else slot.check(now_s)
                 metrics.DECODE_LOAD.labels(slot.name).set(slot.used)
             move = balance.next_move(now_s, [slot.used for slot in self._cameras], self._costs())

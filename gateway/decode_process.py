@@ -1,4 +1,4 @@
-"""A decode process: `python -m gateway.decode_process DESCRIPTOR LEVEL`, started by a gateway and by nobody else.
+"""A decode process: `python -m gateway.decode_process SOCKET CRASH LEVEL`, started by a gateway and by nobody else.
 
 It runs readers, as it is told through a socket that it was born with, and sends what they make through the same one.
 It decides nothing and knows neither bus nor configuration. It ends when the socket does.
@@ -14,6 +14,7 @@ import threading
 import time
 from time import monotonic
 
+from gateway.crash_file import CrashFile
 from gateway.decode_messages import Adjust, Beat, Close, Command, Ended, Open, Run, Said, Stop
 from gateway.decode_outbox import Outbox
 from gateway.decode_wire import Decoder, encode
@@ -32,22 +33,24 @@ _STOP_S = 1.0
 
 def main() -> None:
     """Serve until the gateway closes the socket."""
-    faulthandler.enable()  # a crash in a library says on stderr where it was
+    crash = int(sys.argv[2])
+    faulthandler.enable(crash)  # a crash in a library leaves there in which thread it was
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     outbox = Outbox()
-    logging.basicConfig(level=int(sys.argv[2]), handlers=[_ToGateway(outbox)])
+    logging.basicConfig(level=int(sys.argv[3]), handlers=[_ToGateway(outbox)])
     logging.captureWarnings(True)
     connection = socket.socket(fileno=int(sys.argv[1]))
     threading.Thread(target=_send, args=(connection, outbox), name="send", daemon=True).start()
-    Readers(outbox).serve(connection)
+    Readers(outbox, CrashFile(crash)).serve(connection)
     os._exit(0)  # threads that are stuck in a library are not waited for
 
 
 class Readers:
     """The readers of this process, and what they are told."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, crash_file: CrashFile) -> None:
         self._outbox = outbox
+        self._crash_file = crash_file
         self._readers: dict[int, HostedReader] = {}
 
     def serve(self, connection: socket.socket) -> None:
@@ -73,7 +76,7 @@ class Readers:
         try:
             match command:
                 case Open(number, camera, plan):
-                    self._readers[number] = HostedReader(number, camera, plan, self._outbox)
+                    self._readers[number] = HostedReader(number, camera, plan, self._outbox, self._crash_file)
                 case Run(number) if number in self._readers:
                     self._readers[number].run()
                 case Stop(number) if number in self._readers:

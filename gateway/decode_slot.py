@@ -18,8 +18,8 @@ _SILENT_S = 10.0
 class DecodeSlot:
     """Keeps one process running while `run` does."""
 
-    def __init__(self, number: int) -> None:
-        self.name = f"decode-{number}"
+    def __init__(self, name: str) -> None:
+        self.name = name
         self._link: DecodeLink | None = None
         self._wanted = asyncio.Event()
         self._running = asyncio.Event()

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from functools import partial
 
+from gateway.crash_file import CrashFile
 from gateway.decode_messages import Adjust, Ended, Live, Opened, ReaderPlan, Stalled, Usage
 from gateway.decode_outbox import Outbox
 from gateway.errors import SourceError
@@ -19,11 +20,12 @@ logger = logging.getLogger(__name__)
 class HostedReader:
     """Says in the outbox all that its reader says."""
 
-    def __init__(self, number: int, camera: str, plan: ReaderPlan, outbox: Outbox) -> None:
+    def __init__(self, number: int, camera: str, plan: ReaderPlan, outbox: Outbox, crash_file: CrashFile) -> None:
         """Raises ValueError as `Reader` does."""
         self.number = number
         self.camera = camera
         self._outbox = outbox
+        self._crash_file = crash_file
         sink = partial(outbox.put_frame, number)
         self._reader = Reader(plan.url, plan.outputs, sink, self, plan.options, plan.privacy, plan.matrix)
         self._stop = threading.Event()
@@ -65,6 +67,7 @@ class HostedReader:
 
     def _run(self, stop: threading.Event) -> None:
         current_camera.set(self.camera)
+        self._crash_file.note(self.number, threading.get_ident())
         self._clock = time.pthread_getcpuclockid(threading.get_ident())
         ended = partial(Ended, self.number, self._reader.stats)
         try:
@@ -75,6 +78,7 @@ class HostedReader:
         except Exception as error:  # a defect that shows with one camera must not end the others
             logger.exception("the reader failed")
             report = ended(defect=type(error).__name__)
+        self._crash_file.note(self.number, 0)
         self._clock, spent_s = None, time.thread_time()
         self._spent_s += spent_s
         self._outbox.put(report)

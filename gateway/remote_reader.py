@@ -47,6 +47,9 @@ class Places(Protocol):
     def place(self, reader: "RemoteReader") -> DecodeSlot:
         """Where `reader` is to run."""
 
+    def isolate(self, reader: "RemoteReader") -> DecodeSlot:
+        """Where `reader`, over which a process crashed, does no harm to others."""
+
     def forget(self, reader: "RemoteReader") -> None:
         """`reader` will not run again."""
 
@@ -77,7 +80,7 @@ class RemoteReader:
         Raises:
             SourceError: the source can't be opened or read on; the end of a live source too.
             ReaderLost: run it again at once.
-            ReaderBroken: a defect.
+            ReaderBroken: a defect, or what the source sends crashed the process.
         """
         link = await self._process()
         if self._link is not link:
@@ -122,10 +125,14 @@ class RemoteReader:
         with about_camera(self.camera):
             self._hear(report, at_s)
 
-    def lost(self, why: str) -> None:
+    def lost(self, why: str, at_fault: bool) -> None:
         """From the process: it is no more."""
         self._link = None
-        self._settle(ReaderLost(f"its decode process {why}"))
+        if at_fault:
+            self._slot = self._places.isolate(self)
+            self._settle(ReaderBroken(f"its decode process {why}, over what this camera sends"))
+        else:
+            self._settle(ReaderLost(f"its decode process {why}"))
 
     def _hear(self, report: ReaderReport, at_s: float) -> None:
         if not isinstance(report, Sampled):

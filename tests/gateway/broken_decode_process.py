@@ -2,10 +2,14 @@
 
 import os
 import threading
+from collections.abc import Sequence
+from typing import Any
 
 from gateway import hosted_reader
 from gateway.decode_process import main
 from gateway.reader import Reader
+from gateway.sampled_frame import Output
+from gateway.tap import Sink
 from tests.gateway.run_gateway import sampled
 
 JUNK = b"of a reader that was left behind"
@@ -13,6 +17,10 @@ JUNK = b"of a reader that was left behind"
 
 class Broken(Reader):
     runs = 0
+
+    def __init__(self, url: str, outputs: Sequence[Output], sink: Sink, *others: Any) -> None:
+        super().__init__(url, outputs, sink, *others)
+        self.sink = sink
 
     def run(self, stop: threading.Event) -> None:
         match threading.current_thread().name:
@@ -22,7 +30,7 @@ class Broken(Reader):
                 super().run(stop)
                 Broken.runs += 1
                 while Broken.runs == 1:  # in a library that heeds no stop
-                    self._emitter._sink(sampled(JUNK))
+                    self.sink(sampled(JUNK))
             case "camera-poison":
                 os.abort()
             case _:

@@ -67,6 +67,7 @@ class Camera:
     """A reader that is run, and what it says."""
 
     def __init__(self, pool: DecodePool, name: str, what: ReaderPlan) -> None:
+        self.pool = pool
         self.heard = Heard()
         self.reader: RemoteReader = pool.reader(name, what, self.heard)
         self.run = asyncio.create_task(self.reader.run())
@@ -165,6 +166,24 @@ async def test_while_the_gateway_has_no_time_the_process_keeps_the_latest_frames
         await until(lambda: camera.heard.frames + camera.heard.superseded >= sampled + 300, "each is counted")
 
 
+async def test_a_camera_over_which_a_process_crashes_takes_others_down_once_and_is_then_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.decode_link._PROGRAM", ("-m", "tests.gateway.broken_decode_process"))
+    async with cameras(1, plan(loop=True, paced=True)) as (sound,):
+        await sound.gives()
+        poison = Camera(sound.pool, "poison", plan())
+        said = "ReaderBroken: its decode process died (signal 6), over what this camera sends"
+        assert await poison.ends() == said
+        assert await sound.ends() == "ReaderLost: its decode process died (signal 6)"
+        sound.again()
+        await sound.gives()
+        poison.again()
+        assert await poison.ends() == said
+        await sound.gives()
+        assert not sound.run.done()
+
+
 async def test_one_that_talks_nonsense_is_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
     program = (
         "import os, sys; os.write(int(sys.argv[1]), b'nonsense' * 9); os.read(int(sys.argv[1]), 9999); os.read(0, 1)"
@@ -193,26 +212,22 @@ async def test_a_file_that_ends_ends_the_run_and_can_be_run_again() -> None:
 
 
 async def test_a_busy_process_gives_a_camera_to_another_which_closes_the_source_first() -> None:
-    impatient = BalancePolicy(hot=0.0001, cool=0.0, patience_s=0.5, gain=0.0001, settle_s=2)
+    impatient = BalancePolicy(hot=0.0001, cool=0.0, patience_s=0.5, gain=0.0001, settle_s=600)
     async with simulated("c0") as simulator, decode_pool(2, impatient) as pool:
         moved = Camera(pool, "c0", plan(simulator.url("c0")))
-        await moved.gives()
-        heavy, light = (Camera(pool, name, plan(loop=True, paced=True)) for name in ("c1", "c2"))
-        seen = [moved, heavy, light]
+        sources = [moved, *(Camera(pool, f"c{n}", plan(loop=True, paced=True)) for n in (1, 2))]
         try:
-            for camera in (heavy, light):
-                await camera.gives()
-            old = {id(camera): process_of(camera) for camera in seen}
-            done, _ = await asyncio.wait([camera.run for camera in seen], timeout=30, return_when="FIRST_COMPLETED")
-            (one,) = [camera for camera in seen if camera.run in done]
+            done, _ = await asyncio.wait([camera.run for camera in sources], timeout=30, return_when="FIRST_COMPLETED")
+            (one,) = [camera for camera in sources if camera.run in done]
             assert await one.ends() == "ReaderLost: moved to another decode process"
             one.again()
             await one.gives()
-            assert process_of(one) != old[id(one)]
+            for camera in sources:
+                await camera.gives()
+                assert camera.heard.readers == (2 if camera is one else 1)
             assert simulator.viewers("c0") == 1
-            assert one.heard.readers == 2
         finally:
-            await end([camera.run for camera in seen])
+            await end([camera.run for camera in sources])
 
 
 async def test_a_gateway_that_is_killed_leaves_no_decode_process(

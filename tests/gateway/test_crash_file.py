@@ -1,0 +1,37 @@
+"""Whose thread a crash was in."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.crash_file import CrashFile
+
+
+@pytest.fixture
+def crash_file() -> Iterator[CrashFile]:
+    file = CrashFile.new("test")
+    yield file
+    file.close()
+
+
+def crash_in(file: CrashFile, thread: int) -> None:
+    """What faulthandler writes."""
+    others = "Fatal Python error: Aborted\n\nThread 0x01 (most recent call first):\n  File …\n\n"
+    os.write(file.descriptor, f"{others}Current thread 0x{thread:016x} (most recent call first):\n".encode())
+
+
+def test_the_culprit_is_the_reader_that_the_thread_runs_now(crash_file: CrashFile) -> None:
+    crash_file.note(0, 0x7F00)
+    crash_file.note(0, 0)
+    crash_file.note(5, 0x7F00)
+    crash_file.note(5000, 0x7FFF)
+    assert crash_file.culprit() is None
+    crash_in(crash_file, 0x7F00)
+    assert crash_file.culprit() == 5
+
+
+def test_a_crash_in_a_thread_of_no_reader_has_no_culprit(crash_file: CrashFile) -> None:
+    crash_file.note(1, 0x7F00)
+    crash_in(crash_file, 0x7F01)
+    assert crash_file.culprit() is None
