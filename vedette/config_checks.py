@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 from vedette.config import ENCRYPTED_SCHEMES, STREAM_SCHEMES, Camera, Config
 from vedette.config_problems import Problem
 
-
 _UNCHECKED = "FFmpeg checks the certificate of the first server only, so it needs tls: {verify: false}"
 
 
