@@ -54,6 +54,20 @@ class View:
         """A polygon of the main picture in the substream's, which it may leave."""
         return tuple(((x - self.x) / self.width, (y - self.y) / self.height) for x, y in polygon)
 
+    @property
+    def shown(self) -> float:
+        """How much of the main picture it shows, 0 to 1."""
+        (left, right), (top, bottom) = self._clipped(self.x, self.width, 0, 1), self._clipped(self.y, self.height, 0, 1)
+        return (right - left) * (bottom - top)
+
+    def apart(self, other: "View") -> float:
+        """How far their edges are apart, at most."""
+        return max(abs(one - two) for one, two in zip(self._edges, other._edges, strict=True))
+
+    @property
+    def _edges(self) -> Box:
+        return self.x, self.y, self.x + self.width, self.y + self.height
+
     @staticmethod
     def _clipped(offset: float, scale: float, begin: float, length: float) -> tuple[float, float]:
         first, last = (min(1.0, max(0.0, offset + scale * at)) for at in (begin, begin + length))
