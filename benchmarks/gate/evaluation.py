@@ -24,6 +24,8 @@ class Outcome:
     kind: str
     event: Event
     in_view_s: float
+    gap_s: float
+    """Between the stream's keyframes."""
     reference: bool
     """Found by the differencing on every frame."""
     found: bool
@@ -76,6 +78,7 @@ def _outcome(
         trace.spec.kind,
         event,
         view[1] - view[0],
+        trace.spec.gop_s,
         _known_s(trace, index, view, reference) is not None,
         known_s is not None,
         None if known_s is None else max(0.0, known_s - view[0]),
