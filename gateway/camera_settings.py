@@ -1,13 +1,14 @@
 """Settings of a camera from outside: merged with what is there (RFC 7396), secrets unmasked, checked. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from vedette.camera_check import CameraRefused, check_camera, read_camera
 from vedette.camera_record import settings_of
-from vedette.config import WHIP, Camera, Pipeline
-from vedette.config_problems import Problem
-from vedette.secret import SecretText
+from vedette.config import WHIP, Camera, Pipeline, Settings
+from vedette.config_problems import KeyPath, Problem
+from vedette.secret import SecretText, SecretUrl
 
 _MASK = "***"
 _NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt")
@@ -30,22 +31,40 @@ def checked(
     Raises:
         CameraRefused: with each wrong key.
     """
-    before = settings_of(old, SecretText.reveal, whole=True) if old else {}
-    if isinstance(settings.get("substream"), str):
-        settings = {**settings, "substream": {"url": settings["substream"]}}
     if old is not None:
-        settings = _unmasked(settings, settings_of(old, whole=True), before)
+        shown, secret = settings_of(old, whole=True), settings_of(old, SecretText.reveal, whole=True)
+        settings = _unmasked(settings, shown, secret)
     camera = read_camera(name, settings)
     check_camera(name, camera, pipelines)
+    known = dict(_places(old)) if old else {}
     problems = [
         Problem(key, text)
-        for key in _URLS
-        if isinstance(url := _at(settings, key), str) and url != _at(before, key)
-        for text in url_problems(url, remote)
+        for key, place in _places(camera)
+        if place != known.get(key)
+        for text in _place_problems(key, place, remote)
     ]
     if problems:
         raise CameraRefused(name, problems)
     return camera
+
+
+Place = SecretText | Path
+
+
+def _places(settings: Settings, key: KeyPath = ()) -> Iterator[tuple[KeyPath, Place]]:
+    """Every secret, URL and path in a camera's settings, and its key."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, Settings):
+            yield from _places(value, (*key, name))
+        elif isinstance(value, Place):
+            yield (*key, name), value
+
+
+def _place_problems(key: KeyPath, place: Place, remote: bool) -> Iterable[str]:
+    if isinstance(place, Path):
+        return ["names a file of the gateway's machine; that needs the configuration file"] if remote else []
+    return url_problems(place.reveal(), remote and isinstance(place, SecretUrl) and key[-1] == "url")
 
 
 def url_problems(url: str, remote: bool) -> Iterable[str]:

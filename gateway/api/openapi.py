@@ -79,7 +79,11 @@ def _schemas() -> dict[str, Any]:
     }
     camera["properties"] = settings
     patch = {key: value for key, value in camera.items() if key != "required"}
-    test = {"url": {"type": "string"}, "transport": {"enum": ["auto", "tcp", "udp"], "default": "auto"}}
+    test = {
+        "url": {"type": "string"},
+        "transport": settings["transport"],
+        "verify": {"type": "boolean", "default": True, "description": "false: any certificate is believed."},
+    }
     found = {"ok": {"type": "boolean"}, "reason": {"type": "string"}, "detail": {"type": "string"}}
     problem = {"title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"}}
     wrong = {"type": "object", "properties": {"key": {"type": "string"}, "detail": {"type": "string"}}}

@@ -18,7 +18,7 @@ _AT_A_TIME = 2
 _WATCH_S = 3.0
 _TIMEOUT_S = 10.0
 _TRANSPORTS = get_args(Transport)
-_KEYS = ("url", "transport")
+_KEYS = ("url", "transport", "verify")
 
 
 class SourceTest:
@@ -33,12 +33,12 @@ class SourceTest:
         Raises:
             HttpProblem: 422 for another body, 429 while others are looked at.
         """
-        url, transport = _read(body)
+        url, transport, tls = _read(body)
         if self._running >= _AT_A_TIME:
             raise HttpProblem(429, f"{_AT_A_TIME} sources are being tested already", headers={"Retry-After": "5"})
         self._running += 1
         try:
-            found = await look_at(url, transport, _TIMEOUT_S, _WATCH_S)
+            found = await look_at(url, transport, _TIMEOUT_S, _WATCH_S, tls)
         except SourceError as error:
             return {"ok": False, "reason": error.reason.value, "detail": str(error)}
         finally:
@@ -61,8 +61,8 @@ async def look_at(url: str, transport: Transport, timeout_s: float, watch_s: flo
     return found[0]
 
 
-def _read(body: dict[str, Any]) -> tuple[str, Transport]:
-    url, transport = body.get("url"), body.get("transport", "auto")
+def _read(body: dict[str, Any]) -> tuple[str, Transport, Tls]:
+    url, transport, verify = body.get("url"), body.get("transport", "auto"), body.get("verify", True)
     problems = [Problem((key,), f"unknown key (known: {', '.join(_KEYS)})") for key in body if key not in _KEYS]
     if not isinstance(url, str) or not url:
         problems.append(Problem(("url",), "must be text"))
@@ -70,6 +70,8 @@ def _read(body: dict[str, Any]) -> tuple[str, Transport]:
         problems += [Problem(("url",), text) for text in url_problems(url, remote=True)]
     if transport not in _TRANSPORTS:
         problems.append(Problem(("transport",), f"must be {', '.join(_TRANSPORTS[:-1])} or {_TRANSPORTS[-1]}"))
+    if not isinstance(verify, bool):
+        problems.append(Problem(("verify",), "must be true or false"))
     if problems or not isinstance(url, str):
         raise refused(problems)
-    return url, transport
+    return url, transport, Tls(verify)

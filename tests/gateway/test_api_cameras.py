@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from gateway.api.openapi import document
 from tests.gateway.run_api import Answer, Api, running_api
-from tests.gateway.run_gateway import SITE, configured
+from tests.gateway.run_gateway import SITE, configured, simulated
 from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
 from vedette.bus import Bus, connect
@@ -136,6 +136,10 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], list[str]]] = [
     ({"url": "gopher://host/"}, ["url"]),
     ({"url": "rtsp:///nohost"}, ["url"]),
     ({"url": None}, ["url"]),
+    ({"substream": {"url": "/etc/passwd"}}, ["substream", "substream.url"]),
+    ({"substream": {"url": "file:///etc/passwd"}}, ["substream", "substream.url"]),
+    ({"url": "rtsps://host/1", "tls": {"ca": "/etc/passwd"}}, ["tls.ca"]),
+    ({"recovery": {"webhook": "https://***@host/"}}, ["recovery.webhook"]),
     ({"recovery": {"webhook": "file:///x"}}, ["recovery.webhook"]),
 ]
 
@@ -200,6 +204,20 @@ async def test_a_request_that_is_wrong_is_answered_as_problem_json(api: Api) -> 
         assert answer.headers["Content-Type"] == "application/problem+json; charset=utf-8"
 
 
+async def test_a_source_is_looked_at(api: Api) -> None:
+    refused = await api("POST", "/cameras:test", {"url": "rtsp://operator:s3cret@127.0.0.1:1/gate"})
+    assert (refused.status, refused.json["ok"], refused.json["reason"]) == (200, False, "refused")
+    assert "s3cret" not in refused.text
+    async with simulated("gate") as cameras:
+        url = cameras.url("gate")
+        found = (await api("POST", "/cameras:test", {"url": url})).json
+        assert (found["ok"], found["codec"], found["transport"]) == (True, "h264", "tcp")
+        three = await asyncio.gather(*(api("POST", "/cameras:test", {"url": url}) for _ in range(3)))
+    assert sorted(answer.status for answer in three) == [200, 200, 429]
+    for body in ({}, {"url": 1}, {"url": "/etc/passwd"}, {"url": url, "transport": "tls"}, {"url": url, "pipeline": 1}):
+        assert wrong_keys(await api("POST", "/cameras:test", body))
+
+
 async def test_a_description_of_the_api_is_served_and_says_what_is_there(api: Api) -> None:
     served = (await api("GET", "/openapi.json")).json
     assert served == await asyncio.to_thread(document)
@@ -209,3 +227,14 @@ async def test_a_description_of_the_api_is_served_and_says_what_is_there(api: Ap
     validator.validate((await api("GET", "/cameras/gate")).json)
     validator.validate(GATE)
     assert not validator.is_valid({**GATE, "colour": 1})
+
+
+async def test_while_the_bus_is_away_it_is_said(tmp_path_factory: pytest.TempPathFactory) -> None:
+    server = NatsServer(tmp_path_factory.mktemp("nats"))
+    await asyncio.to_thread(server.start)
+    config = configured(server, {})
+    async with await connect(server.address, "test") as bus, running_api(config, bus) as api:
+        await asyncio.to_thread(server.kill)
+        for method, body in (("GET", None), ("PUT", GATE), ("DELETE", None)):
+            answer = await api(method, "/cameras/gate", body)
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
