@@ -69,8 +69,12 @@ class Session:
             ValueError: the offer has a candidate that is none.
         """
         candidates = read_candidates(self._offer.candidates)
-        await self._path.gather()
-        await self._path.add(candidates)
+        try:
+            await self._path.gather()
+            await self._path.add(candidates)
+        except BaseException:  # nobody runs it then
+            await self._path.close()
+            raise
         fingerprints = [(one.algorithm, one.value) for one in self._certificate.getFingerprints()[:1]]
         session = secrets.randbits(62)
         return written_answer(self._offer, session, self._path.local, self._path.candidates, fingerprints)
