@@ -149,14 +149,25 @@ class _Place:
     async def run(self) -> None:
         """Run what is wanted, until nothing is."""
         while (camera := self.wanted) is not None:
-            self._running = running = self._builder.build(self.name, camera)
-            running.refuse(self.refused)
             try:
-                async with background(running.run()):
-                    while self.wanted == camera:
-                        self._changed.clear()
-                        await self._changed.wait()
-                    running.part(self._parting)
-            finally:
-                self._running = None
-                running.close()
+                await self._run(camera)
+            except Exception as error:  # a defect that shows with one camera must not end the others
+                logger.exception("%s: internal error", self.name)
+                self.refuse(f"internal error: {type(error).__name__}")
+                await self._until_changed(camera)
+
+    async def _run(self, camera: Camera) -> None:
+        self._running = running = self._builder.build(self.name, camera)
+        running.refuse(self.refused)
+        try:
+            async with background(running.run()):
+                await self._until_changed(camera)
+                running.part(self._parting)
+        finally:
+            self._running = None
+            running.close()
+
+    async def _until_changed(self, camera: Camera) -> None:
+        while self.wanted == camera:
+            self._changed.clear()
+            await self._changed.wait()

@@ -164,6 +164,10 @@ class Recovery:
             logger.warning("after %s failures: %s failed: %s", outage.failures, action.name, error)
             metrics.RECOVERIES.labels(self._camera, action.name, "failed").inc()
             return
+        except Exception:  # the camera goes on without it
+            logger.exception("%s: internal error", action.name)
+            metrics.RECOVERIES.labels(self._camera, action.name, "failed").inc()
+            return
         logger.info("after %s failures: %s", outage.failures, action.name)
         metrics.RECOVERIES.labels(self._camera, action.name, "done").inc()
         if action in self._pending:  # the outage may have ended meanwhile

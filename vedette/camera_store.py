@@ -11,7 +11,7 @@ from time import monotonic
 from nats.errors import Error as NatsError
 from nats.js.kv import KeyValue
 
-from vedette.atomic_write import Conflict, Write, write
+from vedette.atomic_write import MOST_WRITES, Conflict, Write, write
 from vedette.bus import Bus, describe
 from vedette.camera_plan import Change
 from vedette.camera_record import Entry, decode, encode
@@ -136,7 +136,8 @@ class CameraStore:
             try:
                 await self._follow(tell)
             except (NatsError, TimeoutError, BusError) as error:
-                logger.debug("cameras: %s", describe(error))
+                level = logging.WARNING if self._bus.connected else logging.DEBUG
+                logger.log(level, "the desired cameras can't be followed: %s", describe(error))
                 await asyncio.sleep(retry.wait_s(monotonic() - began_s))
 
     async def _follow(self, tell: Callable[[Snapshot], None]) -> None:
@@ -157,9 +158,10 @@ class CameraStore:
         made_at = (await bucket.status()).stream_info.created
         if self._made_at is not None and made_at != self._made_at and self._latest:
             logger.warning("the bus has lost the cameras; putting them back")
-            with suppress(Conflict):  # another gateway has done it
-                lost = [Write(key, value, 0) for key, value in self._latest.items()]
-                await write(self._bus, CAMERAS, lost)
+            lost = [Write(key, value, 0) for key, value in self._latest.items()]
+            for start in range(0, len(lost), MOST_WRITES):
+                with suppress(Conflict):  # another gateway has done it
+                    await write(self._bus, CAMERAS, lost[start : start + MOST_WRITES])
         self._made_at = made_at
 
     @asynccontextmanager

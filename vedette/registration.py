@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from time import monotonic
 
+from vedette.atomic_write import Conflict
 from vedette.camera_plan import Change, Plan, plan
 from vedette.camera_record import digest_of
 from vedette.camera_store import CameraStore, Snapshot
@@ -48,7 +49,7 @@ async def register_patiently(store: CameraStore, config: Config) -> None:
         began_s = monotonic()
         try:
             made = await register(store, config, exact=False)
-        except BusUnavailable as error:
+        except (BusUnavailable, Conflict) as error:
             logger.warning("cameras not registered yet: %s", error)
             await asyncio.sleep(retry.wait_s(monotonic() - began_s))
         else:

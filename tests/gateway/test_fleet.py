@@ -57,6 +57,8 @@ class Shop:
             raise CameraRefused(name, [Problem(("pipeline",), "is not defined")])
 
     def build(self, name: str, camera: Camera) -> FakeCamera:
+        if camera.transport == "udp":
+            raise ZeroDivisionError
         self.cameras.append(FakeCamera(self, name, camera))
         return self.cameras[-1]
 
@@ -148,6 +150,15 @@ async def test_while_one_takes_long_to_end_the_others_go_on_and_only_the_latest_
     sampling = shop.last("a").camera.sampling
     assert sampling is not None
     assert (shop.log, sampling.fps) == (["start c", "end a", "start a"], 4)
+
+
+async def test_a_defect_with_one_camera_is_said_of_it_and_ends_no_other(fleet: Fleet, shop: Shop) -> None:
+    odd = Camera.model_validate({"url": "rtsp://host/odd", "pipeline": "people", "transport": "udp"})
+    fleet.want(Snapshot({**desired(a=1, b=1).entries, "odd": CameraRecord("odd", odd, "api")}, {}))
+    await until(lambda: fleet.refused("odd"), "it is said")
+    assert fleet.refused("odd") == "internal error: ZeroDivisionError"
+    fleet.want(desired(a=1, b=1, odd=1))
+    await until(lambda: shop.log == ["start odd"], "a good one runs")
 
 
 async def test_a_camera_that_is_removed_while_it_ends_is_forgotten(fleet: Fleet, shop: Shop) -> None:
