@@ -78,7 +78,7 @@ class Listen(Settings):
     nats: Address = _address("127.0.0.1:4222")
     """The embedded nats-server; default 127.0.0.1:4222."""
     gateway: Address = _address("127.0.0.1:8080")
-    """Health and metrics of the gateway; default 127.0.0.1:8080."""
+    """Health, metrics and API of the gateway, and where cameras publish; default 127.0.0.1:8080."""
     inference: Address = _address("127.0.0.1:8000")
     """Health and metrics of the first inference process, each further one 10 ports up; default 127.0.0.1:8000."""
 
