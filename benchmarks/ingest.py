@@ -65,7 +65,7 @@ _RATIOS = {
 
 
 def run(quick: bool) -> Result:
-    rounds, seconds = (1, 8) if quick else (5, 20)
+    rounds, seconds = (1, 8) if quick else (3, 20)
     videos, port = {"idle": idle_clip(), "active": clip()}, free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -97,6 +97,8 @@ class DecodeStrategy:
         if not self.decode.lazy or None in (time_s, due_s, self._keyframe_s):
             return False
         assert time_s is not None and due_s is not None and self._keyframe_s is not None  # noqa: S101
+        if self.interval_s is None or due_s > time_s + 1.5 * self.interval_s:
+            return False  # the time line jumped back: what is due must be found anew
         expected_s = self._keyframe_s + max(self._gaps)
         return due_s >= expected_s - self.snap_s and time_s < max(due_s, expected_s) + _LATE_S
 

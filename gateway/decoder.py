@@ -11,6 +11,9 @@ from gateway.opening import Source
 from gateway.packets import VideoPacket
 from gateway.reading import DecodeOptions, ReaderStats
 
+_LEAD_S = 2.0
+"""Frames that are shown before a keyframe, and sent after it, are so little before it."""
+
 
 class StreamDecoder:
     """Decodes a source's packets, each of which carries a `Stamp` as `opaque`.
@@ -25,6 +28,7 @@ class StreamDecoder:
         self._damage = Damage()
         self._stamp = Stamp(0.0, 0.0, None, False)
         self._from_pts: int | None = None
+        self._tick_s = source.seconds
         self._clean = True
 
     def decode(self, packet: VideoPacket) -> list[Decoded]:
@@ -83,10 +87,12 @@ class StreamDecoder:
 
     def _leads(self, frame: av.VideoFrame) -> bool:
         """Whether it is shown before the keyframe at which the decoder was restarted."""
-        if frame.pts is None or self._from_pts is None or frame.pts >= self._from_pts:
-            self._from_pts = None
-            return False
-        return True
+        if frame.pts is not None and self._from_pts is not None:
+            ahead_s = (self._from_pts - frame.pts) * self._tick_s
+            if 0 < ahead_s < _LEAD_S:  # else the time line has jumped
+                return True
+        self._from_pts = None
+        return False
 
     def _stamped(self, frame: av.VideoFrame, decode_ms: float) -> Decoded:
         stamp = self._stamp_of(frame)

@@ -131,6 +131,12 @@ def test_lazy_leaves_nothing_where_time_is_not_known(time_s: float | None, due_s
     assert not lazy().leaves(time_s, due_s)
 
 
+def test_lazy_leaves_nothing_where_the_time_line_jumped_back_before_the_sample() -> None:
+    strategy = lazy()
+    assert strategy.leaves(101.5, 102.0)
+    assert not strategy.leaves(101.5, 3702.0)
+
+
 def test_nonref_begins_where_references_come_often_enough() -> None:
     strategy = DecodeStrategy(0.5)
     strategy.observe(True, 0.0)
