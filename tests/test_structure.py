@@ -15,6 +15,7 @@ PURE = (
     "gateway/gate/packet_sizes.py",
     "gateway/ledger.py",
     "gateway/capture_clock.py",
+    "gateway/decode_placement.py",
     "gateway/sampler.py",
     "gateway/decode_strategy.py",
     "gateway/pacing.py",
