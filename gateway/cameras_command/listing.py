@@ -19,6 +19,9 @@ from vedette.messages import Status
 from vedette.process import DONE, Stop
 from vedette.process import run as run_process
 
+_WIDTH = 250
+"""Columns where no terminal says how many there are."""
+
 Found = tuple[Mapping[str, Entry], Mapping[str, Status]]
 
 
@@ -41,7 +44,10 @@ def run(args: argparse.Namespace) -> int:
             lines = [json.dumps(as_data(entry, states.get(name))) + "\n" for name, entry in entries.items()]
             sys.stdout.write("".join(lines))
         else:
-            Console(soft_wrap=True).print(_table(entries, states) if entries else f"no cameras at {config.site}")
+            width = None if sys.stdout.isatty() else _WIDTH
+            Console(soft_wrap=True, width=width).print(
+                _table(entries, states) if entries else f"no cameras at {config.site}"
+            )
         return DONE
 
     return run_process(body)

@@ -2,7 +2,10 @@
 
 import asyncio
 import gc
+import json
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -132,6 +135,50 @@ async def _gone(desired: Desired, name: str) -> bool:
 async def _runs(desired: Desired, name: str) -> bool:
     entry = (await desired.entries())[name]
     return isinstance(entry, CameraRecord) and entry.camera.enabled
+
+
+async def test_a_gateway_process_takes_the_edits_of_its_file(
+    nats_server: NatsServer, desired: Desired, witness: Witness, tmp_path: Path
+) -> None:
+    config = configured(nats_server, {})
+    text: dict[str, object] = {
+        "site": SITE,
+        "nats": {"url": nats_server.url},
+        "listen": {"gateway": "127.0.0.1:0"},
+        "retention": config.retention.model_dump(),
+        "pipelines": {"people": {"stages": [{"model": "coco-detector"}]}},
+    }
+    file = tmp_path / "gateway.yaml"
+
+    def write(**cameras: str) -> None:
+        whole = {name: {"url": url, "pipeline": "people"} for name, url in cameras.items()}
+        file.write_text(json.dumps({**text, "cameras": whole}), encoding="utf-8")  # JSON is YAML
+
+    async with simulated("a", "b") as cameras:
+        write(a=cameras.url("a"))
+        words = (sys.executable, "-m", "vedette", "gateway", str(file), "--watch")
+        running = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE)
+        try:
+            await until(lambda: witness.of("a"), "frames of the one it began with")
+            write(a=cameras.url("a"), b=cameras.url("b"))
+            await until(lambda: witness.of("b"), "frames of the one that was added")
+            write(b="gopher://host/")
+            assert running.stderr is not None
+            while b"cameras.b.url: gopher:// is not a source" not in await asyncio.wait_for(
+                running.stderr.readline(), 15
+            ):
+                pass
+            assert list(await desired.entries()) == ["a", "b"]
+            write(b=cameras.url("b"))
+            await until_async(lambda: _gone(desired, "a"), "the one that left the file is gone")
+            running.terminate()
+            _, said = await asyncio.wait_for(running.communicate(), 10)
+        finally:
+            if running.returncode is None:
+                running.kill()
+                await running.wait()
+    assert (running.returncode, b"Traceback" in said) == (0, False), said.decode()
+    assert len({frame.headers.epoch for frame in witness.of("b")}) == 1
 
 
 class Footprint(NamedTuple):
