@@ -4,6 +4,7 @@ import asyncio
 import base64
 import itertools
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -74,7 +75,16 @@ async def web_camera(
     finally:
         camera.passing.set()
         await until(lambda: not camera.viewers, "viewers leave")
+        await until(lambda: "pump" not in {thread.name for thread in threading.enumerate()}, "readers let go")
+        await _settled()
         await runner.cleanup()
+        await _settled()
+
+
+async def _settled() -> None:
+    """Let the loop take in and close connections that never were the runner's: just accepted, or without handshake."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager
