@@ -54,7 +54,7 @@ class Tap:
             self._queue.hold(frame, time_s)
             return
         self._given_s = time_s
-        if fate == "late" or (fate == "open" and self._queue.waiting):
+        if fate == "late" or self._queue.waiting:
             self._queue.follow(frame)
             self.let_out(now_s)
         else:

@@ -86,6 +86,17 @@ def test_frames_that_are_gone_through_twice_are_given_once() -> None:
     assert [one.gate for one in given] == ["open"] + ["onset"] * 4 + ["open"]  # a refresh is marked where it is made
 
 
+def test_nothing_overtakes_frames_that_wait() -> None:
+    given: list[SampledFrame] = []
+    tap = taps(given)
+    tap.begin(paced=True)
+    for pts_s, fate in ((2.0, "late"), (2.5, "late"), (3.0, "open"), (9.0, "refresh")):
+        offer(tap, pts_s, fate)
+    for step in range(20):
+        tap.let_out(101.0 + step / 10)
+    assert [one.pts_s for one in given] == [2.0, 2.5, 3.0, 9.0]
+
+
 def test_forgotten_samples_are_taken_again_when_the_stream_is_gone_through_again() -> None:
     given: list[SampledFrame] = []
     tap = taps(given)
