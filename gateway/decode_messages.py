@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from gateway.errors import Reason
 from gateway.privacy import Polygon
-from gateway.reading import ReaderStats, ReadOptions, StreamInfo
+from gateway.reading import ReaderStats, ReadOptions, StreamInfo, Substream
 from gateway.sampled_frame import Output, SampledFrame
 
 
@@ -20,6 +20,7 @@ class ReaderPlan:
     options: ReadOptions
     privacy: Sequence[Polygon] = ()
     matrix: str | None = None
+    substream: Substream | None = None
 
 
 # To the process

@@ -23,6 +23,10 @@ class Frames(Protocol):
     def sparse(self) -> bool:
         """Whether frames may be as far apart as keyframes."""
 
+    @property
+    def resting(self) -> bool:
+        """Whether packets may come and no frames at all."""
+
     def take(self, packet: VideoPacket) -> Iterator[Decoded]:
         """The frames that come of this packet. They are to be sampled one by one: what is decoded depends on it."""
 
@@ -56,6 +60,10 @@ class Decoding:
     @property
     def sparse(self) -> bool:
         return self._strategy.decode.keyframes or self._strategy.decode.lazy
+
+    @property
+    def resting(self) -> bool:
+        return False
 
     @property
     def is_cut(self) -> bool:

@@ -24,4 +24,5 @@ def headers_of(
         decode_ms=frame.decode_ms,
         encode_ms=frame.encode_ms,
         final=final,
+        view=frame.view,
     )

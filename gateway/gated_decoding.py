@@ -40,12 +40,17 @@ class GatedDecoding:
         self._buffer: PacketBuffer[VideoPacket] = PacketBuffer(_GOPS, buffer_bytes)
         self._luma = LumaScaler()
         self._stats = stats
+        self._stats.gate_since_s = None
         self._untaken = 0
         self._time_s = 0.0
 
     @property
     def sparse(self) -> bool:
         return self._gate.mode is Mode.IDLE or (self._gate.mode is Mode.OPEN and self._decoding.sparse)
+
+    @property
+    def resting(self) -> bool:
+        return False
 
     def take(self, packet: VideoPacket) -> Iterator[Decoded]:
         if self._decoding.sound:
@@ -119,6 +124,8 @@ class GatedDecoding:
                 self._look(decoded)
                 if before is Mode.ARMED and self._gate.mode is Mode.OPEN and self._gate.onset_s is not None:
                     self._tentative.release(self._gate.onset_s)
+                    stamp = decoded.stamp
+                    self._stats.gate_since_s = self._gate.onset_s + stamp.arrived_s - stamp.time_s
                 yield replace(decoded, fate=self._fate(decoded))
             if self._gate.mode is Mode.IDLE:
                 self._rest()

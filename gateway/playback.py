@@ -10,6 +10,7 @@ from gateway.decoder import StreamDecoder
 from gateway.decoding import Decoding, Frames
 from gateway.emitter import Emitter
 from gateway.errors import Reason, SourceError
+from gateway.following import FollowingDecoding, Lead
 from gateway.gated_decoding import GatedDecoding
 from gateway.moments import Moments
 from gateway.opening import Source
@@ -35,6 +36,7 @@ class Playback:
         observer: ReaderObserver,
         options: ReadOptions,
         stats: ReaderStats,
+        lead: Lead | None = None,
     ) -> None:
         """Raises SourceError: no_device."""
         self._source = source
@@ -46,7 +48,7 @@ class Playback:
         self._stats = stats
         self._moments = Moments(source, timeline, options, stats)
         self._gated: GatedDecoding | None = None
-        self._frames = self._decoding()
+        self._frames = self._decoding(lead)
         emitter.begin(paced=source.live or options.paced)
         paced = source.bursts if source.live else options.paced
         self._pacer = Pacer() if paced else None
@@ -80,11 +82,13 @@ class Playback:
         if self._gated is not None:
             self._gated.hint(for_s)
 
-    def _decoding(self) -> Frames:
+    def _decoding(self, lead: Lead | None) -> Frames:
         options, stats = self._options, self._stats
         decoder = StreamDecoder(self._source, options.decode, stats)
         most_bytes = options.decode.buffer_bytes
         decoding = Decoding(decoder, self._strategy, self._emitter.due_s, most_bytes, stats)
+        if lead is not None:
+            return FollowingDecoding(decoding, lead, most_bytes, stats)
         if options.gate is None:
             return decoding
         self._gated = GatedDecoding(decoding, options.gate, self._emitter, most_bytes, stats)
@@ -96,6 +100,8 @@ class Playback:
             return
         for decoded in self._frames_of(packet):
             self._show(decoded)
+        if self._frames.resting:
+            self._watchdog.feed(self._packet_at_s)
         self._emitter.tick(monotonic())
         self._strategy.interval_s = self._emitter.interval_s
 

@@ -7,6 +7,7 @@ from time import monotonic
 from gateway.decode_strategy import DecodeStrategy
 from gateway.emitter import Emitter
 from gateway.errors import Reason, SourceError
+from gateway.following import Lead
 from gateway.opening import Source, open_source
 from gateway.playback import Playback
 from gateway.privacy import Polygon
@@ -34,11 +35,15 @@ class Reader:
         options: ReadOptions | None = None,
         privacy: Sequence[Polygon] = (),
         matrix: str | None = None,
+        stats: ReaderStats | None = None,
+        lead: Lead | None = None,
     ) -> None:
-        self.stats = ReaderStats()
+        """`stats`: counters to go on with; `lead`: the gate of another stream that this one follows."""
+        self.stats = stats or ReaderStats()
         self._url = url.removeprefix("file://")
         self._observer = observer
         self._options = options or ReadOptions()
+        self._lead = lead
         self._transport = self._options.transport
         self._emitter = Emitter(outputs, privacy, matrix, sink, self.stats)
         self._playback: Playback | None = None
@@ -94,7 +99,7 @@ class Reader:
     def _play(self, source: Source, strategy: DecodeStrategy, timeline: Timeline, stop: threading.Event) -> None:
         try:
             self._playback = Playback(
-                source, strategy, timeline, self._emitter, self._observer, self._options, self.stats
+                source, strategy, timeline, self._emitter, self._observer, self._options, self.stats, self._lead
             )
             self._playback.run(stop)
         except SourceError as error:

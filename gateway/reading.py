@@ -1,10 +1,12 @@
 """What a reader is told, and what it tells."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from gateway.gate import GatePolicy
 from gateway.tls import CHECKED, Tls
+from vedette.view import View
 
 Transport = Literal["auto", "tcp", "udp", "http"]
 """How RTSP carries the pictures; `http` is its tunnel through HTTP, or HTTPS for `rtsps://`."""
@@ -53,6 +55,32 @@ class ReadOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Substream:
+    """A camera's second, smaller stream; it is read as the main one is."""
+
+    url: str = field(repr=False)
+    """With its credentials."""
+    view: View | None = None
+    """What it shows of the main picture, where somebody has said it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubstreamInfo:
+    """What a camera's second stream turned out to be, and what it is read for."""
+
+    codec: str
+    width: int
+    height: int
+    view: View
+    known: Literal["given", "measured", "assumed"]
+    """How its view is known."""
+    reason: str | None
+    """Why the view is assumed, in words."""
+    pipelines: Sequence[str]
+    """Whose frames come from it; those of the others from the main stream."""
+
+
+@dataclass(frozen=True, slots=True)
 class StreamInfo:
     """What a source turned out to send."""
 
@@ -63,6 +91,8 @@ class StreamInfo:
     fps: float | None
     """As declared; cameras often don't."""
     transport: Carrier
+    substream: SubstreamInfo | None = None
+    """With it, all else is said of the main stream, as far as it is known."""
 
 
 @dataclass(slots=True)
@@ -86,6 +116,8 @@ class ReaderStats:
     keyframe_gap_s: float | None = None
     gate: str | None = None
     """`idle`, `armed` or `open`; None without a gate."""
+    gate_since_s: float | None = None
+    """When that began to move for which the gate is open, `time.monotonic`; None: it was open before anything moved."""
     gate_blind: str | None = None
     """Why the gate can't do with keyframes, in words."""
     clock: str | None = None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.sampler import Sampling
+from vedette.view import WHOLE, View
 
 Clock = Literal["rtcp", "arrival", "media"]
 """Whose time a frame's capture time is: the camera's, told by RTCP, the gateway's at arrival, or a recording's own."""
@@ -42,13 +43,16 @@ class SampledFrame:
     encode_ms: float
     width: int
     height: int
-    """The stream's displayed picture, in pixels (after rotation and pixel aspect)."""
+    """The stream's displayed picture, in pixels (after rotation and pixel aspect); of a camera with a substream always
+    the main stream's."""
     jpeg_width: int
     jpeg_height: int
     keyframe: bool
     gate: Gate = "open"
     released_monotonic: float | None = None
     """When an onset frame was let out."""
+    view: View = WHOLE
+    """What the JPEG shows of the main stream's picture, where it is the substream's."""
 
     def age_s(self, now_s: float) -> float:
         """How old it is at `now_s` (`time.monotonic`): since it arrived, of an onset frame since it was let out."""
