@@ -187,3 +187,18 @@ async def test_a_live_onset_comes_frame_by_frame_and_its_age_counts_from_then(
     assert all(frame.age_s(at_s) == 0 for frame, at_s in zip(late, released, strict=True))
     offset_s = time() - monotonic()
     assert all(frame.captured_at <= frame.arrived_monotonic + offset_s + 0.1 for frame in late)
+
+
+async def test_a_change_of_resolution_is_seen_by_an_idle_gate(clip: Callable[..., Path], tmp_path: Path) -> None:
+    larger = Scene(6, gop=25, size=(400, 240)).write(tmp_path / "larger.mp4")
+    options = ReadOptions(gate=GatePolicy(refresh_s=1))
+    async with (
+        Simulator([SimulatedCamera("gate", clip(seconds=6, moving=(0, 0), gop=25))]) as camera,
+        running(camera.url("gate"), FIVE, options=options) as run,
+    ):
+        await run.until(lambda: run.reader.stats.gate == "idle", 20)
+        await camera.switch("gate", larger)
+        await run.until(lambda: run.frames[-1].width == 400, 20)
+        await run.until(lambda: run.reader.stats.gate == "idle", 20)
+    assert [(info.width, info.height) for info in run.infos] == [(320, 180), (400, 240)]
+    assert run.reader.stats.corrupt == 0
