@@ -1,5 +1,6 @@
 """Times of live frames: the camera's clock, wrong clocks, and time stamps that wrap and jump, over real RTSP."""
 
+import datetime as dt
 import itertools
 from time import time
 
@@ -9,7 +10,11 @@ import pytest
 from gateway.sampled_frame import SampledFrame
 from gateway.sampler import Sampling
 from gateway.simulator import SimulatedCamera, Simulator
+from tests.gateway.run_gateway import Witness, configured, gateway
 from tests.gateway.run_reader import WALK, running
+from tests.nats_server import NatsServer
+from tests.waiting import until
+from vedette.bus import Bus
 
 FPS = 50.0
 WRAP = 2**32
@@ -87,3 +92,24 @@ async def test_reading_the_clock_of_thousands_of_packets_leaks_nothing() -> None
         await run.until(lambda: run.reader.stats.packets >= 2500, 30)
         assert process.memory_full_info().uss - before < 8e6  # a frame kept is 115 kB
         assert run.reader.stats.clock == "rtcp"
+
+
+async def test_a_wrong_clock_is_told_in_the_status_and_once_in_the_log(
+    nats_server: NatsServer, bus: Bus, caplog: pytest.LogCaptureFixture
+) -> None:
+    witness = await Witness.on(bus)
+    camera = simulated(clock_off_s=7200.0)
+    await camera.start()
+    async with gateway(configured(nats_server, {"gate": camera.url("gate")})):
+        await until(lambda: witness.statuses and witness.last("gate").clock_off_s is not None, "the offset is told")
+        await until(lambda: len(witness.of("gate")) >= 5, "frames come all the same")
+    await camera.close()
+    told = next(status for status in witness.statuses if status.clock_off_s is not None)
+    assert told.clock == "arrival"
+    assert told.clock_off_s == pytest.approx(-7200, abs=5)
+    said = [record.message for record in caplog.records if "the camera's clock" in record.message]
+    assert len(said) == 1
+    assert said[0].endswith(" ahead; capture times are those of arrival")
+    ages = [(dt.datetime.now(dt.UTC) - frame.headers.captured_at).total_seconds() for frame in witness.of("gate")]
+    assert min(ages) >= 0 and max(ages) < 60
+    assert all(frame.headers.age_ms < 5000 for frame in witness.of("gate"))
