@@ -20,7 +20,7 @@ from gateway.frame_headers import headers_of
 from gateway.listener import Listener
 from gateway.live_publisher import LiveFeed
 from gateway.pace import Pace, paces
-from gateway.read_settings import decode_options, gate_policy
+from gateway.read_settings import decode_options, gate_policy, substream_of
 from gateway.reading import ReadOptions
 from gateway.remote_reader import Listener as ReaderListener
 from gateway.sampled_frame import Output, SampledFrame
@@ -152,6 +152,7 @@ class Camera:
             ),
             config.privacy,
             config.matrix,
+            substream_of(config),
         )
         reader = self._decoding.reader(self.name, plan, Listener(self._status, self._offer))
         self._reader = reader

@@ -10,10 +10,10 @@ from time import monotonic
 from nats.errors import Error as NatsError
 
 from gateway import metrics
-from gateway.reading import ReaderStats, StreamInfo
+from gateway.reading import ReaderStats, StreamInfo, SubstreamInfo
 from vedette.bus import Bus, describe
 from vedette.leases import Lease
-from vedette.messages import CLOUDEVENT_CONTENT_TYPE, Status, status_event
+from vedette.messages import CLOUDEVENT_CONTENT_TYPE, Status, SubstreamStatus, status_event
 from vedette.subjects import status as status_subject
 
 logger = logging.getLogger(__name__)
@@ -136,6 +136,7 @@ class CameraStatus:
             gate_reason=stats.gate_blind if info else None,
             clock=stats.clock,
             clock_off_s=None if stats.clock_off_s is None else round(stats.clock_off_s, 1),
+            substream=_said(info.substream) if info and info.substream else None,
             reconnects=self.reconnects,
             refused=self.refused,
         )
@@ -185,6 +186,19 @@ class CameraStatus:
 
     async def _on_reconnect(self) -> None:
         self.publish_soon()  # the server may have forgotten it
+
+
+def _said(info: SubstreamInfo) -> SubstreamStatus:
+    view = info.view
+    return SubstreamStatus(
+        codec=info.codec,
+        width=info.width,
+        height=info.height,
+        view=(view.x, view.y, view.width, view.height),
+        view_known=info.known,
+        reason=info.reason,
+        pipelines=tuple(info.pipelines),
+    )
 
 
 class _Rates:

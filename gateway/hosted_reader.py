@@ -12,6 +12,7 @@ from gateway.decode_outbox import Outbox
 from gateway.errors import SourceError
 from gateway.reader import Reader
 from gateway.reading import StreamInfo
+from gateway.substream_reader import SubstreamReader
 from vedette.logs import current_camera
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,11 @@ class HostedReader:
         self._outbox = outbox
         self._crash_file = crash_file
         sink = partial(outbox.put_frame, number)
-        self._reader = Reader(plan.url, plan.outputs, sink, self, plan.options, plan.privacy, plan.matrix)
+        self._reader: Reader | SubstreamReader
+        if plan.substream is None:
+            self._reader = Reader(plan.url, plan.outputs, sink, self, plan.options, plan.privacy, plan.matrix)
+        else:
+            self._reader = SubstreamReader(plan, plan.substream, sink, self)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._clock: int | None = None

@@ -1,8 +1,9 @@
 """What a camera's configuration says of decoding, as its reader wants it."""
 
 from gateway.gate import GatePolicy
-from gateway.reading import DecodeOptions
+from gateway.reading import DecodeOptions, Substream
 from vedette.config import Camera
+from vedette.view import View
 
 
 def decode_options(camera: Camera) -> DecodeOptions:
@@ -16,3 +17,12 @@ def gate_policy(camera: Camera) -> GatePolicy | None:
     if camera.gate.mode == "off":
         return None
     return GatePolicy(refresh_s=camera.gate.refresh_s, ignore=(*camera.gate.ignore, *camera.privacy))
+
+
+def substream_of(camera: Camera) -> Substream | None:
+    """The camera's second stream, if it has one."""
+    if camera.substream is None:
+        return None
+    given = camera.substream.view
+    view = None if given is None else View(*given.offset, *given.scale)
+    return Substream(camera.substream.url.reveal(), view)

@@ -69,7 +69,7 @@ class SubstreamReader:
 
     def _streams_of(self, seen: Sight) -> TwoStreams:
         """Those that there are, if they are still right."""
-        if self._streams is None or not _agree(self._streams.seen, seen):
+        if self._streams is None or self._streams.stuck or not _agree(self._streams.seen, seen):
             self._streams = TwoStreams(self._plan, self._substream.url, seen, self._sink, self._observer, self.stats)
             for pipeline, fps in list(self._rates.items()):
                 self._streams.set_fps(pipeline, fps)

@@ -116,6 +116,22 @@ CAMERA_REMOVED = "the camera was removed"
 """The reason of a camera's last status."""
 
 
+class SubstreamStatus(Message):
+    """A camera's second stream."""
+
+    codec: str
+    width: int
+    height: int
+    view: tuple[float, float, float, float]
+    """x, y, width, height of the rectangle that it shows, in fractions of the main stream's picture."""
+    view_known: str
+    """How: `given`, `measured`, or `assumed` to be the whole, as it couldn't be measured."""
+    reason: str | None = None
+    """Why it couldn't."""
+    pipelines: tuple[str, ...]
+    """Whose frames come from it; those of the camera's others from the main stream."""
+
+
 class Status(Message):
     """A camera's state: published at every change and every 10 s."""
 
@@ -144,6 +160,9 @@ class Status(Message):
     """Whose time `captured_at` of the frames is: `rtcp`, `arrival` or `media`."""
     clock_off_s: float | None = None
     """How far the camera's clock is behind the gateway's (negative: ahead), where it is too far off to be believed."""
+    substream: SubstreamStatus | None = None
+    """With it, `codec`, `width` and `height` are the main stream's, and what is said of decoding and the gate is of the
+    substream, if any pipeline or the gate is on it."""
     reconnects: int = 0
     refused: str | None = None
     """Why the latest change of its configuration was not taken, where it was not: what is said here runs without it."""
