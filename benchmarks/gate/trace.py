@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gate.encoding import CACHE, encode, fingerprint
 from benchmarks.gate.stream_spec import StreamSpec
-from gateway.gate import small_luma
+from gateway.luma import LumaScaler
 
 CHECK_FPS = 5
 
@@ -72,6 +72,7 @@ def _decoded(spec: StreamSpec, video: Path) -> tuple[list[int], list[bool], list
     keyframes: list[bool] = []
     indexes: list[int] = []
     looks: list[NDArray[np.uint8]] = []
+    scaler = LumaScaler()
     step = max(1, round(spec.fps / CHECK_FPS))
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
@@ -84,9 +85,7 @@ def _decoded(spec: StreamSpec, video: Path) -> tuple[list[int], list[bool], list
             for frame in packet.decode():
                 since_keyframe = 0 if frame.key_frame else since_keyframe + 1
                 if since_keyframe % step == 0:
-                    plane = frame.planes[0]
-                    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
                     indexes.append(index)
-                    looks.append(small_luma(rows[: plane.height, : plane.width]))
+                    looks.append(scaler.luma(frame))
                 index += 1
     return sizes, keyframes, indexes, looks

@@ -31,10 +31,10 @@ class Mode(Enum):
 class ActivityGate:
     """Says when a stream is worth decoding and inferring.
 
-    Call `packet` for each packet in the order of arrival and `look` for small luma pictures (see `small_luma`) as
-    `mode` says; both return the mode from then on. Times are seconds of one line, PTS or arrival; None stands for one
-    that is not known; jumps, repeats and None cost at most a false or late opening. It begins open: of a scene that it
-    doesn't know it can't say that nothing moves.
+    Call `packet` for each packet in the order of arrival and `look` for small luma pictures (320 pixels on the longer
+    side, areas averaged) as `mode` says; both return the mode from then on. Times are seconds of one line, PTS or
+    arrival; None stands for one that is not known; jumps, repeats and None cost at most a false or late opening. It
+    begins open: of a scene that it doesn't know it can't say that nothing moves.
 
     It never raises for what a stream contains.
     """

@@ -40,8 +40,9 @@ class HighPass:
 
 
 def _local(picture: Plane) -> Plane:
-    coarse = cv2.resize(picture, None, fx=1 / _COARSE, fy=1 / _COARSE, interpolation=cv2.INTER_AREA)
     size = (picture.shape[1], picture.shape[0])
+    small = (max(1, round(size[0] / _COARSE)), max(1, round(size[1] / _COARSE)))
+    coarse = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
     return _plane(cv2.resize(cv2.blur(coarse, _LOCAL), size, interpolation=cv2.INTER_LINEAR))
 
 

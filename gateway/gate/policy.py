@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 Polygon = Sequence[tuple[float, float]]
-"""Corners (x, y) in 0–1 of the picture as decoded, origin top left."""
+"""Corners (x, y) in 0–1 of the picture that is looked at, origin top left."""
 
 
 @dataclass(frozen=True, slots=True)

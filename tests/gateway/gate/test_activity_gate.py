@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gateway.gate import ActivityGate, GatePolicy, Mode, small_luma
+from gateway.gate import ActivityGate, GatePolicy, Mode
 from tests.gateway.gate.synthetic import GOP_S, STEP_S, Camera, Luma, Scene
 
 PERSON = (6, 14)
@@ -240,6 +240,14 @@ def test_another_picture_size_is_another_scene_and_no_movement() -> None:
         assert camera.gate.mode is Mode.IDLE
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 320), (3, 3), (320, 2)])
+@pytest.mark.parametrize("level", [0, 255])
+def test_the_oddest_pictures_close_it_like_any_other(shape: tuple[int, int], level: int) -> None:
+    gate = ActivityGate(GatePolicy(ignore=(((0.1, 0.1), (0.2, 0.1), (0.2, 0.2)),)))
+    modes = [gate.look(np.full(shape, level, np.uint8), step * STEP_S) for step in range(30)]
+    assert modes[-1] is Mode.IDLE
+
+
 def test_looks_are_due_at_the_rate_of_checks() -> None:
     gate, scene = ActivityGate(GatePolicy(check_fps=5)), Scene()
     looked = 0
@@ -248,14 +256,6 @@ def test_looks_are_due_at_the_rate_of_checks() -> None:
             gate.look(scene.picture(), step * 0.04)
             looked += 1
     assert looked == 10
-
-
-@pytest.mark.parametrize(
-    ("shape", "small"),
-    [((1080, 1920), (180, 320)), ((576, 768), (240, 320)), ((1920, 1080), (320, 180)), ((120, 160), (120, 160))],
-)
-def test_the_small_picture_is_320_on_its_longer_side(shape: tuple[int, int], small: tuple[int, int]) -> None:
-    assert small_luma(np.full(shape, 77, np.uint8)).shape == small
 
 
 @pytest.mark.parametrize("wrong", [{"check_fps": 0}, {"close_after_s": -1}, {"ignore": (((0, 0), (1, 1)),)}])
