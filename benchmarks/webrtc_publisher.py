@@ -6,6 +6,7 @@ Nothing is encoded: the gateway gets the pictures that it would get over RTSP.
 import asyncio
 import sys
 from fractions import Fraction
+from typing import Any
 
 import av
 from aiohttp import ClientSession
@@ -25,7 +26,7 @@ class Recording(MediaStreamTrack):
         self._sent = 0
         self._began_s = 0.0
 
-    async def recv(self) -> "av.Packet[av.VideoStream]":
+    async def recv(self) -> "av.Packet[Any]":
         now_s = asyncio.get_running_loop().time()
         self._began_s = self._began_s or now_s
         await asyncio.sleep(max(0.0, self._began_s + self._sent / FPS - now_s))

@@ -87,11 +87,11 @@ class Session:
             await asyncio.wait((work, self._over), return_when=asyncio.FIRST_COMPLETED)
             reason = self._over.result() if self._over.done() else await work
         finally:
-            await end((work,))
             self.ingest.end(self, reason)
             self._count()
             await self._dtls.stop()
-            await self._path.close()
+            await self._path.close()  # first: in the middle of a handshake a cancellation alone can get lost
+            await end((work,))
         return reason
 
     def end(self, reason: str) -> None:
