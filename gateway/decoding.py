@@ -1,6 +1,7 @@
 """A stream's packets to frames, as far as samples need them."""
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Protocol
 
 from av.video.frame import PictureType
@@ -20,8 +21,8 @@ class Frames(Protocol):
     """Frames out of packets, each of which carries its `Stamp` as `opaque`."""
 
     @property
-    def sparse(self) -> bool:
-        """Whether frames may be as far apart as keyframes."""
+    def apart_s(self) -> float | None:
+        """How far apart frames are by intention; infinite while not known, None where every packet gives one."""
 
     @property
     def resting(self) -> bool:
@@ -58,8 +59,15 @@ class Decoding:
         self._cut = False
 
     @property
-    def sparse(self) -> bool:
-        return self._strategy.decode.keyframes or self._strategy.decode.lazy
+    def apart_s(self) -> float | None:
+        if self._strategy.decode.keyframes:
+            return self.keyframes_apart_s
+        return self._strategy.interval_s if self._strategy.decode.lazy else None
+
+    @property
+    def keyframes_apart_s(self) -> float:
+        """Infinite while that isn't known."""
+        return self._strategy.keyframe_gap_s or inf
 
     @property
     def resting(self) -> bool:

@@ -45,8 +45,11 @@ class GatedDecoding:
         self._time_s = 0.0
 
     @property
-    def sparse(self) -> bool:
-        return self._gate.mode is Mode.IDLE or (self._gate.mode is Mode.OPEN and self._decoding.sparse)
+    def apart_s(self) -> float | None:
+        if self._gate.mode is Mode.ARMED and self._decoding.sound:
+            return None
+        idle = self._gate.mode is Mode.IDLE and self._decoding.sound
+        return self._decoding.keyframes_apart_s if idle else self._decoding.apart_s
 
     @property
     def resting(self) -> bool:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from math import inf
 from time import monotonic
 
 from gateway.decode_strategy import DecodeStrategy
@@ -160,10 +161,10 @@ class Playback:
             raise SourceError(reason, f"{what} for {silent_s:.0f} s")
 
     def _expected_gap_s(self, now_s: float) -> float | None:
-        """How long frames may be apart because only keyframes give any, or none has come yet."""
-        known_s = self._strategy.keyframe_gap_s
-        if now_s - self._packet_at_s > self._options.stall_s:
-            return known_s if self._frames.sparse else None
-        if self._frames.sparse or not self._keyframes:
-            return known_s or _UNKNOWN_GAP_S
-        return None
+        """How long frames may be apart though nothing is wrong; None: no longer than usual."""
+        apart_s, silent = self._frames.apart_s, now_s - self._packet_at_s > self._options.stall_s
+        if apart_s == inf:
+            return None if silent else _UNKNOWN_GAP_S
+        if apart_s is None and not (silent or self._keyframes):
+            return self._strategy.keyframe_gap_s or _UNKNOWN_GAP_S
+        return apart_s
