@@ -46,8 +46,8 @@ class FollowingDecoding:
         self._refreshed_s: float | None = None
 
     @property
-    def sparse(self) -> bool:
-        return self._open and self._decoding.sparse
+    def apart_s(self) -> float | None:
+        return self._decoding.apart_s if self._open else None
 
     @property
     def resting(self) -> bool:
