@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ("pipeline", "ingest", "loop_filter", "overload", "latency", "memory", "gate", "webrtc")
+NAMES = ("pipeline", "ingest", "loop_filter", "overload", "adaptive", "latency", "memory", "gate", "webrtc")
 
 
 def main() -> None:
