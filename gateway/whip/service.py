@@ -106,9 +106,9 @@ class WhipService:
         return session, answer
 
     def session(self, ingest: Ingest, name: str) -> "Session | None":
-        """The camera's session of this name."""
+        """The camera's session of this name, if it isn't about to end."""
         session = self._sessions.get(name)
-        return session if session is not None and session.ingest is ingest else None
+        return session if session is not None and session.ingest is ingest and not session.ending else None
 
     def sessions_of(self, ingest: Ingest) -> "list[Session]":
         return [session for session in self._sessions.values() if session.ingest is ingest]

@@ -99,6 +99,11 @@ class Session:
         if not self._over.done():
             self._over.set_result(reason)
 
+    @property
+    def ending(self) -> bool:
+        """`end` was called."""
+        return self._over.done()
+
     def want_keyframe(self) -> None:
         self._receiver.want_keyframe()
 

@@ -1,5 +1,8 @@
 """A camera that is published to, in a whole gateway: its states, its frames on the bus, and its publishers."""
 
+import subprocess
+import sys
+
 from aiohttp import ClientSession
 
 from gateway.whip.ingest import NOBODY
@@ -61,3 +64,8 @@ async def test_a_publisher_is_told_what_kind_of_camera_it_wanted(nats_server: Na
                 return answer.status == status and text in await answer.text()
 
             await until_async(said, text)
+
+
+def test_what_only_publishers_need_is_not_imported_before_a_camera_needs_it() -> None:
+    code = "import sys, gateway.app; sys.exit(int(bool({'aiortc', 'aioice'} & set(sys.modules))))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
