@@ -40,7 +40,8 @@ class SubstreamReader:
         self._sink = sink
         self._observer = observer
         self._found: Sight | None = None
-        self._streams: TwoStreams | None = None
+        self.streams: TwoStreams | None = None
+        """What is read, since both streams were looked at."""
         self._rates: dict[str, float] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -56,12 +57,12 @@ class SubstreamReader:
     def set_fps(self, pipeline: str, fps: float) -> None:
         """As `Reader.set_fps`."""
         self._rates[pipeline] = fps
-        if (streams := self._streams) is not None:
+        if (streams := self.streams) is not None:
             streams.set_fps(pipeline, fps)
 
     def hint(self, until_s: float) -> None:
         """As `Reader.hint`."""
-        if (streams := self._streams) is not None:
+        if (streams := self.streams) is not None:
             streams.hint(until_s)
 
     def _look(self, stop: threading.Event) -> Sight | None:
@@ -69,11 +70,11 @@ class SubstreamReader:
 
     def _streams_of(self, seen: Sight) -> TwoStreams:
         """Those that there are, if they are still right."""
-        if self._streams is None or self._streams.stuck or not _agree(self._streams.seen, seen):
-            self._streams = TwoStreams(self._plan, self._substream.url, seen, self._sink, self._observer, self.stats)
+        if self.streams is None or self.streams.stuck or not _agree(self.streams.seen, seen):
+            self.streams = TwoStreams(self._plan, self._substream.url, seen, self._sink, self._observer, self.stats)
             for pipeline, fps in list(self._rates.items()):
-                self._streams.set_fps(pipeline, fps)
-        return self._streams
+                self.streams.set_fps(pipeline, fps)
+        return self.streams
 
     @contextmanager
     def _looking_again(self, seen: Sight, until: Until) -> Iterator[None]:

@@ -56,24 +56,29 @@ class TwoStreams:
         unsafe = bool(plan.privacy) and seen.known == "assumed"
         wide = [output for output in plan.outputs if unsafe or _is_wide(output, seen)]
         small = [output for output in plan.outputs if output not in wide]
-        told, of_main = _Told(observer, seen.info([output.pipeline for output in small])), (plan.privacy, plan.matrix)
-        self._beside: Reader | None = None
+        told, of_main = (
+            _Told(observer, seen.info(tuple(output.pipeline for output in small))),
+            (plan.privacy, plan.matrix),
+        )
+        self.readers: tuple[Reader, ...]
+        """First the one that decides when to sample."""
         if unsafe or not (small or plan.options.gate):
-            self._first = Reader(plan.url, wide, self._from_main, told, plan.options, *of_main, stats)
+            self.readers = (Reader(plan.url, wide, self._from_main, told, plan.options, *of_main, stats),)
             return
         polygons = hidden_in_substream(plan.privacy, seen.view, 0.0 if seen.known == "given" else _TOLERANCE)
         options = replace(plan.options, gate=_in_substream(plan.options.gate, seen.view))
         outputs = small or [_FOR_THE_GATE]
-        self._first = Reader(url, outputs, self._from_substream, told, options, polygons, plan.matrix, stats)
+        self.readers = (Reader(url, outputs, self._from_substream, told, options, polygons, plan.matrix, stats),)
         if wide:
             options = replace(plan.options, gate=None)
             lead = None if plan.options.gate is None else Lead(stats, plan.options.gate.refresh_s)
-            self._beside = Reader(plan.url, wide, self._from_main, _Nobody(), options, *of_main, lead=lead)
+            main = Reader(plan.url, wide, self._from_main, _Nobody(), options, *of_main, lead=lead)
+            self.readers = (*self.readers, main)
 
     @property
     def stuck(self) -> bool:
         """A thread that should have ended is still in a library: these readers can't be run again."""
-        return self._first.busy or (self._beside is not None and self._beside.busy)
+        return any(reader.busy for reader in self.readers)
 
     def run(self, until: Until) -> None:
         """Until then, or until what was seen is no longer so; `until` is set in the end.
@@ -83,35 +88,38 @@ class TwoStreams:
         """
         self._until = until
         failures: list[Exception] = []
-        beside = threading.Thread(
-            target=copy_context().run, args=(self._run_beside, until, failures), name="main-stream", daemon=True
-        )
-        beside.start()
+        threads = [self._beside(reader, until, failures) for reader in self.readers[1:]]
         try:
-            self._first.run(until)
+            self.readers[0].run(until)
         finally:
             until.set()
-            beside.join(_LEAVE_WITHIN_S)
+            for thread in threads:
+                thread.join(_LEAVE_WITHIN_S)
         for failure in failures:
             raise failure
 
     def set_fps(self, pipeline: str, fps: float) -> None:
         """As `Reader.set_fps`."""
-        for reader in (self._first, self._beside):
-            if reader is not None:
-                reader.set_fps(pipeline, fps)
+        for reader in self.readers:
+            reader.set_fps(pipeline, fps)
 
     def hint(self, until_s: float) -> None:
         """As `Reader.hint`."""
-        self._first.hint(until_s)
+        self.readers[0].hint(until_s)
 
-    def _run_beside(self, until: Until, failures: list[Exception]) -> None:
-        try:
-            if self._beside is not None:
-                self._beside.run(until)
-        except Exception as error:  # noqa: BLE001 -- it belongs to the thread that waits
-            failures.append(error)
-            until.set()
+    def _beside(self, reader: Reader, until: Until, failures: list[Exception]) -> threading.Thread:
+        """Run a reader in a thread of its own; its failure ends the other one's run too."""
+
+        def body() -> None:
+            try:
+                reader.run(until)
+            except Exception as error:  # noqa: BLE001 -- it belongs to the thread that runs the first
+                failures.append(error)
+                until.set()
+
+        thread = threading.Thread(target=copy_context().run, args=(body,), name="main-stream", daemon=True)
+        thread.start()
+        return thread
 
     def _from_main(self, frame: SampledFrame) -> None:
         if self._is_as_seen(frame, self.seen.main_size):

@@ -41,7 +41,7 @@ _LEAST_CORRELATION = 0.6
 _LEAST_LEAD = 0.1
 """Of the best over the next."""
 _MOST_ERROR = 0.01
-_WHOLE_WITHIN = 0.005
+_SAME_EDGE = 0.005
 _LEAST_TEXTURE = 0.15
 
 
@@ -129,4 +129,8 @@ def _texture(luma: Luma) -> float:
 
 
 def _rounded(view: View) -> View:
-    return WHOLE if view.apart(WHOLE) < _WHOLE_WITHIN else View.parse(str(view))
+    """An edge that is nearly the main picture's is that."""
+    left, top = (0.0 if abs(at) < _SAME_EDGE else round(at, 5) for at in (view.x, view.y))
+    right, bottom = view.x + view.width, view.y + view.height
+    right, bottom = (1.0 if abs(at - 1) < _SAME_EDGE else round(at, 5) for at in (right, bottom))
+    return View(left, top, round(right - left, 5), round(bottom - top, 5))
