@@ -17,7 +17,7 @@ from gateway.tap import Sink
 logger = logging.getLogger(__name__)
 
 _SAME = 0.005
-_AGAIN_S = (10.0, 30.0, 120.0, 600.0)
+_AGAIN_S = (30.0, 120.0, 600.0)
 """When a view that can't be told is measured again;"""
 _HOURLY_S = 3600.0
 """and then so often: it may have been night."""

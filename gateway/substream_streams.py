@@ -10,6 +10,7 @@ from contextvars import copy_context
 from dataclasses import replace
 
 from gateway.decode_messages import ReaderPlan
+from gateway.errors import Reason, SourceError
 from gateway.following import Lead
 from gateway.gate import GatePolicy
 from gateway.reader import Reader
@@ -53,6 +54,9 @@ class TwoStreams:
         self.seen = seen
         self._sink = sink
         self._until = Until(threading.Event())
+        self._stats = stats
+        self._came: set[Size] = set()
+        self._surprise: str | None = None
         unsafe = bool(plan.privacy) and seen.known == "assumed"
         wide = [output for output in plan.outputs if unsafe or _is_wide(output, seen)]
         small = [output for output in plan.outputs if output not in wide]
@@ -84,7 +88,7 @@ class TwoStreams:
         """Until then, or until what was seen is no longer so; `until` is set in the end.
 
         Raises:
-            SourceError: one of the streams that are read broke.
+            SourceError: one of the streams that are read broke, or is not as it was seen from the start.
         """
         self._until = until
         failures: list[Exception] = []
@@ -95,6 +99,8 @@ class TwoStreams:
             until.set()
             for thread in threads:
                 thread.join(_LEAVE_WITHIN_S)
+        if self._surprise is not None:
+            raise SourceError(Reason.UNDECODABLE, self._surprise)
         for failure in failures:
             raise failure
 
@@ -123,6 +129,7 @@ class TwoStreams:
 
     def _from_main(self, frame: SampledFrame) -> None:
         if self._is_as_seen(frame, self.seen.main_size):
+            self._stats.sampled += len(self.readers) - 1  # by the reader that counts for itself
             self._sink(frame)
 
     def _from_substream(self, frame: SampledFrame) -> None:
@@ -131,10 +138,15 @@ class TwoStreams:
             self._sink(replace(frame, width=width, height=height, view=self.seen.view))
 
     def _is_as_seen(self, frame: SampledFrame, size: Size) -> bool:
-        as_seen = (frame.width, frame.height) == size
-        if not as_seen:
-            self._until.set()
-        return as_seen
+        """Whether a frame is of the size that was seen. If not, and none ever was, looking again would not help."""
+        came = (frame.width, frame.height)
+        if came == size:
+            self._came.add(size)
+            return True
+        if size not in self._came:
+            self._surprise = f"its pictures are {came[0]}x{came[1]}, and were {size[0]}x{size[1]} a moment ago"
+        self._until.set()
+        return False
 
 
 class _Told:

@@ -63,7 +63,8 @@ def explanation(config: Config) -> str:
 def _camera(config: Config, name: str) -> str:
     camera = config.cameras[name]
     rates = ", ".join(f"{pipeline} at {_rate(config, name, pipeline)}" for pipeline in camera.pipeline)
-    extras = f"; {_count(len(camera.privacy), 'privacy polygon')}" if camera.privacy else ""
+    extras = f"; substream {camera.substream.url}" if camera.substream else ""
+    extras += f"; {_count(len(camera.privacy), 'privacy polygon')}" if camera.privacy else ""
     return f"camera     {name}: {camera.url} → {rates}{extras}"
 
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -14,11 +15,13 @@ from gateway.decode_messages import ReaderPlan
 from gateway.errors import SourceError
 from gateway.gate import GatePolicy
 from gateway.privacy import Polygon
-from gateway.reading import ReadOptions, StreamInfo, Substream
+from gateway.reading import ReaderStats, ReadOptions, StreamInfo, Substream
 from gateway.sampled_frame import Output, SampledFrame
 from gateway.sampler import Sampling
 from gateway.simulator import SimulatedCamera, Simulator
 from gateway.substream_reader import SubstreamReader
+from gateway.substream_sight import sight
+from gateway.substream_streams import TwoStreams, Until
 from tests.gateway.run_gateway import pixels
 from tests.gateway.run_reader import Witness
 from tests.gateway.two_streams import CUT, DOOR_POLYGON, FPS, Pixels, Stream, first_picture, purple
@@ -248,6 +251,19 @@ async def test_what_is_broken_ends_the_run_and_the_next_one_goes_on(clip: Make) 
         count = len(run.frames)
         run.thread = asyncio.create_task(asyncio.to_thread(run.reader.run, run.stop))
         await run.until(lambda: len(run.frames) > count, "frames again")
+
+
+async def test_pictures_that_were_never_as_they_were_seen_are_a_failure_and_not_looked_at_for_ever(clip: Make) -> None:
+    async with camera(clip(Stream(MAIN)), clip(Stream(SMALL))) as simulator:
+        substream, options = Substream(simulator.url("small")), ReadOptions()
+        plan, witness = ReaderPlan(simulator.url("main"), (PEOPLE,), options, substream=substream), Witness()
+        seen = await asyncio.to_thread(sight, plan.url, substream, options, threading.Event())
+        assert seen is not None
+        other = replace(seen, substream_size=(352, 288))
+        streams = TwoStreams(plan, substream.url, other, witness.take, witness, ReaderStats())
+        with pytest.raises(SourceError, match="320x240, and were 352x288"):
+            await asyncio.to_thread(streams.run, Until(threading.Event()))
+    assert not witness.frames
 
 
 WALK_S = (5.0, 7.0)
