@@ -5,6 +5,8 @@ import threading
 import time
 from contextlib import suppress
 from functools import partial
+from math import inf
+from time import monotonic
 
 from gateway.crash_file import CrashFile
 from gateway.decode_messages import Adjust, Ended, Live, Opened, ReaderPlan, Stalled, Usage
@@ -37,6 +39,7 @@ class HostedReader:
         self._thread: threading.Thread | None = None
         self._clock: int | None = None
         self._spent_s = 0.0
+        self._moves_until_s = -inf
 
     def run(self) -> None:
         """Begin a run; there must be none under way."""
@@ -55,6 +58,8 @@ class HostedReader:
 
     def adjust(self, command: Adjust) -> None:
         """Pass on what the gateway learned."""
+        if command.method == "hint":
+            (self._moves_until_s,) = command.arguments
         getattr(self._reader, command.method)(*command.arguments)
 
     def usage(self) -> Usage:
@@ -68,6 +73,8 @@ class HostedReader:
         self._outbox.put(Stalled(self.number, self._reader.stats, silent_s))
 
     def on_live(self) -> None:
+        if self._moves_until_s > monotonic():
+            self._reader.hint(self._moves_until_s)  # a reader forgets what it heard before there were frames
         self._outbox.put(Live(self.number, self._reader.stats))
 
     def _run(self, stop: threading.Event) -> None:
