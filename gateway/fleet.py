@@ -72,6 +72,7 @@ class Fleet:
     def want(self, snapshot: Snapshot) -> None:
         """These are the cameras that are desired now."""
         for name in [name for name in self._places if name not in snapshot.entries]:
+            self._places[name].told = None
             self._places[name].want(None, REMOVED)
             if not self._places[name].busy:
                 del self._places[name]
@@ -101,6 +102,9 @@ class Fleet:
                 del self._places[place.name]
 
     def _take(self, entry: Entry, place: "_Place") -> None:
+        if entry == place.told:  # of hundreds, each change of one tells all anew
+            return
+        place.told = entry
         why = self._objection(entry)
         place.refuse(why)
         if why is None and not isinstance(entry, UnreadableRecord):
@@ -122,6 +126,8 @@ class _Place:
 
     def __init__(self, name: str, builder: CameraBuilder) -> None:
         self.name = name
+        self.told: Entry | None = None
+        """What was desired last, taken or refused."""
         self.wanted: Camera | None = None
         """None: nothing is to run."""
         self.refused: str | None = None

@@ -49,10 +49,12 @@ class Shop:
         self.log: list[str] = []
         self.cameras: list[FakeCamera] = []
         self.forgotten: list[str] = []
+        self.checked: list[str] = []
         self.may_end = asyncio.Event()
         self.may_end.set()
 
     def check(self, name: str, camera: Camera) -> None:
+        self.checked.append(name)
         if camera.pipeline != ("people",):
             raise CameraRefused(name, [Problem(("pipeline",), "is not defined")])
 
@@ -159,6 +161,31 @@ async def test_a_defect_with_one_camera_is_said_of_it_and_ends_no_other(fleet: F
     assert fleet.refused("odd") == "internal error: ZeroDivisionError"
     fleet.want(desired(a=1, b=1, odd=1))
     await until(lambda: shop.log == ["start odd"], "a good one runs")
+
+
+async def test_what_is_desired_as_before_is_not_looked_at_again(fleet: Fleet, shop: Shop) -> None:
+    shop.checked.clear()
+    fleet.want(desired(a=1, b=1, c=1))
+    fleet.want(desired(a=1, b=2, c=1))
+    assert shop.checked == ["c", "b"]
+
+
+async def test_an_internal_error_stays_said_until_the_camera_is_changed(fleet: Fleet, shop: Shop) -> None:
+    odd = Camera.model_validate({"url": "rtsp://host/odd", "pipeline": "people", "transport": "udp"})
+    entries = {**desired(a=1, b=1).entries, "odd": CameraRecord("odd", odd, "api")}
+    fleet.want(Snapshot(entries, {}))
+    await until(lambda: fleet.refused("odd"), "it is said")
+    fleet.want(Snapshot(entries, {}))
+    assert fleet.refused("odd") == "internal error: ZeroDivisionError"
+
+
+async def test_a_camera_that_comes_back_as_it_was_while_it_ends_runs_again(fleet: Fleet, shop: Shop) -> None:
+    shop.may_end.clear()
+    fleet.want(desired(b=1))
+    await until(lambda: shop.last("a").parting, "a is asked to end")
+    fleet.want(desired(a=1, b=1))
+    shop.may_end.set()
+    await until(lambda: shop.log == ["end a", "start a"], "a runs again")
 
 
 async def test_a_camera_that_is_removed_while_it_ends_is_forgotten(fleet: Fleet, shop: Shop) -> None:
