@@ -13,7 +13,7 @@ from vedette.config import Config
 from vedette.config_checks import contradictions
 from vedette.config_file import load_config
 from vedette.config_lines import line_of
-from vedette.errors import ConfigError
+from vedette.errors import BusMisfit, ConfigError, MessageTooLarge
 from vedette.registration import register_patiently
 
 logger = logging.getLogger(__name__)
@@ -26,25 +26,26 @@ _NOT_CAMERAS = tuple(key for key in Config.model_fields if key != "cameras")
 async def watch_config(path: Path, running: Config, store: CameraStore) -> None:
     """Register the cameras of `path` whenever it is edited, until cancelled; `running` is what the services run with.
 
-    Raises:
-        BusMisfit, MessageTooLarge, Conflict: see `register`.
+    No edit ends it. A file that is just being written is left alone: its beginning may well be a good file too.
     """
     seen: _Signature | None = None  # it may have been edited since `running` was read
+    latest: _Signature | None = None
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
-        signature = await asyncio.to_thread(_signature, path)
-        if signature is None or signature == seen:  # not there: an editor puts another in its place just now
+        before, latest = latest, await asyncio.to_thread(_signature, path)
+        if latest is None or latest == seen or latest != before:  # not there: an editor puts another in its place
             continue
-        seen = signature
+        seen = latest
         try:
             edited = await asyncio.to_thread(_edited, path, running)
-        except ConfigError as error:
+            other = [key for key in _NOT_CAMERAS if getattr(edited, key) != getattr(running, key)]
+            if other:
+                logger.warning("%s: an edit of %s takes effect when the services start again", path, ", ".join(other))
+            await register_patiently(store, edited)
+        except (ConfigError, BusMisfit, MessageTooLarge) as error:
             logger.error("the edit is refused whole, what ran goes on: %s", error)
-            continue
-        other = [key for key in _NOT_CAMERAS if getattr(edited, key) != getattr(running, key)]
-        if other:
-            logger.warning("%s: an edit of %s takes effect when the services start again", path, ", ".join(other))
-        await register_patiently(store, edited)
+        except Exception as error:  # noqa: BLE001 -- what ran goes on; the text is left out, it may quote the file
+            logger.error("%s: the edit is refused whole: internal error: %s", path, type(error).__name__)
 
 
 def _signature(path: Path) -> _Signature | None:

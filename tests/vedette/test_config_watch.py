@@ -91,3 +91,48 @@ async def test_what_takes_effect_later_is_said(edited: Edited, caplog: pytest.Lo
         edited.write(camera("a"), rest=FACES)
         await until_async(lambda: edited.are("a"), "the cameras are taken")
     assert "an edit of pipelines takes effect when the services start again" in caplog.text
+
+
+async def test_an_edit_that_the_bus_can_not_take_is_said_and_the_next_good_one_counts(
+    edited: Edited, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vedette.atomic_write.MOST_WRITES", 1)
+    edited.write(camera("a"), camera("b"))
+    await until(lambda: "2 keys would change at once" in caplog.text, "it is said")
+    edited.write(camera("c"))
+    await until_async(lambda: edited.are("c"), "the good one counts")
+
+
+async def test_an_error_of_ours_with_an_edit_is_said_without_its_text_and_ends_nothing(
+    edited: Edited, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, key: object) -> int:
+        raise ValueError("url: rtsp://operator:s3cret@host/")
+
+    monkeypatch.setattr("vedette.config_watch.line_of", fail)
+    edited.write(camera("a", "faces"), rest=FACES)
+    await until(lambda: "internal error: ValueError" in caplog.text, "it is said")
+    assert "s3cret" not in caplog.text
+    edited.write(camera("b"))
+    await until_async(lambda: edited.are("b"), "the good one counts")
+
+
+async def test_a_file_that_is_just_being_written_is_left_alone(
+    edited: Edited, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited.write(camera("a"), camera("b"))
+    await until_async(lambda: edited.are("a", "b"), "both are registered")
+    looks = 0
+
+    def growing(path: Path) -> tuple[int, int, int]:
+        nonlocal looks
+        looks += 1
+        if looks == 5:
+            edited.write(camera("a"), camera("b"), camera("c"))
+        return min(looks, 5), 0, 0
+
+    edited.write(camera("a"))  # so far
+    with caplog.at_level(logging.INFO):
+        monkeypatch.setattr("vedette.config_watch._signature", growing)
+        await until_async(lambda: edited.are("a", "b", "c"), "the whole file counts")
+    assert "- b" not in caplog.text
