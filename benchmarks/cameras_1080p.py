@@ -27,16 +27,24 @@ def idle_clip() -> Path:
     return _made(IDLE, f"{still},{_NOISE}")
 
 
-def _made(path: Path, filters: str) -> Path:
+def idle_substream_clip() -> Path:
+    """What the same camera sends beside it: 640x360 at 10 fps, 500 kb/s, GOP 2 s; made if it isn't there."""
+    frames = _IDLE_FRAMES * 10 // 25
+    small = f"trim=end_frame=1,loop={frames - 1}:1,setpts=N/10/TB,{_NOISE},scale=640:360:flags=area,format=yuv420p"
+    return _made(IDLE.with_name("idle-360p10.mp4"), small, fps=10, bitrate="500k")
+
+
+def _made(path: Path, filters: str, fps: int = 25, bitrate: str = "4M") -> Path:
     if not path.exists():
         if shutil.which("ffmpeg") is None:
             sys.exit("the 1080p benchmarks need ffmpeg to make their camera: apt-get install ffmpeg")
         path.parent.mkdir(exist_ok=True)
         video = str(ROOT / "media" / "pedestrians.mp4")
-        gop = ["-g", "50", "-keyint_min", "50", "-sc_threshold", "0", "-bf", "0"]
-        coding = ["-c:v", "libx264", "-profile:v", "high", "-b:v", "4M", "-r", "25", *gop]
+        gop = ["-g", str(2 * fps), "-keyint_min", str(2 * fps), "-sc_threshold", "0", "-bf", "0"]
+        coding = ["-c:v", "libx264", "-profile:v", "high", "-b:v", bitrate, "-r", str(fps), *gop]
         part = path.with_suffix(".part.mp4")
-        command = ["ffmpeg", "-v", "error", "-y", "-r", "25", "-i", video, "-vf", filters, *coding, "-an", str(part)]
+        read = ["-v", "error", "-y", "-r", str(fps), "-i", video]
+        command = ["ffmpeg", *read, "-vf", filters, *coding, "-an", str(part)]
         subprocess.run(command, check=True)
         part.rename(path)
     return path

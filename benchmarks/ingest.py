@@ -2,7 +2,8 @@
 
 One 1080p25 camera a side (GOP 2 s, noise, 4 Mb/s), read from one simulator whose CPU counts for nobody; rounds are
 interleaved. Vedette's side is a process of readers that samples and encodes, as a gateway's decode process does;
-ffmpeg's decodes every frame, in one thread, and throws its output away. The bars are ratios of a round.
+ffmpeg's decodes every frame, in one thread, and throws its output away. With a substream (640x360 at 10 fps, GOP 2 s)
+the main stream is not read but for one picture, before the measurement. The bars are ratios of a round.
 """
 
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.cameras_1080p import clip, idle_clip
+from benchmarks.cameras_1080p import clip, idle_clip, idle_substream_clip
 from benchmarks.processes import cpu_seconds, free_port, started, wait_until
 from benchmarks.results import Result
 
@@ -43,9 +44,16 @@ def _ffmpeg(filters: str, *output: str) -> Side:
     return Side(lambda url: [*open_, url, "-an", "-vf", filters, *(output or ("-f", "null", "-"))])
 
 
+def _with_substream(*options: str, ready: str) -> Side:
+    side = _vedette(2, *options, ready=ready)
+    return Side(lambda url: [*side.command(url), "--substream", f"{url}-small"], ready)
+
+
 _IDLE = {
     "vedette_gated": _vedette(2, "--gate", ready='"gate": "idle"'),
     "vedette_decode_all": _vedette(2, "--every-frame", ready='"decode": "all"'),
+    "vedette_substream_gated": _with_substream("--gate", ready='"gate": "idle"'),
+    "vedette_substream_every_frame": _with_substream("--every-frame", ready='"decode": "all"'),
     "ffmpeg_fps_2": _ffmpeg("fps=2"),
 }
 _ACTIVE = {
@@ -58,6 +66,7 @@ _ACTIVE = {
 _RATIOS = {
     "idle_to_own_decode_all": ("vedette_gated", "vedette_decode_all", 0.25),
     "idle_to_ffmpeg": ("vedette_gated", "ffmpeg_fps_2", 0.2),
+    "idle_with_substream_to_own_decode_all": ("vedette_substream_gated", "vedette_decode_all", 0.12),
     "active_2fps_to_ffmpeg_mjpeg": ("vedette_2fps", "ffmpeg_mjpeg_2fps", 0.8),
     "active_1fps_to_ffmpeg_mjpeg": ("vedette_1fps", "ffmpeg_mjpeg_1fps", 0.6),
 }
@@ -66,7 +75,7 @@ _RATIOS = {
 
 def run(quick: bool) -> Result:
     rounds, seconds = (1, 8) if quick else (3, 20)
-    videos, port = {"idle": idle_clip(), "active": clip()}, free_port()
+    videos, port = {"idle": idle_clip(), "idle-small": idle_substream_clip(), "active": clip()}, free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for camera, video in videos.items():

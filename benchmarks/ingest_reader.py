@@ -9,11 +9,13 @@ import sys
 import threading
 import time
 
+from gateway.decode_messages import ReaderPlan
 from gateway.gate import GatePolicy
 from gateway.reader import Reader
-from gateway.reading import DecodeOptions, ReadOptions, StreamInfo
+from gateway.reading import DecodeOptions, ReadOptions, StreamInfo, Substream
 from gateway.sampled_frame import Output, SampledFrame
 from gateway.sampler import Sampling
+from gateway.substream_reader import SubstreamReader
 
 
 class Deaf:
@@ -36,6 +38,7 @@ def drop(frame: SampledFrame) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("urls", nargs="+")
+    parser.add_argument("--substream", help="of the one camera")
     parser.add_argument("--fps", type=float, required=True)
     parser.add_argument("--gate", action="store_true")
     parser.add_argument("--every-frame", action="store_true")
@@ -43,7 +46,10 @@ def main() -> None:
     sys.setswitchinterval(0.0005)
     options = ReadOptions(decode=DecodeOptions(every_frame=args.every_frame), gate=GatePolicy() if args.gate else None)
     outputs = [Output("people", 640, 85, Sampling(args.fps))]
-    readers = [Reader(url, outputs, drop, Deaf(), options) for url in args.urls]
+    readers: list[Reader | SubstreamReader] = [Reader(url, outputs, drop, Deaf(), options) for url in args.urls]
+    if args.substream:
+        plan = ReaderPlan(args.urls[0], outputs, options)
+        readers = [SubstreamReader(plan, Substream(args.substream), drop, Deaf())]
     for reader in readers:
         threading.Thread(target=reader.run, args=(threading.Event(),), daemon=True).start()
     while True:
