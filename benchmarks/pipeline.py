@@ -62,7 +62,9 @@ def run(quick: bool) -> Result:
 
 def _vedette(urls: list[str], seconds: int) -> dict:  # type: ignore[type-arg]
     settings = {
-        "cameras": {f"cam{n}": {"url": url, "pipeline": "people", "decode": {"strategy": "all"}} for n, url in enumerate(urls)},
+        "cameras": {
+            f"cam{n}": {"url": url, "pipeline": "people", "decode": {"strategy": "all"}} for n, url in enumerate(urls)
+        },
         "pipelines": {"people": {"sampling": {"fps": FPS}, "stages": [{"model": "coco-detector", "confidence": 0.4}]}},
         "inference": {"sessions": 2, "device": "cpu"},
     }
