@@ -160,9 +160,16 @@ class CameraStore:
             logger.warning("the bus has lost the cameras; putting them back")
             lost = [Write(key, value, 0) for key, value in self._latest.items()]
             for start in range(0, len(lost), MOST_WRITES):
-                with suppress(Conflict):  # another gateway has done it
-                    await write(self._bus, CAMERAS, lost[start : start + MOST_WRITES])
+                await self._put_back(lost[start : start + MOST_WRITES])
         self._made_at = made_at
+
+    async def _put_back(self, lost: Sequence[Write]) -> None:
+        try:
+            await write(self._bus, CAMERAS, lost)
+        except Conflict:  # another gateway has done it, or somebody has written one of them meanwhile
+            for one in lost:
+                with suppress(Conflict):
+                    await write(self._bus, CAMERAS, [one])
 
     @asynccontextmanager
     async def _watch(self, bucket: KeyValue) -> AsyncIterator[KeyValue.KeyWatcher]:

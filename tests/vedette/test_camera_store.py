@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from nats.js.kv import KeyValue
 
 from tests.nats_server import NatsServer
 from tests.waiting import until
@@ -162,6 +163,32 @@ async def test_a_bucket_that_was_lost_gets_its_cameras_back(
         await until(lambda: len(told) > count, "told again")
         assert list(told[-1].entries) == ["a", "b"]
     assert list((await store.read()).entries) == ["a", "b"]
+
+
+async def test_what_was_written_into_the_new_bucket_stays_and_the_others_come_back(
+    nats_server: NatsServer, bus: Bus, store: CameraStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore = CameraStore._restore
+
+    async def later(self: CameraStore, bucket: KeyValue) -> None:
+        if self is store and self._latest:  # another gateway, which has just started, is the first
+            await CameraStore(bus, SITE, store.sealer).change([newer], {})
+        await restore(self, bucket)
+
+    newer = Change("b", CameraRecord("b", camera("newer"), "file"))
+    async with followed(store) as told:
+        await store.change(added("a", "b"), {})
+        await until(lambda: len(told[-1].entries) == 2, "before")
+        monkeypatch.setattr(CameraStore, "_restore", later)
+        await asyncio.to_thread(nats_server.kill)
+        await asyncio.to_thread(shutil.rmtree, nats_server.folder / "store")
+        count = len(told)
+        await asyncio.to_thread(nats_server.start)
+        await until(lambda: len(told) > count, "told again")
+        a, b = told[-1].entries.values()
+    assert isinstance(a, CameraRecord)
+    assert isinstance(b, CameraRecord)
+    assert (a.camera, b.camera) == (camera("a"), camera("newer"))
 
 
 async def test_without_a_bus_reading_and_writing_fail_at_once(bus: Bus, store: CameraStore) -> None:
