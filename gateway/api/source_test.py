@@ -12,6 +12,8 @@ from gateway.problem import HttpProblem
 from gateway.reading import Transport
 from gateway.reading_thread import read_in_thread
 from gateway.tls import CHECKED, Tls
+from vedette.camera_check import CameraRefused, check_camera, read_camera
+from vedette.config import WHIP, Pipeline, Stage
 from vedette.config_problems import Problem
 
 _AT_A_TIME = 2
@@ -19,6 +21,7 @@ _WATCH_S = 3.0
 _TIMEOUT_S = 10.0
 _TRANSPORTS = get_args(Transport)
 _KEYS = ("url", "transport", "verify")
+_PIPELINE = "test"
 
 
 class SourceTest:
@@ -67,7 +70,7 @@ def _read(body: dict[str, Any]) -> tuple[str, Transport, Tls]:
     if not isinstance(url, str) or not url:
         problems.append(Problem(("url",), "must be text"))
     else:
-        problems += [Problem(("url",), text) for text in url_problems(url, remote=True)]
+        problems += _url_problems(url)
     if transport not in _TRANSPORTS:
         problems.append(Problem(("transport",), f"must be {', '.join(_TRANSPORTS[:-1])} or {_TRANSPORTS[-1]}"))
     if not isinstance(verify, bool):
@@ -75,3 +78,16 @@ def _read(body: dict[str, Any]) -> tuple[str, Transport, Tls]:
     if problems or not isinstance(url, str):
         raise refused(problems)
     return url, transport, Tls(verify)
+
+
+def _url_problems(url: str) -> list[Problem]:
+    """What is wrong with a URL for a test: no camera could have it, or somebody publishes to it."""
+    texts = ["is nothing that can be opened"] if url == WHIP else list(url_problems(url, remote=True))
+    if texts:
+        return [Problem(("url",), text) for text in texts]
+    try:
+        camera = read_camera(_PIPELINE, {"url": url, "pipeline": _PIPELINE, "tls": {"verify": False}})
+        check_camera(_PIPELINE, camera, {_PIPELINE: Pipeline(stages=(Stage(model=_PIPELINE),))})
+    except CameraRefused as error:
+        return [problem for problem in error.problems if problem.key == ("url",)]
+    return []

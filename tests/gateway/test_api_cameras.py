@@ -218,6 +218,28 @@ async def test_a_source_is_looked_at(api: Api) -> None:
         assert wrong_keys(await api("POST", "/cameras:test", body))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://operator:s3cret\u2100@127.0.0.1:1/",
+        "https://operator:s3cret@[127.0.0.1:1/",
+        "rtsp://operator:s3cret@127.0.0.1:99999/",
+        "rtsp://operator:s3/cret@127.0.0.1:1/",
+        "rtsp:///s3cret",
+        "srt://127.0.0.1:1",
+        "whip",
+    ],
+)
+async def test_a_url_that_no_camera_may_have_is_not_looked_at(
+    api: Api, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for transport in ("auto", "http"):
+        answer = await api("POST", "/cameras:test", {"url": url, "transport": transport})
+        assert wrong_keys(answer) == ["url"]
+        assert "s3" not in answer.text
+    assert "s3" not in caplog.text
+
+
 async def test_a_description_of_the_api_is_served_and_says_what_is_there(api: Api) -> None:
     served = (await api("GET", "/openapi.json")).json
     assert served == await asyncio.to_thread(document)
