@@ -44,6 +44,7 @@ class DecodeLink(asyncio.BufferedProtocol):
     """
 
     def __init__(self, name: str) -> None:
+        """Raises OSError: there are no descriptors left."""
         self.name = name
         self.load = Meter()
         """CPU seconds a second of the whole process."""
@@ -59,7 +60,7 @@ class DecodeLink(asyncio.BufferedProtocol):
         self._crash_file = CrashFile.new(name)
 
     async def start(self) -> None:
-        """Raises StartFailed: there are no processes or descriptors left."""
+        """Raises StartFailed, OSError: there are no processes or descriptors left."""
         ours, its = socket.socketpair()
         crash = self._crash_file.descriptor
         with its:

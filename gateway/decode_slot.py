@@ -44,7 +44,7 @@ class DecodeSlot:
             began_s = monotonic()
             try:
                 why = await self._run_once()
-            except StartFailed as error:
+            except (StartFailed, OSError) as error:  # no descriptors left: the other processes have theirs
                 why = f"can't be started: {error}"
             wait_s = retry.wait_s(monotonic() - began_s)
             metrics.DECODE_RESTARTS.inc()

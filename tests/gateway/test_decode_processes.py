@@ -1,6 +1,7 @@
 """Readers in decode processes that are killed, stopped, stalled, and that talk nonsense."""
 
 import asyncio
+import errno
 import os
 import signal
 import time
@@ -242,3 +243,21 @@ async def test_a_gateway_that_is_killed_leaves_no_decode_process(
         (decoding,) = decode_processes(running.pid)
         running.kill()
         await until(lambda: not decoding.is_running(), "it is dead")
+
+
+@pytest.mark.parametrize("what", ["os.memfd_create", "socket.socketpair"])
+async def test_without_descriptors_for_a_process_the_others_go_on_and_it_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    def fail(*args: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with cameras(2, plan(loop=True, paced=True)) as (sound,):
+        await sound.gives()
+        with monkeypatch.context() as shortage:
+            shortage.setattr(what, fail)
+            late = Camera(sound.pool, "late", plan())
+            await until(lambda: "can't be started: [Errno 24] Too many open files" in caplog.text, "it is said")
+            await sound.gives()
+        await asyncio.wait_for(late.run, 15)
+        assert not sound.run.done()
