@@ -56,9 +56,10 @@ class Readers:
     def serve(self, connection: socket.socket) -> None:
         """Do as told until the socket is closed; then end all readers."""
         decoder, beat_s = Decoder[Command](Command), monotonic()
+        poll = select.poll()  # select.select fails with the descriptors beyond 1023 that a large gateway hands down
+        poll.register(connection, select.POLLIN)
         while True:
-            readable, _, _ = select.select([connection], [], [], max(0.0, beat_s - monotonic()))
-            if readable:
+            if poll.poll(max(0.0, beat_s - monotonic()) * 1000):
                 try:
                     count = connection.recv_into(decoder.room())
                 except ConnectionError:
@@ -89,7 +90,12 @@ class Readers:
         except Exception as error:  # what one camera needs and can't have is no reason to end the others
             logger.exception("%s failed", type(command).__name__)
             if isinstance(command, Open | Run):
-                self._outbox.put(Ended(command.reader, ReaderStats(), defect=type(error).__name__))
+                self._outbox.put(Ended(command.reader, self._stats(command.reader), defect=type(error).__name__))
+
+    def _stats(self, number: int) -> ReaderStats:
+        """What a reader has counted; nothing where it could not be made."""
+        reader = self._readers.get(number)
+        return reader.usage().stats if reader else ReaderStats()
 
     def _end(self) -> None:
         """Let go of the cameras: they should see a connection that was closed in order."""
