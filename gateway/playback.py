@@ -55,6 +55,7 @@ class Playback:
         self._pacer = Pacer() if paced else None
         self._watchdog = Watchdog(options.stall_s, options.dead_s, monotonic())
         self._size = (source.stream.width, source.stream.height)
+        self._colours: tuple[int, int] | None = None
         self._stalled = False
         self._decoded = False
         self._keyframes = 0
@@ -133,16 +134,26 @@ class Playback:
             self._emitter.offer(decoded.frame, self._source, self._moments.of(decoded), self._strategy.snap_s)
 
     def _alive(self, decoded: Decoded) -> None:
-        """Note that a frame was decoded, and tell when its size or the stream's health changed."""
+        """Note that a frame was decoded, and tell when its size or the stream's health changed.
+
+        Raises SourceError: its range or matrix of colours changed.
+        """
         self._stats.decoded += 1
         self._frame_at_s = monotonic()
         self._watchdog.feed(self._frame_at_s)
         if self._stalled or not self._decoded:
             self._stalled, self._decoded = False, True
             self._observer.on_live()
-        if (decoded.frame.width, decoded.frame.height) != self._size:
-            self._size = (decoded.frame.width, decoded.frame.height)
+        frame = decoded.frame
+        colours = (frame.color_range, frame.colorspace)
+        if (frame.width, frame.height) != self._size:
+            self._size = (frame.width, frame.height)
             self._tell_size()
+        elif colours != (self._colours or colours):
+            # Most likely a damaged parameter set said so; and where the sound one says nothing of colours, FFmpeg's
+            # decoder keeps to the damaged one's for ever.
+            raise SourceError(Reason.UNDECODABLE, "its colours changed, perhaps by damage: it is opened anew")
+        self._colours = colours
 
     def _tell_size(self) -> None:
         self._observer.on_stream(self._source.info(*self._size))

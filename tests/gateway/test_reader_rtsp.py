@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from time import time
 
+import av
 import numpy as np
 import pytest
+from av.bitstream import BitStreamFilterContext
 
-from gateway.errors import Reason
+from gateway.errors import Reason, SourceError
 from gateway.reading import ReadOptions
 from gateway.sampler import Sampling
 from gateway.simulator import Credentials, SimulatedCamera, Simulator, SimulatorSettings
@@ -157,17 +159,50 @@ async def test_some_damage_is_counted_and_survived() -> None:
 
 async def test_no_sampled_picture_differs_from_what_the_camera_filmed() -> None:
     filmed = np.stack([pixels(frame.jpeg) for frame in await asyncio.to_thread(read, WALK)]).astype(int)
+    async with simulated() as camera:
+        frames, held = [], 0
+        for seed in range(4):
+            async with running(camera.url("gate")) as run:
+                try:
+                    await _damaged_for_a_while(run, camera, seed)
+                except SourceError as error:  # it read a damaged parameter set, and says so
+                    assert "colours" in str(error)
+                    camera.resume("gate")
+            frames += run.frames
+            held += run.reader.stats.held
+    assert held > 10
+    assert max(np.abs(filmed - pixels(frame.jpeg)).mean(axis=(1, 2, 3)).min() for frame in frames) < 0.1
+
+
+async def _damaged_for_a_while(run: Run, camera: Simulator, seed: int) -> None:
+    await run.until(lambda: len(run.frames) >= 3)
+    camera.garble("gate", seed=seed, share=0.1)
+    await run.until(lambda: run.reader.stats.corrupt >= 3)
+    camera.resume("gate")
+    count = len(run.frames)
+    await run.until(lambda: len(run.frames) >= count + 20)
+
+
+async def test_colours_that_change_in_mid_stream_are_not_believed(tmp_path: Path) -> None:
+    tagged = _in_full_range(WALK, tmp_path / "tagged.mp4")
     async with simulated() as camera, running(camera.url("gate")) as run:
         await run.until(lambda: len(run.frames) >= 3)
-        for seed in range(4):
-            camera.garble("gate", seed=seed, share=0.1)
-            damaged, count = run.reader.stats.corrupt, len(run.frames)
-            await run.until(lambda n=damaged: run.reader.stats.corrupt >= n + 3)  # type: ignore[misc]
-            camera.resume("gate")
-            await run.until(lambda n=count: len(run.frames) >= n + 20)  # type: ignore[misc]
-    assert run.reader.stats.held > 10
-    worst = max(np.abs(filmed - pixels(frame.jpeg)).mean(axis=(1, 2, 3)).min() for frame in run.frames)
-    assert worst < 0.1
+        await camera.switch("gate", tagged)
+        failure = await run.failure()
+    assert failure.reason is Reason.UNDECODABLE
+    assert "colours" in str(failure)
+
+
+def _in_full_range(video: Path, path: Path) -> Path:
+    """The same stream, with parameter sets that say so."""
+    with av.open(str(video)) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        tagging = BitStreamFilterContext("h264_metadata=video_full_range_flag=1", source.streams.video[0], stream)
+        for packet in source.demux(video=0):
+            for tagged in tagging.filter(packet if packet.size else None):
+                tagged.stream = stream
+                target.mux(tagged)
+    return path
 
 
 async def test_a_change_of_resolution_changes_the_frames_and_is_told() -> None:
