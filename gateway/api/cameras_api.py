@@ -114,13 +114,11 @@ class CamerasApi:
         return await self._change(request, name, self._editor.add(name, settings_in(body)))
 
     async def _put(self, request: web.Request) -> web.Response:
-        name, body = request.match_info["name"], await _body(request)
-        if body.get("name", name) != name:
-            raise refused([Problem(("name",), f"must be {name}, as in the URL, or left out")])
+        name, body = await _named_body(request)
         return await self._change(request, name, self._editor.put(name, settings_in(body)))
 
     async def _patch(self, request: web.Request) -> web.Response:
-        name, body = request.match_info["name"], await _body(request)
+        name, body = await _named_body(request)
         return await self._change(request, name, self._editor.patch(name, settings_in(body)))
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -159,6 +157,14 @@ class CamerasApi:
         return shown
 
 
+async def _named_body(request: web.Request) -> tuple[str, dict[str, Any]]:
+    """The camera in the URL, and a body that is of no other one: names don't change."""
+    name, body = request.match_info["name"], await _body(request)
+    if body.get("name", name) != name:
+        raise refused([Problem(("name",), f"must be {name}, as in the URL, or left out")])
+    return name, body
+
+
 async def _body(request: web.Request) -> dict[str, Any]:
     if request.content_type not in _JSON:
         raise HttpProblem(415, "the body must be application/json")
@@ -173,17 +179,18 @@ def _check_condition(request: web.Request, present: Entry | None) -> None:
     """`If-Match` and `If-None-Match` (RFC 9110 section 13.1).
 
     Raises:
-        HttpProblem: 412.
+        HttpProblem: 412; 400 where one is empty, as when a script had no ETag to put there.
     """
-    try:
-        wanted, unwanted = request.if_match, request.if_none_match
-    except ValueError:
-        raise HttpProblem(400, "If-Match is malformed") from None
-    if wanted is not None and not (present and _matches(wanted, present)):
+    wanted, unwanted = request.if_match, request.if_none_match
+    for name in ("If-Match", "If-None-Match"):
+        if request.headers.get(name) == "":
+            raise HttpProblem(400, f"{name} is empty")
+    if wanted is not None and not (present and _matches(wanted, present, weakly=False)):
         raise HttpProblem(412, f"the camera {'has changed since' if present else 'is gone'}; read it again")
-    if unwanted is not None and present and _matches(unwanted, present):
+    if unwanted is not None and present and _matches(unwanted, present, weakly=True):
         raise HttpProblem(412, "the camera is there already")
 
 
-def _matches(tags: Sequence[ETag], present: Entry) -> bool:
-    return any(tag.value == "*" or (tag.value == str(present.revision) and not tag.is_weak) for tag in tags)
+def _matches(tags: Sequence[ETag], present: Entry, weakly: bool) -> bool:
+    """Whether one of the tags is the camera's; `weakly`: a weak one too (section 8.8.3.2)."""
+    return any(tag.value == "*" or (tag.value == str(present.revision) and weakly >= tag.is_weak) for tag in tags)

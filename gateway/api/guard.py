@@ -7,15 +7,13 @@ this machine's (DNS rebinding) is refused; a body has to be JSON, which no form 
 
 import hmac
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
 from gateway.problem import HttpProblem
 from vedette.config import Address
 from vedette.secret import SecretText
-
-_BEARER = "Bearer "
 
 
 class Guard:
@@ -39,8 +37,8 @@ class Guard:
             raise HttpProblem(403, "the gateway listens beyond this machine: changes need gateway.api_token")
 
     def _check_token(self, said: str, token: bytes) -> None:
-        given = said.removeprefix(_BEARER).encode("utf-8", "surrogateescape")
-        if not said.startswith(_BEARER) or not hmac.compare_digest(given, token):
+        scheme, _, given = said.partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token):
             raise HttpProblem(401, "needs the token: Authorization: Bearer …", headers={"WWW-Authenticate": "Bearer"})
 
 
@@ -56,12 +54,16 @@ def _check_origin(request: web.Request) -> None:
     if not is_loopback(_host(f"//{request.host}")):
         raise HttpProblem(403, "without gateway.api_token the API answers to this machine's own names only")
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and _split(origin).netloc != request.host:
         raise HttpProblem(403, "without gateway.api_token the API does not answer to web pages")
 
 
 def _host(url: str) -> str:
+    return _split(url).hostname or ""
+
+
+def _split(url: str) -> SplitResult:
     try:
-        return urlsplit(url).hostname or ""
+        return urlsplit(url)
     except ValueError:
-        return ""
+        return SplitResult("", "", "", "", "")

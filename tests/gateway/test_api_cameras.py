@@ -110,8 +110,18 @@ async def test_a_change_that_was_made_meanwhile_is_not_overwritten(api: Api) -> 
         assert (await api(method, "/cameras/gate", body, {"If-Match": old.etag})).status == 412
     assert (await api("PUT", "/cameras/gate", GATE, {"If-None-Match": "*"})).status == 412
     assert (await api("PUT", "/cameras/yard", {**GATE, "name": "yard"}, {"If-Match": "*"})).status == 412
+    assert (await api("PUT", "/cameras/gate", GATE, {"If-None-Match": f"W/{new.etag}"})).status == 412
+    assert (await api("DELETE", "/cameras/gate", headers={"If-Match": f"W/{new.etag}"})).status == 412
+    assert (await api("DELETE", "/cameras/gate", headers={"If-Match": ""})).status == 400
     assert (await api("GET", "/cameras/gate")).etag == new.etag
     assert (await api("DELETE", "/cameras/gate", headers={"If-Match": new.etag})).status == 204
+
+
+async def test_a_camera_keeps_its_name(api: Api) -> None:
+    await api("POST", "/cameras", GATE)
+    for method in ("PUT", "PATCH"):
+        assert wrong_keys(await api(method, "/cameras/gate", {**GATE, "name": "yard"})) == ["name"]
+    assert (await api("PATCH", "/cameras/gate", {"name": "gate", "transport": "udp"})).status == 200
 
 
 async def test_of_changes_at_a_time_each_is_made(api: Api) -> None:
