@@ -36,7 +36,7 @@ class CaptureClock:
             return
         self._anchor = (pts_s, sender_at) if pts_s is not None else None
         delay_s = arrived_at - sender_at
-        if arrived_at >= self._window_ends_at or not self._delays:
+        if not (self._delays and 0 < self._window_ends_at - arrived_at <= _WINDOW_S):
             self._delays = [*self._delays[-1:], delay_s]
             self._window_ends_at = arrived_at + _WINDOW_S
         else:
@@ -51,7 +51,9 @@ class CaptureClock:
         if camera_at is not None and self._last_by_camera <= camera_at <= arrived_at + _BELIEVED_S:
             self._last_by_camera = camera_at
             return min(camera_at, arrived_at), True
-        self._last_arrived = max(self._last_arrived, arrived_at)
+        if self._last_arrived - arrived_at <= _STRAY_S:  # else our own clock was set back
+            arrived_at = max(self._last_arrived, arrived_at)
+        self._last_arrived = arrived_at
         return self._last_arrived, False
 
     def _by_camera(self, pts_s: float | None) -> float | None:

@@ -86,3 +86,13 @@ def test_a_frame_without_time_stamp_or_of_another_time_line_is_dated_by_its_arri
     play(clock, range(10), 0.0)
     assert clock.captured(None, NOW + 1.2) == (NOW + 1.2, False)
     assert clock.captured(5000.0, NOW + 1.3) == (NOW + 1.3, False)
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_times_follow_our_own_clock_when_that_is_set_back(tells: bool) -> None:
+    clock = CaptureClock()
+    for n, back_s in ((0, 0.0), (1, 0.0), *((n, 3600.0) for n in range(2, 900))):
+        arrived_at = NOW + n / FPS - back_s
+        clock.note(n / FPS, NOW + n / FPS - 7200 if tells else None, arrived_at)
+        assert clock.captured(n / FPS, arrived_at) == (arrived_at, False)
+    assert clock.off_s == (pytest.approx(3600) if tells else None)
