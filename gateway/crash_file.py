@@ -9,7 +9,7 @@ import re
 import struct
 
 _NOTE = struct.Struct("<QQ")
-_PLACES = 1024
+_PLACES = 2048
 _WORDS = re.compile(rb"Current thread 0x([0-9a-f]+)")
 
 
@@ -29,9 +29,9 @@ class CrashFile:
     def close(self) -> None:
         os.close(self.descriptor)
 
-    def note(self, reader: int, thread: int) -> None:
-        """This reader is run by this thread."""
-        os.pwrite(self.descriptor, _NOTE.pack(reader + 1, thread), reader % _PLACES * _NOTE.size)
+    def note(self, reader: int, thread: int, beside: bool = False) -> None:
+        """This reader is run by this thread, or by this one too."""
+        os.pwrite(self.descriptor, _NOTE.pack(reader + 1, thread), (2 * reader + beside) % _PLACES * _NOTE.size)
 
     def culprit(self) -> int | None:
         """The reader in whose thread the crash was; None: there was none, or in no reader's thread."""

@@ -2,8 +2,6 @@
 
 import logging
 import threading
-import time
-from contextlib import suppress
 from functools import partial
 from math import inf
 from time import monotonic
@@ -13,6 +11,7 @@ from gateway.decode_messages import Adjust, Ended, Live, Opened, ReaderPlan, Sta
 from gateway.decode_outbox import Outbox
 from gateway.errors import SourceError
 from gateway.reader import Reader
+from gateway.reader_threads import ReaderThreads
 from gateway.reading import StreamInfo
 from gateway.substream_reader import SubstreamReader
 from vedette.logs import current_camera
@@ -28,17 +27,16 @@ class HostedReader:
         self.number = number
         self.camera = camera
         self._outbox = outbox
-        self._crash_file = crash_file
+        self._threads = ReaderThreads(number, crash_file)
         sink = partial(outbox.put_frame, number)
         self._reader: Reader | SubstreamReader
         if plan.substream is None:
             self._reader = Reader(plan.url, plan.outputs, sink, self, plan.options, plan.privacy, plan.matrix)
         else:
-            self._reader = SubstreamReader(plan, plan.substream, sink, self)
+            beside = partial(self._threads.working, beside=True)
+            self._reader = SubstreamReader(plan, plan.substream, sink, self, beside)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._clock: int | None = None
-        self._spent_s = 0.0
         self._moves_until_s = -inf
 
     def run(self) -> None:
@@ -63,7 +61,7 @@ class HostedReader:
         getattr(self._reader, command.method)(*command.arguments)
 
     def usage(self) -> Usage:
-        return Usage(self.number, self._spent_s + self._running_s(), self._reader.stats)
+        return Usage(self.number, self._threads.cpu_s(), self._reader.stats)
 
     def on_stream(self, info: StreamInfo) -> None:
         logger.info("%s %sx%s over %s", info.codec, info.width, info.height, info.transport)
@@ -79,26 +77,17 @@ class HostedReader:
 
     def _run(self, stop: threading.Event) -> None:
         current_camera.set(self.camera)
-        self._crash_file.note(self.number, threading.get_ident())
-        self._clock = time.pthread_getcpuclockid(threading.get_ident())
+        with self._threads.working():
+            report = self._outcome(stop)
+        self._outbox.put(report)
+
+    def _outcome(self, stop: threading.Event) -> Ended:
         ended = partial(Ended, self.number, self._reader.stats)
         try:
             self._reader.run(stop)
-            report = ended()
+            return ended()
         except SourceError as error:
-            report = ended(reason=error.reason, text=str(error))
+            return ended(reason=error.reason, text=str(error))
         except Exception as error:  # a defect that shows with one camera must not end the others
             logger.exception("the reader failed")
-            report = ended(defect=type(error).__name__)
-        self._crash_file.note(self.number, 0)
-        self._clock, spent_s = None, time.thread_time()
-        self._spent_s += spent_s
-        self._outbox.put(report)
-
-    def _running_s(self) -> float:
-        """CPU time of the run that is under way."""
-        clock = self._clock
-        if clock is not None:
-            with suppress(OSError):  # its thread has ended meanwhile
-                return time.clock_gettime(clock)
-        return 0.0
+            return ended(defect=type(error).__name__)

@@ -103,7 +103,8 @@ class Playback:
         for decoded in self._frames_of(packet):
             self._show(decoded)
         if self._frames.resting:
-            self._watchdog.feed(self._packet_at_s)
+            self._frame_at_s = self._packet_at_s
+            self._watchdog.feed(self._frame_at_s)
         self._emitter.tick(monotonic())
         self._strategy.interval_s = self._emitter.interval_s
 

@@ -3,15 +3,15 @@
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import copy_context
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from itertools import chain, repeat
 
 from gateway.decode_messages import ReaderPlan
 from gateway.errors import SourceError
 from gateway.reading import ReaderObserver, ReaderStats, Substream
 from gateway.substream_sight import Sight, sight
-from gateway.substream_streams import TwoStreams, Until
+from gateway.substream_streams import Beside, TwoStreams, Until, start_beside
 from gateway.tap import Sink
 
 logger = logging.getLogger(__name__)
@@ -31,14 +31,22 @@ class SubstreamReader:
     size of a picture changes.
     """
 
-    def __init__(self, plan: ReaderPlan, substream: Substream, sink: Sink, observer: ReaderObserver) -> None:
-        """Raises ValueError as `Reader` does."""
+    def __init__(
+        self,
+        plan: ReaderPlan,
+        substream: Substream,
+        sink: Sink,
+        observer: ReaderObserver,
+        beside: Beside = nullcontext,
+    ) -> None:
+        """`beside` is entered by each thread that is started. Raises ValueError as `Reader` does."""
         self.stats = ReaderStats()
         """Of the stream that decides when to sample: the substream, or the main stream where that is read alone."""
         self._plan = plan
         self._substream = substream
         self._sink = sink
         self._observer = observer
+        self._beside = beside
         self._found: Sight | None = None
         self.streams: TwoStreams | None = None
         """What is read, since both streams were looked at."""
@@ -71,7 +79,8 @@ class SubstreamReader:
     def _streams_of(self, seen: Sight) -> TwoStreams:
         """Those that there are, if they are still right."""
         if self.streams is None or self.streams.stuck or not _agree(self.streams.seen, seen):
-            self.streams = TwoStreams(self._plan, self._substream.url, seen, self._sink, self._observer, self.stats)
+            plan, url = self._plan, self._substream.url
+            self.streams = TwoStreams(plan, url, seen, self._sink, self._observer, self.stats, self._beside)
             for pipeline, fps in list(self._rates.items()):
                 self.streams.set_fps(pipeline, fps)
         return self.streams
@@ -80,8 +89,7 @@ class SubstreamReader:
     def _looking_again(self, seen: Sight, until: Until) -> Iterator[None]:
         """While the view is assumed, it is measured again and again, in another thread."""
         if seen.known == "assumed":
-            run = copy_context().run
-            threading.Thread(target=run, args=(self._look_again, until), name="sight", daemon=True).start()
+            start_beside("sight", self._beside, partial(self._look_again, until))
         try:
             yield
         finally:

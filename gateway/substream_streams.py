@@ -6,8 +6,11 @@ open.
 """
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 
 from gateway.decode_messages import ReaderPlan
 from gateway.errors import Reason, SourceError
@@ -29,6 +32,10 @@ _FOR_THE_GATE = Output("", 32, 50, Sampling(5.0))
 _LEAVE_WITHIN_S = 1.0
 
 
+Beside = Callable[[], AbstractContextManager[None]]
+"""Entered by a thread that is started beside the one that runs a reader, while it works."""
+
+
 class Until(threading.Event):
     """Set when it is, or when another event is."""
 
@@ -48,13 +55,21 @@ class TwoStreams:
     """
 
     def __init__(
-        self, plan: ReaderPlan, url: str, seen: Sight, sink: Sink, observer: ReaderObserver, stats: ReaderStats
+        self,
+        plan: ReaderPlan,
+        url: str,
+        seen: Sight,
+        sink: Sink,
+        observer: ReaderObserver,
+        stats: ReaderStats,
+        beside: Beside = nullcontext,
     ) -> None:
         """`url` is the substream's, `stats` are of the stream that decides when to sample. Raises ValueError."""
         self.seen = seen
         self._sink = sink
         self._until = Until(threading.Event())
         self._stats = stats
+        self._beside = beside
         self._came: set[Size] = set()
         self._surprise: str | None = None
         unsafe = bool(plan.privacy) and seen.known == "assumed"
@@ -92,7 +107,10 @@ class TwoStreams:
         """
         self._until = until
         failures: list[Exception] = []
-        threads = [self._beside(reader, until, failures) for reader in self.readers[1:]]
+        threads = [
+            start_beside("main-stream", self._beside, partial(_run, reader, until, failures))
+            for reader in self.readers[1:]
+        ]
         try:
             self.readers[0].run(until)
         finally:
@@ -112,20 +130,6 @@ class TwoStreams:
     def hint(self, until_s: float) -> None:
         """As `Reader.hint`."""
         self.readers[0].hint(until_s)
-
-    def _beside(self, reader: Reader, until: Until, failures: list[Exception]) -> threading.Thread:
-        """Run a reader in a thread of its own; its failure ends the other one's run too."""
-
-        def body() -> None:
-            try:
-                reader.run(until)
-            except Exception as error:  # noqa: BLE001 -- it belongs to the thread that runs the first
-                failures.append(error)
-                until.set()
-
-        thread = threading.Thread(target=copy_context().run, args=(body,), name="main-stream", daemon=True)
-        thread.start()
-        return thread
 
     def _from_main(self, frame: SampledFrame) -> None:
         if self._is_as_seen(frame, self.seen.main_size):
@@ -147,6 +151,27 @@ class TwoStreams:
             self._surprise = f"its pictures are {came[0]}x{came[1]}, and were {size[0]}x{size[1]} a moment ago"
         self._until.set()
         return False
+
+
+def start_beside(name: str, beside: Beside, body: Callable[[], None]) -> threading.Thread:
+    """Run `body` in a thread of its own."""
+
+    def run() -> None:
+        with beside():
+            body()
+
+    thread = threading.Thread(target=copy_context().run, args=(run,), name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _run(reader: Reader, until: Until, failures: list[Exception]) -> None:
+    """Its failure ends the other one's run too."""
+    try:
+        reader.run(until)
+    except Exception as error:  # noqa: BLE001 -- it belongs to the thread that runs the first
+        failures.append(error)
+        until.set()
 
 
 class _Told:

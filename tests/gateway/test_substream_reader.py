@@ -100,9 +100,10 @@ async def reading(
     view: View | None = None,
     privacy: Sequence[Polygon] = (),
     gate: GatePolicy | None = None,
+    dead_s: float = 10.0,
 ) -> AsyncIterator[Run]:
     substream = Substream(simulator.url("small"), view)
-    options = ReadOptions(gate=gate)
+    options = ReadOptions(gate=gate, stall_s=dead_s / 2, dead_s=dead_s)
     run = Run(ReaderPlan(main or simulator.url("main"), outputs or (PEOPLE,), options, privacy, None, substream))
     try:
         yield run
@@ -299,3 +300,17 @@ async def test_a_gate_alone_on_the_substream_opens_the_main_stream(clip: Make) -
         await run.until(lambda: any(frame.gate == "onset" for frame in run.frames), "an onset")
         assert (await run.info()).substream.pipelines == ()  # type: ignore[union-attr]
     assert {(frame.pipeline, frame.jpeg_width) for frame in run.frames} == {("faces", 640)}
+
+
+async def test_a_main_stream_that_is_not_decoded_is_missed_only_when_nothing_comes_of_it(clip: Make) -> None:
+    main, small = (clip(Stream(size, gop=20)) for size in (MAIN, SMALL))
+    outputs, dead_s = (PEOPLE, FACES), 1.0
+    async with camera(main, small) as simulator, reading(simulator, *outputs, gate=QUICK, dead_s=dead_s) as run:
+        await run.until(partial(run.gate_is, "idle"), "the gate is idle")
+        assert run.reader.streams is not None
+        stats = run.reader.streams.readers[1].stats
+        before = stats.packets
+        await run.until(lambda: stats.packets > before + 2 * dead_s * FPS, "packets for longer than it may be dead")
+        simulator.stall("main")
+        with pytest.raises(SourceError, match="/main: nothing for"):
+            await run.until(lambda: False, "it fails")
