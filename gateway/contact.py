@@ -29,7 +29,7 @@ def hindrance(url: str, tls: Tls) -> SourceError | None:
             if scheme in _ENCRYPTED:
                 return _untrusted(url, connection, address[0], tls)
             return _not_rtsp(url, connection, parts) if scheme == "rtsp" else None
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # UnicodeError: with a dot too many it is no name at all
         return SourceError(Reason.UNKNOWN_HOST, f"{url}: the host's name is not known")
     except TimeoutError:
         return SourceError(Reason.TIMEOUT, f"{url}: the host does not answer")

@@ -3,9 +3,10 @@
 Every kind of source that a camera may have is here, with the one or two ways in which it is tried.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from gateway.errors import Reason, SourceError
 from gateway.reading import Carrier, Transport
@@ -109,15 +110,24 @@ def _rtsps(url: str, transport: Transport, tls: Tls) -> Input:
 
 def _at_port(url: str, port: int) -> str:
     """`url` with this port, where it has none."""
-    parts = urlsplit(url)
+    parts = _split(url)
     return url if parts.port else urlunsplit(parts._replace(netloc=f"{parts.netloc}:{port}"))
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of `url`, whose port is a number."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.port != 0:  # asked for, since the library looks at it only now
+            return parts
+    raise SourceError(Reason.UNSUPPORTED_URL, f"{url}: not a URL")  # the library's error quotes the password
 
 
 def _https(url: str, tls: Tls) -> Input:
     options = _QUICK | _ONLY_HTTP | _checks(tls)
     if not tls.verify:
         return Input(url, "https", options)
-    if urlsplit(url).path.lower().endswith(".m3u8"):
+    if _split(url).path.lower().endswith(".m3u8"):
         raise SourceError(Reason.CERTIFICATE, f"{url}: of the playlist's segments {_UNCHECKED}")
     return Input(url, "https", options | _NO_PLAYLIST)
 

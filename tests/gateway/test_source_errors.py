@@ -20,7 +20,7 @@ from gateway.tls import CHECKED
 from tests.gateway.run_reader import PEDESTRIANS, WALK, Witness, output, read
 
 
-def failure(url: Path | str, **options: float) -> SourceError:
+def failure(url: Path | str, **options: float | str) -> SourceError:
     """The error with which reading `url` ends; its whole chain is free of the password."""
     reader = Reader(str(url), [output()], Witness().take, Witness(), ReadOptions(**options))  # type: ignore[arg-type]
     with pytest.raises(SourceError) as caught:
@@ -90,6 +90,15 @@ def test_an_unknown_host_is_unreachable() -> None:
     error = failure("rtsp://admin:s3cret@no.such.host.invalid/gate")
     assert error.reason is Reason.UNKNOWN_HOST
     assert "name is not known" in str(error)
+
+
+def test_a_host_that_is_no_name_is_unknown() -> None:
+    assert failure("rtsp://admin:s3cret@camera..local/gate").reason is Reason.UNKNOWN_HOST
+
+
+@pytest.mark.parametrize("url", ["rtsp://admin:s3cret@[camera/gate", "rtsp://admin:s3cret/@camera/gate"])
+def test_what_is_no_url_is_said_to_be_none(url: str) -> None:
+    assert failure(url, transport="http").reason is Reason.UNSUPPORTED_URL
 
 
 def test_a_black_hole_is_a_timeout_by_the_time_it_took() -> None:
