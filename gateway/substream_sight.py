@@ -14,7 +14,7 @@ from gateway.geometry import picture_size
 from gateway.luma import LumaScaler
 from gateway.opening import Source, open_source
 from gateway.orientations import Orientations
-from gateway.packets import packets
+from gateway.packets import VideoPacket, packets
 from gateway.reading import ReadOptions, StreamInfo, Substream, SubstreamInfo
 from gateway.view_matching import Luma, match
 from vedette.view import WHOLE, View
@@ -98,30 +98,37 @@ def _glimpse(url: str, options: ReadOptions, stop: threading.Event) -> Glimpse |
     if source is None:
         return None
     try:
-        frame = _keyframe(url, source, stop)
+        frame = _picture(url, source, stop)
         if frame is None:
             return None
         size = picture_size((frame.width, frame.height), source.aspect, Orientations().of(frame), frame.width)
         info = source.info(frame.width, frame.height)
         return Glimpse(info, (size.display_width, size.display_height), LumaScaler().luma(frame))
+    except av.FFmpegError as error:
+        failure = SourceError(Reason.UNDECODABLE, f"{url}: no picture can be made of it: {error.strerror}")
     finally:
         source.close()
+    raise failure
 
 
-def _keyframe(url: str, source: Source, stop: threading.Event) -> av.VideoFrame | None:
-    until_s = monotonic() + _WITHIN_S
-    context = source.stream.codec_context
+def _picture(url: str, source: Source, stop: threading.Event) -> av.VideoFrame | None:
+    """The first sound one, from a keyframe on; None when stopped."""
+    until_s, begun = monotonic() + _WITHIN_S, False
     for packet in packets(source, stop):
-        if packet is not None and packet.size and packet.is_keyframe:
-            try:
-                frames = context.decode(packet) + context.decode(None)
-            except av.FFmpegError:
-                frames = []
-            context.flush_buffers()
-            if frames and not frames[0].is_corrupt:
-                return frames[0]
+        if packet is not None and packet.size:
+            begun |= packet.is_keyframe
+            sound = [frame for frame in _decoded(source, packet) if not frame.is_corrupt] if begun else []
+            if sound:
+                return sound[0]
         if monotonic() > until_s:
             raise SourceError(Reason.UNDECODABLE, f"{url}: no picture in {_WITHIN_S:.0f} s")
     if stop.is_set():
         return None
     raise SourceError(Reason.ENDED, f"{url}: the camera ended the stream")
+
+
+def _decoded(source: Source, packet: VideoPacket) -> list[av.VideoFrame]:
+    try:
+        return source.stream.codec_context.decode(packet)
+    except av.FFmpegError:
+        return []  # the next one, perhaps

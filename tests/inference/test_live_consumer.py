@@ -22,6 +22,7 @@ from vedette.bus import Bus, connect
 from vedette.config import Pipeline
 from vedette.metrics import DROPPED, EXPIRED
 from vedette.subjects import DETECTIONS, FRAMES, PICTURES, WORK
+from vedette.view import View
 
 SCHEMA = json.loads((ROOT / "vedette/schemas/detections.v1.json").read_text())
 
@@ -65,6 +66,20 @@ async def test_every_served_frame_gives_one_valid_cloudevent(bus: Bus, plane: Da
         assert event["data"]["frame"]["captured_at"] == "2026-11-22T12:00:00.482Z"
         assert event["data"]["detections"]
     assert await stored(bus, DETECTIONS) == 5
+
+
+async def test_what_is_found_in_a_substreams_picture_is_said_of_the_main_one(bus: Bus, plane: DataPlane) -> None:
+    notes, camera, view = await listen(bus), Camera(bus), View(0.25, 0.5, 0.5, 0.25)
+    async with working(bus, plane):
+        await camera.frame(0)
+        await notes.until_served(1)
+        await camera.frame(1, jpegs()[0], view=view)
+        await camera.clip(2, jpegs()[0], view=view)
+        await until(lambda: len(notes.events) == 3, "three events")
+    whole, *parts = ([found.bbox for found in event.detections] for event in notes.events)
+    assert whole
+    for part in parts:
+        assert part == [view.in_main(box) for box in whole]
 
 
 async def test_the_picture_is_the_very_jpeg_at_the_sequence_that_the_event_names(bus: Bus, plane: DataPlane) -> None:
