@@ -140,6 +140,8 @@ class Recovery:
 
     def on_state(self, state: str, reason: str | None) -> None:
         """The camera's state has changed."""
+        if state == LIVE:
+            self._outage = None  # back before an action's next turn: a camera with pictures is not restarted
         if not self._failures.on_state(state, monotonic()):
             return
         if self._failures.count == 1:

@@ -71,12 +71,12 @@ async def test_a_webhook_is_told_once_an_outage(hook: Hook) -> None:
     recovery = Recovery("plant", "gate", 3, [Webhook(SecretUrl(hook.url))])
     async with background(recovery.run()):
         failing(recovery, 2)
-        await asyncio.sleep(0)
-        assert not hook.told
+        assert not recovery._due.is_set()
         failing(recovery, 1)
         await until(lambda: hook.told, "it is told")
         await until(lambda: done("gate"), "that is counted")
         failing(recovery, 5)
+        assert not recovery._due.is_set()
     (told,) = hook.told
     assert (told["camera"], told["failures"], told["reason"]) == ("gate", 3, "nothing listens there")
 
@@ -91,6 +91,37 @@ async def test_a_webhook_that_was_not_heard_is_told_again_at_the_next_failure(ho
         hook.status = 200
         failing(recovery, 1)
         await until(lambda: len(hook.told) == 2, "told again")
+
+
+class Waiting:
+    """An action that takes until `release`, and fails."""
+
+    name = "waiting"
+
+    def __init__(self) -> None:
+        self.acted_after: list[int] = []
+        self.release = asyncio.Event()
+
+    async def act(self, outage: Outage) -> None:
+        self.acted_after.append(outage.failures)
+        await self.release.wait()
+        raise RecoveryFailed("no answer")
+
+
+async def test_nothing_is_done_to_a_camera_that_came_back_while_an_action_failed() -> None:
+    action = Waiting()
+    recovery = Recovery("plant", "back", 1, [action])
+    async with background(recovery.run()):
+        failing(recovery, 1)
+        await until(lambda: action.acted_after, "an action is under way")
+        failing(recovery, 1)
+        recovery.on_state(LIVE, None)
+        action.release.set()
+        result = {"camera": "back", "action": "waiting", "result": "failed"}
+        await until(lambda: counted("vedette_camera_recoveries_total", **result), "it has failed")
+        failing(recovery, 1)
+        await until(lambda: action.acted_after[-1] == 3, "the next failure has its turn")
+    assert action.acted_after == [1, 3]
 
 
 async def test_a_webhook_that_fails_is_named_without_its_secrets() -> None:
