@@ -20,7 +20,9 @@ _GROWTH_A_S = 0.05
 _FALL_A_S = 0.01
 """Slowly: all cameras see the same wait, and would swing together."""
 _CUT = 0.8
-_LONGEST_STEP_S = 2.0
+_LONGEST_RISE_S, _LONGEST_FALL_S = 30.0, 2.0
+"""Time without a word that counts: a rate that was lowered must not stay low behind a gate, which lets a frame through
+every half a minute; while one long wait says little of the time before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,14 @@ class RateControl:
 
     def served(self, now_s: float, waited_s: float, in_vain: bool) -> None:
         """A worker served a frame whose token had waited for its turn; `in_vain`: another was replaced meanwhile."""
-        step_s, self._noted_s = min(now_s - self._noted_s, _LONGEST_STEP_S), now_s
+        passed_s, self._noted_s = now_s - self._noted_s, now_s
+        room = 1 - waited_s * self.fps / ENOUGH[self._limits.priority]
         if in_vain:
             self._cut(now_s)
+        elif room > 0:
+            self.fps *= 1 + _GROWTH_A_S * room * min(passed_s, _LONGEST_RISE_S)
         else:
-            room = 1 - waited_s * self.fps / ENOUGH[self._limits.priority]
-            self.fps *= 1 + max(_GROWTH_A_S * room, -_FALL_A_S) * step_s
+            self.fps *= 1 + max(_GROWTH_A_S * room, -_FALL_A_S) * min(passed_s, _LONGEST_FALL_S)
         self._keep_within(now_s)
 
     def expired(self, now_s: float) -> None:

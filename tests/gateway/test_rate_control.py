@@ -150,6 +150,21 @@ def test_rates_come_back_when_there_is_room_again() -> None:
     assert all(camera.control.fps > 0.6 for camera in world.cameras)
 
 
+def test_a_lowered_rate_comes_back_behind_a_gate_that_lets_a_frame_through_every_half_a_minute() -> None:
+    control = RateControl(limits(2), 0.0)
+    for second in range(60):
+        control.expired(float(second))
+    for minute in (1, 1.5, 2, 2.5, 3):
+        control.served(60 * minute, waited_s=0.01, in_vain=False)
+    assert control.fps == 2
+
+
+def test_one_long_wait_after_a_long_silence_lowers_the_rate_by_little() -> None:
+    control = RateControl(limits(2), 0.0)
+    control.served(3600, waited_s=30, in_vain=False)
+    assert control.fps > 1.9
+
+
 def test_while_something_happens_the_rate_is_the_highest_that_workers_take() -> None:
     control = RateControl(limits(2, most=5), 0.0)
     control.excite(0.0, until_s=3.0)
