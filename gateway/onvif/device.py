@@ -25,6 +25,8 @@ _MEDIA2 = "http://www.onvif.org/ver20/media/wsdl"
 _SCHEMA = "http://www.onvif.org/ver10/schema"
 _TIMEOUT = aiohttp.ClientTimeout(total=8.0)
 _MOST_PROFILES = 64
+_YEARS = (1900, 9000)
+"""Of a clock that can be told, and run on from, without leaving what `datetime` can hold."""
 _STREAM = (
     f'<StreamSetup><Stream xmlns="{_SCHEMA}">RTP-Unicast</Stream>'
     f'<Transport xmlns="{_SCHEMA}"><Protocol>RTSP</Protocol></Transport></StreamSetup>'
@@ -85,7 +87,10 @@ class OnvifDevice:
     async def reboot(self) -> str:
         """Restart it; what it says to that. Pictures are gone for a minute or so."""
         answer = await self._ask(self._address, f'<SystemReboot xmlns="{_DEVICE}"/>')
-        return text_of(answer, "SystemRebootResponse/Message") or "it restarts"
+        told = answer.find("{*}SystemRebootResponse")
+        if told is None:
+            raise OnvifError(f"{self._address}: the device does not say that it restarts")
+        return text_of(told, "Message") or "it restarts"
 
     async def _services(self) -> dict[str, str]:
         """Namespaces and addresses of its services; of an old device, those in its capabilities."""
@@ -141,7 +146,8 @@ class OnvifDevice:
     async def _ask(self, address: str, body: str) -> Element:
         header = ""
         if self._credentials is not None:
-            header = security(self._credentials, dt.datetime.now(dt.UTC) + await self._clock())
+            ahead = await self._clock()
+            header = security(self._credentials, dt.datetime.now(dt.UTC) + ahead)
         return await self._post(address, envelope(body, header))
 
     async def _clock(self) -> dt.timedelta:
@@ -203,9 +209,10 @@ def _utc(body: Element) -> dt.datetime | None:
     names = ("Date/Year", "Date/Month", "Date/Day", "Time/Hour", "Time/Minute", "Time/Second")
     numbers = [number_of(told, name) for name in names]
     try:
-        return dt.datetime(*(int(number) for number in numbers if number is not None), tzinfo=dt.UTC)  # type: ignore[arg-type, misc]
+        now = dt.datetime(*(int(number) for number in numbers if number is not None), tzinfo=dt.UTC)  # type: ignore[arg-type, misc]
     except (ValueError, TypeError, OverflowError):
         return None
+    return now if _YEARS[0] <= now.year <= _YEARS[1] else None
 
 
 def _words(error: Exception) -> str:

@@ -58,6 +58,24 @@ async def test_it_restarts_when_it_is_told_to() -> None:
         assert device.reboots == 1
 
 
+async def test_a_device_that_says_nothing_of_restarting_does_not_restart() -> None:
+    async with simulated_device() as device, aiohttp.ClientSession() as session:
+        device.answer = soap("<Something/>")
+        with pytest.raises(OnvifError, match="does not say that it restarts"):
+            await OnvifDevice(session, device.address).reboot()
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+async def test_a_clock_beyond_all_years_is_taken_for_none(year: int) -> None:
+    date = f"<Date><Year>{year}</Year><Month>12</Month><Day>31</Day></Date>"
+    time = "<Time><Hour>23</Hour><Minute>59</Minute><Second>59</Second></Time>"
+    clock = f"<SystemDateAndTime><UTCDateTime>{time}{date}</UTCDateTime></SystemDateAndTime>"
+    async with simulated_device() as device, aiohttp.ClientSession() as session:
+        device.answer = soap(f"<GetSystemDateAndTimeResponse>{clock}</GetSystemDateAndTimeResponse>")
+        assert await OnvifDevice(session, device.address, USER, PASSWORD).information()
+        assert f">{dt.datetime.now(dt.UTC):%Y-}" in device.bodies[-1]
+
+
 async def test_a_restart_is_an_action_of_recovery() -> None:
     outage = Outage("plant-1", "gate", 5, "offline", dt.datetime.now(dt.UTC))
     async with simulated_device() as device:
