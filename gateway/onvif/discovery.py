@@ -7,7 +7,7 @@ from typing import cast
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from gateway.onvif.envelope import Element, OnvifError, envelope, parse, text_of
+from gateway.onvif.envelope import Element, OnvifError, envelope, parse, plain, text_of
 
 MULTICAST = ("239.255.255.250", 3702)
 _PROBE_EVERY_S = 1.0
@@ -107,7 +107,7 @@ def _host(address: str) -> str | None:
 def _scope(scopes: list[str], kind: str) -> str | None:
     """`onvif://www.onvif.org/name/Front%20door` is `Front door`."""
     prefix = f"onvif://www.onvif.org/{kind}/"
-    return next((unquote(scope[len(prefix) :]) for scope in scopes if scope.lower().startswith(prefix)), None)
+    return next((plain(unquote(scope[len(prefix) :])) for scope in scopes if scope.lower().startswith(prefix)), None)
 
 
 def _probe(message: str) -> bytes:

@@ -85,7 +85,12 @@ def text_of(element: Element | None, path: str) -> str | None:
     if element is None:
         return None
     found = element.find("/".join(name if name == "." else f"{{*}}{name}" for name in path.split("/")))
-    return found.text.strip() if found is not None and found.text else None
+    return plain(found.text) if found is not None and found.text else None
+
+
+def plain(text: str) -> str:
+    """What a device says, for terminals and logs: in one line, without control characters."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 def number_of(element: Element | None, path: str) -> float | None:

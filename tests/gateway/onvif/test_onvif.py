@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from gateway.onvif import DeviceInfo, OnvifDevice, OnvifError, Profile, discover
-from gateway.onvif.envelope import Credentials, envelope, parse
+from gateway.onvif.envelope import Credentials, envelope, parse, text_of
 from gateway.recovery import Outage, Reboot, RecoveryFailed
 from tests.gateway.onvif.simulated_device import PASSWORD, USER, SimulatedDevice, simulated_device, soap
 from vedette.secret import SecretUrl
@@ -122,6 +122,15 @@ async def test_hostile_answers_are_refused_with_a_reason(answer: bytes, text: st
         device.answer = answer
         with pytest.raises(OnvifError, match=text):
             await OnvifDevice(session, device.address).reboot()
+
+
+async def test_what_a_device_says_of_itself_commands_no_terminal() -> None:
+    async with simulated_device() as device:
+        sane = device.probe_match(soap("<MessageID>1</MessageID>dn:NetworkVideoTransmitter"))
+        device.match = sane.replace(b"Front%20door", b"Front%0a%1b%5b31m%c2%9bdoor")
+        (found,) = await discover(WITHIN_S, target=target(device))
+    assert found.name == "Front  [31m door"
+    assert text_of(parse(soap("<Name>Front\n&#x9b;31m</Name>")), "Name") == "Front  31m"
 
 
 def test_numbers_that_are_none_and_endless_lists_do_no_harm() -> None:
