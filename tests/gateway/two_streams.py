@@ -39,7 +39,7 @@ class Stream:
     seconds: float = 4.0
     moving: tuple[float, float] = (0.0, 0.0)
     """From when till when somebody walks."""
-    gop: int = 10
+    gop: int = 5
     dark: bool = False
     """Nothing but noise can be seen."""
 
