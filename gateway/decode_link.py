@@ -57,6 +57,7 @@ class DecodeLink(asyncio.BufferedProtocol):
         self._child = Child(name, (), None)
         self._at_s = 0.0
         self._why: str | None = None
+        self._ending = False
         self._crash_file = CrashFile.new(name)
 
     async def start(self) -> None:
@@ -88,6 +89,7 @@ class DecodeLink(asyncio.BufferedProtocol):
 
     async def end(self) -> None:
         """End it, in order if it does so at once; and let go of all."""
+        self._ending = True
         self._crash_file.close()
         if self._transport is not None:
             self._transport.abort()
@@ -138,7 +140,8 @@ class DecodeLink(asyncio.BufferedProtocol):
             self.kill(f"sent what makes no sense: {error}")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._child.kill()  # as a rule it has ended already
+        if not self._ending:
+            self._child.kill()  # as a rule it has ended already
 
     def _take(self, report: Report) -> None:
         match report:

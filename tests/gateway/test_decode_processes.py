@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from gateway.decode_link import DecodeLink
 from gateway.decode_messages import ReaderPlan
 from gateway.decode_placement import BalancePolicy
 from gateway.decode_pool import DecodePool, decode_pool
@@ -261,3 +262,13 @@ async def test_without_descriptors_for_a_process_the_others_go_on_and_it_is_trie
             await sound.gives()
         await asyncio.wait_for(late.run, 15)
         assert not sound.run.done()
+
+
+async def test_a_process_that_is_not_needed_any_more_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.decode_link._EXIT_S", 10.0)
+    link = DecodeLink("decode-0")
+    began_s = link.heard_s
+    await link.start()
+    await until(lambda: link.heard_s > began_s, "a sign of life")
+    await link.end()
+    assert await link._child.wait() == 0
