@@ -25,7 +25,7 @@ from gateway.substream_sight import Sight, Size
 from gateway.tap import Sink
 from vedette.view import View
 
-_TOLERANCE = 0.01
+_TOLERANCE = 0.015
 """How far a measured view may be off at most, in fractions of the main picture, and then some."""
 _FOR_THE_GATE = Output("", 32, 50, Sampling(5.0))
 """So that a stream which no pipeline wants is decoded while its gate is open, for the gate to see when to close."""

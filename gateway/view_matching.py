@@ -38,6 +38,8 @@ _CANDIDATES = 4
 _APART = 0.1
 """Views whose edges differ by less are the same one."""
 _LEAST_CORRELATION = 0.6
+_LEAST_FINE_CORRELATION = 0.5
+"""Noise and compression spoil fine detail first."""
 _LEAST_LEAD = 0.1
 """Of the best over the next."""
 _MOST_ERROR = 0.01
@@ -74,8 +76,7 @@ _TOO_DIFFERENT = "the two pictures are too different"
 
 
 def _doubt(fine: Fit, correlation: float, lead: float) -> str | None:
-    """Fine detail is what noise and compression spoil first: how alike two pictures are is told by the small ones."""
-    if correlation < _LEAST_CORRELATION:
+    if correlation < _LEAST_CORRELATION or fine.correlation < _LEAST_FINE_CORRELATION:
         return _TOO_DIFFERENT
     if lead < _LEAST_LEAD:
         return "several parts of the main picture fit"
