@@ -22,8 +22,6 @@ class Settled:
 
     superseded: int
     offer_again: bool
-    offered_for_s: float | None = None
-    """How long a token had been on offer; None where the note is about none of these frames."""
     in_vain: bool = False
     """A frame was superseded while its token waited for its turn. One that was superseded while the frame before it was
     being served is no sign of overload, but of a round trip longer than the interval."""
@@ -89,7 +87,6 @@ class Ledger:
         return Settled(
             superseded,
             self._newer(latest, now_s),
-            None if offered_s is None or latest < 0 else now_s - offered_s,
             in_vain=superseded > 0 and offered_s is not None and sent_s > offered_s,
         )
 

@@ -207,9 +207,8 @@ def _tell(control: RateControl, note: Served, settled: Settled, now_s: float) ->
     """What a worker's note says of how busy the workers are."""
     if note.outcome == "expired":
         control.expired(now_s)
-    elif settled.offered_for_s is not None:
-        served_in_s = ((note.held_ms or 0.0) - (note.queue_ms or 0.0)) / 1000
-        control.served(now_s, max(0.0, settled.offered_for_s - served_in_s), settled.in_vain)
+    elif note.seq >= 0:
+        control.served(now_s, ((note.waited_ms or 0.0) + (note.queue_ms or 0.0)) / 1000, settled.in_vain)
 
 
 def _refusal(message: Msg) -> str | None:

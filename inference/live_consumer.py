@@ -71,7 +71,7 @@ class LiveConsumer:
 
     async def serve(self, token: Msg, place: Place) -> None:
         """Serve one camera's token: its latest frame, whatever becomes of it, and then a note to its gateway."""
-        taken_s = monotonic()
+        waited_ms = self._waited_ms(token)
         async with self._tokens.held(token):
             try:
                 feed = feed_of(token)
@@ -88,8 +88,12 @@ class LiveConsumer:
                 await self._tokens.give_back(token, later=isinstance(error, BusUnavailable))
                 return
             if await self._tokens.confirm(token):
-                held_ms = round((monotonic() - taken_s) * 1000, 2)
-                await self._tokens.tell_served(feed, note.model_copy(update={"held_ms": held_ms}))
+                await self._tokens.tell_served(feed, note.model_copy(update={"waited_ms": waited_ms}))
+
+    def _waited_ms(self, token: Msg) -> float:
+        """How long a token that came just now had waited on the server."""
+        waited_s = (self._clock.now() - token.metadata.timestamp).total_seconds() - self._clock.delay_s
+        return round(max(0.0, waited_s) * 1000, 2)
 
     async def _outcome(self, feed: Feed, place: Place) -> Served:
         stored = await self._frames.read(feed.frame)

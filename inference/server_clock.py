@@ -31,6 +31,8 @@ class ServerClock:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self.delay_s = 0.0
+        """Of a message on its way, as far as is known: half a round trip."""
         self._ahead_of_monotonic_s = time.time() - time.monotonic()
         self._answered = False
         self._warned = False
@@ -49,12 +51,13 @@ class ServerClock:
     async def measure(self) -> None:
         """Measure now; if the server doesn't answer, what is known stays."""
         try:
-            _, offset_s = min([await self._one() for _ in range(_REQUESTS)])
+            round_trip_s, offset_s = min([await self._one() for _ in range(_REQUESTS)])
         except (NatsError, TimeoutError, BusUnavailable, KeyError, ValueError) as error:
             logger.debug("the server's clock: %s", describe(error))
             self._answered = False
             return
         self._answered = True
+        self.delay_s = round_trip_s / 2
         self._ahead_of_monotonic_s = offset_s
         self._tell(time.monotonic() + offset_s - time.time())
 

@@ -121,16 +121,21 @@ def _as_tuple(value: Any) -> Any:
     return value if isinstance(value, list | tuple | dict) else (value,)
 
 
-def _source_url(url: SecretUrl) -> SecretUrl:
-    if url.reveal() == WHIP:
-        return url
+def _scheme(url: SecretUrl) -> str:
+    """Its scheme. Raises ValueError, without a word of the URL in it."""
     if _UNENCODED.match(url.reveal()):
         raise ValueError("has a space, or an @ after a / or ?: percent-encode it (or use ${NAME}, which does)")
     try:
-        scheme = urlsplit(url.reveal()).scheme
+        return urlsplit(url.reveal()).scheme
     except ValueError:
         # The library's text quotes the password (and must not be chained).
         raise ValueError("is no valid URL; percent-encode special characters of the password") from None
+
+
+def _source_url(url: SecretUrl) -> SecretUrl:
+    if url.reveal() == WHIP:
+        return url
+    scheme = _scheme(url)
     if "://" in url.reveal() and scheme not in SOURCE_SCHEMES:
         raise ValueError(f"{scheme}:// is {_IMPOSSIBLE.get(scheme, 'not a source')}; {_SOURCES}")
     if scheme == "v4l2" and not _DEVICE.fullmatch(url.reveal()):
@@ -152,8 +157,8 @@ class Tls(Settings):
 
 
 def _webhook_url(url: SecretUrl) -> SecretUrl:
-    if urlsplit(url.reveal()).scheme not in ("http", "https"):
-        raise ValueError("must be http://… or https://…")
+    if _scheme(url) not in ("http", "https") or not urlsplit(url.reveal()).hostname:
+        raise ValueError("must be http://… or https://…, with a host")
     return url
 
 

@@ -179,8 +179,8 @@ class Served(Message):
     age_ms: float | None = None
     queue_ms: float | None = None
     """In the batcher."""
-    held_ms: float | None = None
-    """From the token's arrival at the worker to this note."""
+    waited_ms: float | None = None
+    """How long the token had waited for its turn when a worker took it."""
 
 
 class Hint(Message):

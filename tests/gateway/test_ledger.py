@@ -134,7 +134,7 @@ def test_a_frame_replaced_while_its_token_waited_was_in_vain() -> None:
         ledger.publish(sent_s)
         ledger.stored(seq, sent_s)
         ledger.offered(sent_s)
-    assert ledger.served(EPOCH, 1, 0.9) == Settled(superseded=1, offer_again=False, offered_for_s=0.9, in_vain=True)
+    assert ledger.served(EPOCH, 1, 0.9) == Settled(superseded=1, offer_again=False, in_vain=True)
 
 
 def test_a_frame_replaced_while_the_one_before_was_served_is_no_sign_of_overload() -> None:
@@ -143,13 +143,7 @@ def test_a_frame_replaced_while_the_one_before_was_served_is_no_sign_of_overload
         ledger.publish(sent_s)
         ledger.stored(seq, sent_s)
         ledger.offered(sent_s)
-    assert ledger.served(EPOCH, 0, 0.25) == Settled(superseded=0, offer_again=True, offered_for_s=0.25, in_vain=False)
+    assert ledger.served(EPOCH, 0, 0.25) == Settled(superseded=0, offer_again=True, in_vain=False)
     ledger.offered(0.25)
     settled = ledger.served(EPOCH, 2, 0.45)
     assert (settled.superseded, settled.in_vain) == (1, False)
-
-
-def test_a_note_about_no_frame_says_nothing_of_waiting() -> None:
-    ledger = stored(0)
-    ledger.offered(0.0)
-    assert ledger.served(EPOCH, -1, 1.0).offered_for_s is None

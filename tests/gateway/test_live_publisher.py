@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 import pytest
 from nats.aio.msg import Msg
@@ -72,7 +72,7 @@ class Worker:
             await self._serve(token)
 
     async def _serve(self, token: Msg) -> None:
-        began_s, feed = monotonic(), Feed.parse(token.subject)
+        began_s, began_at, feed = monotonic(), time(), Feed.parse(token.subject)
         stored = await self.bus.jetstream.get_last_msg(FRAMES, feed.frame, direct=True)
         frame = FrameHeaders.decode(stored.headers or {})
         self.reads += 1
@@ -80,8 +80,8 @@ class Worker:
         await self.bus.client.request(token.reply, b"+ACK", timeout=2)
         self.served.append((frame.epoch, frame.seq))
         self.took_s.append(monotonic() - began_s)
-        held_ms = (monotonic() - began_s) * 1000
-        note = Served(epoch=frame.epoch, seq=frame.seq, outcome="inferred", held_ms=held_ms)
+        waited_ms = (began_at - token.metadata.timestamp.timestamp()) * 1000
+        note = Served(epoch=frame.epoch, seq=frame.seq, outcome="inferred", waited_ms=waited_ms)
         await self.bus.client.publish(feed.served, note.model_dump_json().encode())
 
 

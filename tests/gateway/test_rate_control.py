@@ -38,7 +38,7 @@ class World:
         self.cameras = [Camera(limits) for limits in cameras]
         self._free = workers
         self._service_s = service_s
-        self._queue: list[Camera] = []
+        self._queue: list[tuple[Camera, float]] = []
         self._random = random.Random(4711)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -71,22 +71,22 @@ class World:
         camera.ledger.offered(self.now_s)
         if not camera.waits and not camera.in_flight:
             camera.waits = True
-            self._queue.append(camera)
+            self._queue.append((camera, self.now_s))
             self._start()
 
     def _start(self) -> None:
         while self._free and self._queue:
-            camera, seq = self._queue.pop(0), -1
+            camera, offered_s = self._queue.pop(0)
             self._free, camera.waits, camera.in_flight, seq = self._free - 1, False, True, camera.latest
             took_s = self._service_s(self.now_s) * self._random.uniform(0.9, 1.1)
-            self._at(self.now_s + took_s, lambda c=camera, s=seq, t=took_s: self._served(c, s, t))  # type: ignore[misc]
+            waited_s = self.now_s - offered_s
+            self._at(self.now_s + took_s, lambda c=camera, s=seq, w=waited_s: self._served(c, s, w))  # type: ignore[misc]
 
-    def _served(self, camera: Camera, seq: int, took_s: float) -> None:
+    def _served(self, camera: Camera, seq: int, waited_s: float) -> None:
         self._free, camera.in_flight = self._free + 1, False
         camera.served += 1
         settled = camera.ledger.served(1, seq, self.now_s)
-        assert settled.offered_for_s is not None
-        camera.control.served(self.now_s, max(0.0, settled.offered_for_s - took_s), settled.in_vain)
+        camera.control.served(self.now_s, waited_s, settled.in_vain)
         if settled.offer_again:
             self._offer(camera)
         self._start()

@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
+from time import monotonic
 
 import cv2
 import jsonschema
@@ -134,6 +135,17 @@ async def test_the_token_is_acknowledged_only_when_the_event_is_stored_and_the_n
     assert note.age_ms > HEADERS.age_ms
     assert note.queue_ms is not None
     assert note.queue_ms >= 0
+
+
+async def test_the_note_says_how_long_the_token_had_waited_for_its_turn(bus: Bus, plane: DataPlane) -> None:
+    notes, began_s = await listen(bus), monotonic()
+    await Camera(bus).frame(0)
+    await asyncio.sleep(0.3)
+    async with working(bus, plane):
+        await until(lambda: notes.served, "a note")
+    waited_ms = notes.served[0][1].waited_ms
+    assert waited_ms is not None
+    assert 290 < waited_ms < (monotonic() - began_s) * 1000
 
 
 async def test_a_frame_past_its_budget_is_not_inferred_but_counted_and_noted(bus: Bus, plane: DataPlane) -> None:

@@ -127,6 +127,12 @@ def test_an_empty_file_is_a_configuration_of_defaults(load: Load) -> None:
         ("url: video.mp4", "url: rtsp://u:pa ss@cam/x", ":8: cameras.07.url: has a space, or an @ after a / or ?"),
         ("url: video.mp4", "url: rtsp://u:12/34@cam/x", "percent-encode it (or use ${NAME}, which does)"),
         ("url: video.mp4", "url: rtsp://u:12?34@cam/x", ":8: cameras.07.url: has a space, or an @ after a / or ?"),
+        (
+            "url: video.mp4",
+            "url: video.mp4\n    recovery: {webhook: http://u:12/34@cam/x}",
+            "07.recovery.webhook: has a space, or an @",
+        ),
+        ("url: video.mp4", "url: video.mp4\n    recovery: {reboot: 'http:///x'}", "recovery.reboot: must be http://"),
         ("url: video.mp4", "url: rtsp://:554/x", "has no host, or a port that is no number"),
         ("url: video.mp4", "url: rtsp://cam:port/x", "has no host, or a port that is no number"),
         ("url: video.mp4", "url: rtsp://cam/x\n    loop: true", "loop: is for files"),
@@ -186,6 +192,16 @@ def test_an_empty_file_is_a_configuration_of_defaults(load: Load) -> None:
 def test_each_mistake_is_named_with_its_line_and_key(load: Load, old: str, new: str, problem: str) -> None:
     assert old in GOOD
     assert problem in message_of(load, GOOD.replace(old, new))
+
+
+def test_a_url_that_python_cannot_read_is_refused_without_a_word_of_its_password(load: Load) -> None:
+    for key in ("webhook", "reboot"):
+        text = GOOD.replace(
+            "url: video.mp4", f"url: video.mp4\n    recovery: {{{key}: 'http://admin:s3cret\u2100@cam/x'}}"
+        )
+        problem = message_of(load, text)
+        assert f"07.recovery.{key}: is no valid URL" in problem
+        assert "s3cret" not in problem
 
 
 def test_all_mistakes_are_told_at_once(load: Load) -> None:
