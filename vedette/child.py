@@ -14,6 +14,8 @@ from typing import IO
 from vedette.errors import StartFailed
 
 _PR_SET_PDEATHSIG = 1
+_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+"""Found before any fork: in the child the loader's lock may be held by a thread that is not there."""
 _TAIL_BYTES = 2000
 
 
@@ -123,5 +125,5 @@ async def _end_group(group: Sequence[Child], within_s: float) -> None:
 
 def die_with_parent() -> None:
     """In the child, before its program: SIGTERM when the parent dies, however it dies (Linux, prctl(2))."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -85,3 +85,13 @@ async def test_last_words_are_of_the_latest_start(tmp_path: Path) -> None:
     await child.start()
     await child.wait()
     assert await asyncio.to_thread(child.last_words) == ""
+
+
+async def test_no_library_is_looked_for_after_the_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str | None) -> None:
+        raise OSError("a lock of the loader is held by a thread that was not forked")
+
+    monkeypatch.setattr("ctypes.CDLL", fail)
+    child = await running(tmp_path, "child", ORDERLY)
+    child.terminate()
+    assert await child.wait() == 0
