@@ -46,15 +46,15 @@ class Pace:
             return
         if self._gated and frame.gate != "refresh":
             self.excite(now_s, now_s + _EXCITED_S)
-        self._tell_changes()
+        self._tell_changes(now_s)
 
     def excite(self, now_s: float, until_s: float) -> None:
         """Something happens until then."""
         self._control.excite(now_s, until_s)
-        self._tell_changes()
+        self._tell_changes(now_s)
 
-    def _tell_changes(self) -> None:
-        if abs(self._control.fps - self._told) > _WORTH_TELLING * self._told:
+    def _tell_changes(self, now_s: float) -> None:
+        if abs(self._control.fps_at(now_s) - self._told) > _WORTH_TELLING * self._told:
             self._tell()
 
     def _tell(self) -> None:

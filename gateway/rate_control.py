@@ -56,6 +56,11 @@ class RateControl:
         self._cut_s = now_s - 1 / limits.least
         self._excited_until_s = now_s
 
+    def fps_at(self, now_s: float) -> float:
+        """`fps`, of which an excitement that is over has no part any more, though nothing was served since."""
+        self._keep_within(now_s)
+        return self.fps
+
     def served(self, now_s: float, waited_s: float, in_vain: bool) -> None:
         """A worker served a frame whose token had waited for its turn; `in_vain`: another was replaced meanwhile."""
         passed_s, self._noted_s = now_s - self._noted_s, now_s
