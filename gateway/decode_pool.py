@@ -88,7 +88,7 @@ class DecodePool:
         readers = [reader for placed in self._cameras.values() for reader in placed]
         unknown = expected_cost([reader.cost.rate for reader in readers if reader.cost.rate is not None])
         return [
-            {reader: unknown if reader.cost.rate is None else reader.cost.rate for reader in placed}
+            {reader: unknown if (cost := reader.cost_now) is None else cost for reader in placed}
             for placed in self._cameras.values()
         ]
 

@@ -61,7 +61,7 @@ class RemoteReader:
     def __init__(self, places: Places, camera: str, plan: ReaderPlan, listener: Listener) -> None:
         self.camera = camera
         self.cost = Meter()
-        """CPU seconds a second of its thread, while it runs."""
+        """CPU seconds a second of its threads, while it runs."""
         self._places = places
         self._plan = plan
         self._listener = listener
@@ -73,6 +73,11 @@ class RemoteReader:
         self._ended: asyncio.Future[None] | None = None
         self._moves = False
         self._adjusted: dict[Hashable, tuple[Literal["hint", "set_fps"], Sequence[Any]]] = {}
+
+    @property
+    def cost_now(self) -> float | None:
+        """CPU seconds a second, none between two runs: its source may be away for long. None: not measured yet."""
+        return 0.0 if self._ended is None and self.cost.rate is not None else self.cost.rate
 
     async def run(self) -> None:
         """Until the end of a file that isn't looped. Cancelled, the source is closed first, or left behind if stuck.
