@@ -4,6 +4,8 @@ Health answers from the beginning. The services' routes answer 503 until they ar
 only when the bus is. A service is an object with `routes`; `gateway/app.py` makes it and lists it here.
 """
 
+import logging
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
@@ -12,6 +14,8 @@ from aiohttp import web
 from gateway.problem import HttpProblem
 from vedette.config import Address
 from vedette.health import Health, add_health, listening
+
+logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
 """Of any request: a camera with polygons, or a WebRTC offer, is a tenth of it."""
@@ -68,6 +72,13 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
         return HttpProblem(405, f"{error.method} is not for this path", headers=_allow(error)).response()
     except web.HTTPNotFound:
         return HttpProblem(404, "there is nothing at this path").response()
+    except web.HTTPException:
+        raise
+    except Exception as error:  # noqa: BLE001 -- a defect; its text may quote a URL, so only where it was is logged
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        path = request.rel_url.raw_path  # without the query, and no line breaks
+        logger.error("%s %s failed: %s\n%s", request.method, path, type(error).__qualname__, frames)
+        return HttpProblem(500, "internal error; the gateway's log says where").response()
 
 
 def _allow(error: web.HTTPMethodNotAllowed) -> dict[str, str]:

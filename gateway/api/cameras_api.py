@@ -20,6 +20,7 @@ from gateway.camera_change import change_camera
 from gateway.camera_edit import Edit, EditImpossible, Editor, UnknownCamera
 from gateway.fleet import Fleet
 from gateway.problem import HttpProblem
+from gateway.request_body import read_text
 from vedette.atomic_write import Conflict
 from vedette.bus import Bus
 from vedette.camera_check import CameraRefused
@@ -166,13 +167,8 @@ async def _named_body(request: web.Request) -> tuple[str, dict[str, Any]]:
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
-    if request.content_type not in _JSON:
-        raise HttpProblem(415, "the body must be application/json")
-    try:
-        text = await request.text()
-    except (UnicodeDecodeError, LookupError):
-        raise HttpProblem(400, "the body is no UTF-8 text") from None
-    return read_object(text)
+    refusal = HttpProblem(415, "the body must be application/json")
+    return read_object(await read_text(request, _JSON, refusal))
 
 
 def _check_condition(request: web.Request, present: Entry | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from gateway.problem import HttpProblem
+from gateway.request_body import read_text
 from gateway.whip import fragment
 from gateway.whip.ingest import MOVED
 from gateway.whip.offer import ImpossibleOffer, MalformedOffer, read_offer
@@ -135,12 +136,8 @@ class _Endpoint:
 
 
 async def _body(request: web.Request, media_type: str) -> str:
-    if request.content_type != media_type:
-        raise HttpProblem(415, f"the body must be {media_type}", headers={"Accept": media_type})
-    try:
-        return await request.text()
-    except (UnicodeDecodeError, LookupError):
-        raise HttpProblem(400, "the body is no UTF-8 text") from None
+    refusal = HttpProblem(415, f"the body must be {media_type}", headers={"Accept": media_type})
+    return await read_text(request, (media_type,), refusal)
 
 
 def ice_server_links(settings: WebRtc) -> list[str]:

@@ -1,9 +1,13 @@
 """The gateway's HTTP server: health from the beginning, services when they are opened."""
 
+import asyncio
+
+import pytest
 from aiohttp import ClientSession, web
 
 from gateway.http import Door, serve_http
 from gateway.problem import HttpProblem
+from gateway.request_body import read_text
 from vedette.config import Address
 from vedette.health import Health
 
@@ -44,3 +48,39 @@ async def test_a_problem_is_answered_with_all_that_it_says() -> None:
             }
         async with session.post(f"http://{address}/hello") as wrong:
             assert (wrong.status, "GET" in wrong.headers["Allow"]) == (405, True)
+
+
+async def test_a_defect_is_answered_and_logged_without_the_text_that_may_hold_a_secret(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    url = "rtsp://admin:tell-nobody@camera/1"
+
+    async def fail(request: web.Request) -> web.Response:
+        raise LookupError(url)
+
+    door = Door()
+    door.is_open = True
+    async with serve_http(Health(), door, [web.get("/fail", fail)], FREE) as address, ClientSession() as session:
+        answer = await session.get(f"http://{address}/fail?key=tell-nobody")
+        assert (answer.status, answer.content_type) == (500, "application/problem+json")
+        assert "camera" not in await answer.text()
+    assert "LookupError" in caplog.text
+    assert f"{__name__.rpartition('.')[2]}.py" in caplog.text  # where it was
+    assert "tell-nobody" not in caplog.text
+
+
+@pytest.mark.parametrize("head", ["Content-Length: 9", "Transfer-Encoding: chunked"])
+async def test_a_body_that_does_not_come_is_not_waited_for_without_end(
+    head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(request: web.Request) -> web.Response:
+        return web.Response(text=await read_text(request, ("text/plain",), HttpProblem(415, "no text")))
+
+    monkeypatch.setattr("gateway.request_body._TIMEOUT_S", 0.1)
+    door = Door()
+    door.is_open = True
+    async with serve_http(Health(), door, [web.post("/read", read)], FREE) as address:
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(f"POST /read HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n{head}\r\n\r\n".encode())
+        assert await reader.readline() == b"HTTP/1.1 408 Request Timeout\r\n"
+        writer.close()
