@@ -1,12 +1,15 @@
 """Whose fault it was that a decode process crashed: a file in memory that outlives it.
 
-Each reader's thread is noted in it, and Python's `faulthandler` appends in which thread a library crashed. A process
-that was killed leaves no such word.
+Each thread that works for a reader is noted in it, and Python's `faulthandler` appends in which thread a library
+crashed. A process that was killed leaves no such word.
 """
 
 import os
 import re
 import struct
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _NOTE = struct.Struct("<QQ")
 _PLACES = 2048
@@ -18,6 +21,7 @@ class CrashFile:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
+        self._free = deque(range(_PLACES))
 
     @classmethod
     def new(cls, name: str) -> "CrashFile":
@@ -29,9 +33,27 @@ class CrashFile:
     def close(self) -> None:
         os.close(self.descriptor)
 
-    def note(self, reader: int, thread: int, beside: bool = False) -> None:
-        """This reader is run by this thread, or by this one too."""
-        os.pwrite(self.descriptor, _NOTE.pack(reader + 1, thread), (2 * reader + beside) % _PLACES * _NOTE.size)
+    @contextmanager
+    def noted(self, reader: int, thread: int) -> Iterator[None]:
+        """While this thread works for this reader; should there be thousands, the last ones are not noted."""
+        place = self._place()
+        self._write(place, reader + 1, thread)
+        try:
+            yield
+        finally:
+            self._write(place, 0, 0)
+            if place is not None:
+                self._free.append(place)
+
+    def _place(self) -> int | None:
+        try:
+            return self._free.pop()
+        except IndexError:
+            return None
+
+    def _write(self, place: int | None, *note: int) -> None:
+        if place is not None:
+            os.pwrite(self.descriptor, _NOTE.pack(*note), place * _NOTE.size)
 
     def culprit(self) -> int | None:
         """The reader in whose thread the crash was; None: there was none, or in no reader's thread."""

@@ -33,8 +33,7 @@ class HostedReader:
         if plan.substream is None:
             self._reader = Reader(plan.url, plan.outputs, sink, self, plan.options, plan.privacy, plan.matrix)
         else:
-            beside = partial(self._threads.working, beside=True)
-            self._reader = SubstreamReader(plan, plan.substream, sink, self, beside)
+            self._reader = SubstreamReader(plan, plan.substream, sink, self, self._threads.working)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._moves_until_s = -inf

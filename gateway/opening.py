@@ -18,6 +18,7 @@ from gateway.geometry import SQUARE
 from gateway.inputs import Input, inputs_of
 from gateway.packets import MADE_TICK_S, VideoPacket, pumped
 from gateway.pump import Pump
+from gateway.reader_threads import beside
 from gateway.reading import Carrier, StreamInfo, Transport
 from gateway.tls import CHECKED, Tls
 
@@ -103,7 +104,9 @@ def open_source(
     """
     opening: Future[Source] = Future()
     arguments = (opening, url, transport, tls, timeout_s)
-    threading.Thread(target=_settle, args=arguments, name="open-source", daemon=True).start()  # no exit waits for it
+    threading.Thread(
+        target=beside(_settle), args=arguments, name="open-source", daemon=True
+    ).start()  # no exit waits for it
     while not wait([opening], _STOP_S).done:
         if stop.is_set():
             opening.add_done_callback(_close)

@@ -10,6 +10,8 @@ from contextlib import suppress
 from queue import Empty, Full, Queue
 from typing import Generic, TypeVar
 
+from gateway.reader_threads import beside
+
 T = TypeVar("T")
 
 _AHEAD = 64
@@ -38,7 +40,7 @@ class Pump(Generic[T]):
             Exception: what `read()` raised.
         """
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="pump", daemon=True)
+            self._thread = threading.Thread(target=beside(self._run), name="pump", daemon=True)
             self._thread.start()
         try:
             item = self._items.get(timeout=within_s)

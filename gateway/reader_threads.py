@@ -2,14 +2,19 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from contextvars import ContextVar
+from typing import ParamSpec, TypeVar
 
 from gateway.crash_file import CrashFile
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 class ReaderThreads:
-    """Each thread enters `working` once."""
+    """A thread enters `working` for as long as it works."""
 
     def __init__(self, number: int, crash_file: CrashFile) -> None:
         self._number = number
@@ -19,16 +24,18 @@ class ReaderThreads:
         self._spent_s = 0.0
 
     @contextmanager
-    def working(self, beside: bool = False) -> Iterator[None]:
-        """While this thread works; `beside`: it is not the reader's first."""
+    def working(self) -> Iterator[None]:
+        """While this thread works."""
         thread = threading.get_ident()
         with self._lock:
             self._clocks[thread] = time.pthread_getcpuclockid(thread)
-        self._crash_file.note(self._number, thread, beside)
+            self._spent_s -= time.thread_time()  # for others, before
+        before = _of_this_thread.set(self)
         try:
-            yield
+            with self._crash_file.noted(self._number, thread):
+                yield
         finally:
-            self._crash_file.note(self._number, 0, beside)
+            _of_this_thread.reset(before)
             with self._lock:
                 del self._clocks[thread]
                 self._spent_s += time.thread_time()
@@ -37,6 +44,20 @@ class ReaderThreads:
         """CPU time of all of them, ended and running."""
         with self._lock:
             return self._spent_s + sum(map(_running_s, self._clocks.values()))
+
+
+_of_this_thread = ContextVar[ReaderThreads | None]("reader_threads", default=None)
+
+
+def beside(body: Callable[P, T]) -> Callable[P, T]:
+    """`body` for another thread, which works for the same reader as this one, if this one does for any."""
+    threads = _of_this_thread.get()
+
+    def working(*args: P.args, **kwargs: P.kwargs) -> T:
+        with threads.working() if threads is not None else nullcontext():
+            return body(*args, **kwargs)
+
+    return working
 
 
 def _running_s(clock: int) -> float:

@@ -15,6 +15,7 @@ from gateway.luma import LumaScaler
 from gateway.opening import Source, open_source
 from gateway.orientations import Orientations
 from gateway.packets import VideoPacket, packets
+from gateway.reader_threads import beside
 from gateway.reading import ReadOptions, StreamInfo, Substream, SubstreamInfo
 from gateway.view_matching import Luma, match
 from vedette.view import WHOLE, View
@@ -66,7 +67,7 @@ def sight(url: str, substream: Substream, options: ReadOptions, stop: threading.
         SourceError: the substream can't be read. That the main one can't is told.
     """
     with ThreadPoolExecutor(2, thread_name_prefix="sight") as threads:
-        small, large = (threads.submit(_glimpse, each, options, stop) for each in (substream.url, url))
+        small, large = (threads.submit(beside(_glimpse), each, options, stop) for each in (substream.url, url))
         failure: SourceError | None = None
         try:
             main = large.result()

@@ -3,11 +3,15 @@
 import os
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from gateway.crash_file import CrashFile
-from gateway.reader_threads import ReaderThreads
+from gateway.errors import Reason, SourceError
+from gateway.opening import open_source
+from gateway.pump import Pump
+from gateway.reader_threads import ReaderThreads, beside
 
 
 @pytest.fixture
@@ -17,14 +21,19 @@ def crash_file() -> Iterator[CrashFile]:
     file.close()
 
 
+def crash_in(crash_file: CrashFile) -> None:
+    """What faulthandler writes of the thread that calls this."""
+    os.write(crash_file.descriptor, b"Current thread 0x%x (most recent call first):\n" % threading.get_ident())
+
+
 def in_a_thread(threads: ReaderThreads, crash_file: CrashFile, seen: list[object]) -> None:
     """Work beside a reader's first thread, and crash."""
 
     def work() -> None:
-        with threads.working(beside=True):
+        with threads.working():
             while threads.cpu_s() < 0.01:
                 pass
-            os.write(crash_file.descriptor, b"Current thread 0x%x (most recent call first):\n" % threading.get_ident())
+            crash_in(crash_file)
             seen.append(crash_file.culprit())
 
     thread = threading.Thread(target=work)
@@ -39,3 +48,48 @@ def test_a_thread_beside_the_first_counts_and_its_crash_is_its_readers(crash_fil
         assert threads.cpu_s() >= 0.01, "it has ended and still counts"
     assert seen == [7]
     assert crash_file.culprit() is None, "it crashed before"
+
+
+def test_a_crash_while_a_source_is_opened_is_its_readers(
+    crash_file: CrashFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    def open_in_vain(*about: object) -> None:
+        crash_in(crash_file)
+        seen.append(crash_file.culprit())
+        raise SourceError(Reason.REFUSED, "nobody is there")
+
+    monkeypatch.setattr("gateway.opening._open", open_in_vain)
+    with ReaderThreads(7, crash_file).working(), pytest.raises(SourceError):
+        open_source("rtsp://camera/1", "auto", 5.0, threading.Event())
+    assert seen == [7]
+
+
+def test_a_crash_in_a_pump_is_its_readers(crash_file: CrashFile) -> None:
+    def read() -> Iterator[Any]:
+        crash_in(crash_file)
+        yield crash_file.culprit()
+
+    with ReaderThreads(7, crash_file).working():
+        assert Pump(read, lambda: None).take(within_s=5) == 7
+
+
+def test_one_thread_that_works_twice_counts_its_time_once(crash_file: CrashFile) -> None:
+    threads = ReaderThreads(7, crash_file)
+
+    def work() -> None:
+        until_s = threads.cpu_s() + 0.05
+        while threads.cpu_s() < until_s:
+            pass
+
+    def twice() -> None:
+        for _ in range(2):
+            working()
+
+    with threads.working():
+        working = beside(work)
+    thread = threading.Thread(target=twice)
+    thread.start()
+    thread.join()
+    assert 0.1 <= threads.cpu_s() < 0.14
