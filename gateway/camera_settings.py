@@ -96,4 +96,6 @@ def _merge(target: Any, patch: Any) -> Any:
 def _unmasked(data: Any, shown: Any, secret: Any) -> Any:
     if isinstance(data, Mapping) and isinstance(shown, Mapping):
         return {key: _unmasked(value, shown.get(key), secret.get(key)) for key, value in data.items()}
+    if isinstance(data, str) and isinstance(shown, Mapping):  # of a substream, its URL alone
+        return _unmasked(data, shown.get("url"), secret.get("url"))
     return secret if isinstance(data, str) and _MASK in data and data == shown else data
