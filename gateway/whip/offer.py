@@ -12,7 +12,8 @@ CLOCK_HZ = 90_000
 _RTX = "RTX"
 _FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb")
 _DIGESTS = ("sha-256", "sha-384", "sha-512")
-_MEDIA = re.compile(r"(\S+) (\d{1,5})(?:/\d+)? (\S+) (.+)")
+_MEDIA = re.compile(r"(\S+) (\d{1,5})(?:/\d+)? (\S+) (.+)", re.ASCII)
+_PAYLOAD_TYPE = re.compile(r"[0-9]{1,3}")
 
 Role = Literal["active", "passive"]
 
@@ -92,13 +93,17 @@ class Offer:
 
     @property
     def bundle(self) -> tuple[str, ...]:
-        """The sections that share our transport, by name: the video, and sound, which is then told to be inactive."""
-        if self.media[self.taken].mid is None:
-            return ()
+        """The sections that share our transport, by name: the video, and sound, which is then told to be inactive.
+
+        Only what the publisher bundles may be (RFC 9143, section 7.3); none where the video is not.
+        """
+        video = self.media[self.taken]
+        groups = [value.split() for value in video.all("group")]
+        offered = next((names for kind, *names in groups if kind == "BUNDLE" and video.mid in names), [])
         return tuple(
             media.mid
             for number, media in enumerate(self.media)
-            if media.mid is not None and (number == self.taken or (media.kind == "audio" and media.port))
+            if media.mid in offered and (number == self.taken or (media.kind == "audio" and media.port))
         )
 
 
@@ -150,7 +155,11 @@ def _section(lines: Sequence[str], session: tuple[str, ...]) -> Media:
     found = _MEDIA.fullmatch(lines[0][2:])
     if found is None:
         raise MalformedOffer(f"{lines[0][:80]!r} is no m= line")
-    return Media(found[1], int(found[2]), found[3], tuple(found[4].split()), _attributes(lines) + session)
+    kind, formats = found[1], tuple(found[4].split())
+    for name in formats if kind in ("audio", "video") else ():
+        if _PAYLOAD_TYPE.fullmatch(name) is None:
+            raise MalformedOffer(f"{name[:80]!r} is no payload type, as {kind} needs them")
+    return Media(kind, int(found[2]), found[3], formats, _attributes(lines) + session)
 
 
 def _attributes(lines: Sequence[str]) -> tuple[str, ...]:
@@ -171,7 +180,7 @@ def _video(sections: Sequence[Media]) -> int:
 
 
 def _codec(media: Media) -> Codec:
-    numbers = [int(number) for number in media.formats if number.isdigit()]
+    numbers = [int(number) for number in media.formats]
     maps = {number: (media.of_format("rtpmap", number) or [""])[0].upper() for number in numbers}
     for number, encoding in maps.items():
         name, _, clock = encoding.partition("/")

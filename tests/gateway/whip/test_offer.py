@@ -150,3 +150,13 @@ def test_a_fragment_without_its_credentials_is_none(text: str) -> None:
 def test_credentials_are_shown_without_the_password() -> None:
     assert "1234567890" not in repr(LOCAL)
     assert "0123456789" not in repr(read_offer("\n".join(OBS)))
+
+
+def test_what_is_not_bundled_in_the_offer_is_not_in_the_answer() -> None:
+    session, (sound, video) = answer_to([line for line in OBS if "BUNDLE" not in line])
+    assert not [line for line in session if "BUNDLE" in line]
+    assert sound[0] == "m=audio 0 UDP/TLS/RTP/SAVPF 111"  # it would need a transport of its own
+    assert {"m=video 9 UDP/TLS/RTP/SAVPF 96", "a=mid:1", f"a=candidate:{CANDIDATE}"} <= set(video)
+    session, (sound, video) = answer_to([line.replace("BUNDLE 0 1", "BUNDLE 1") for line in OBS])
+    assert "a=group:BUNDLE 1" in session
+    assert sound[0] == "m=audio 0 UDP/TLS/RTP/SAVPF 111"
