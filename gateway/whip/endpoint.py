@@ -11,7 +11,7 @@ from gateway.request_body import read_text
 from gateway.whip import fragment
 from gateway.whip.ingest import MOVED
 from gateway.whip.offer import ImpossibleOffer, MalformedOffer, read_offer
-from gateway.whip.service import Place, WhipService
+from gateway.whip.service import Busy, Place, PlaceGone, WhipService
 from vedette.config import WebRtc
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
     "Access-Control-Max-Age": "86400",
 }
+_NO_SESSION = "there is no such session (any more)"
 _Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -73,6 +74,10 @@ class _Endpoint:
             raise HttpProblem(422, str(error)) from None
         except (MalformedOffer, ValueError) as error:
             raise HttpProblem(400, str(error)) from None
+        except Busy as error:
+            raise HttpProblem(503, str(error), headers={"Retry-After": "1"}) from None
+        except PlaceGone as error:
+            raise HttpProblem(409, str(error), headers={"Retry-After": "1"}) from None
         response = web.Response(status=201, body=answer.encode(), content_type=SDP)  # clients trip over a charset
         response.headers["Location"] = f"{request.path}/{session.id}"
         response.headers["ETag"] = session.etag
@@ -106,6 +111,8 @@ class _Endpoint:
             await session.add_candidates(said)
         except ValueError as error:
             raise HttpProblem(400, str(error)) from None
+        except ConnectionError:
+            raise HttpProblem(404, _NO_SESSION) from None
         return web.Response(status=204)
 
     async def leave(self, request: web.Request) -> web.Response:
@@ -131,7 +138,7 @@ class _Endpoint:
     def _session(self, request: web.Request) -> "Session":
         session = self._service.session(self._place(request).ingest, request.match_info["session"])
         if session is None:
-            raise HttpProblem(404, "there is no such session (any more)")
+            raise HttpProblem(404, _NO_SESSION)
         return session
 
 

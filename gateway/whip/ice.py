@@ -93,19 +93,40 @@ class IcePath:
         """
         connection = self._latest
         await connection.connect()
+        if connection is not self._latest:
+            raise ConnectionError("restarted in the last moment")
         before, self._active = self._active, connection
         if before is not None:
             await before.close()
 
     async def restart(self, remote: Credentials) -> None:
-        """Begin another connection, with candidates of its own. `restarted` is set; then `connect`."""
+        """Begin another connection, with candidates of its own. `restarted` is set; then `connect`, or `give_up`.
+
+        Raises:
+            ConnectionError: closed or lost meanwhile.
+        """
         fresh = self._connection()
         fresh.expect(remote)
-        await fresh.gather_candidates()
+        try:
+            await fresh.gather_candidates()
+            if self._lost:
+                raise ConnectionError("the path is closed")
+        except BaseException:  # nobody knows it yet
+            await fresh.close()
+            raise
         before, self._latest = self._latest, fresh
         self.restarted.set()
         if before is not self._active:
             await before.close()  # it was not connected yet
+
+    async def give_up(self) -> None:
+        """The restart found no path: the one there was goes on, or its end, if that has come already, is the end."""
+        if self._active is None or self._active is self._latest:
+            return
+        failed, self._latest = self._latest, self._active
+        if self._active.ended:
+            self._end(self._active)
+        await failed.close()
 
     async def close(self) -> None:
         self._lost = True
@@ -152,7 +173,7 @@ class IcePath:
         self.heard_s = monotonic()
 
     def _end(self, connection: "_Connection") -> None:
-        """Consent was not renewed for 30 s, or we closed it."""
+        """Consent was not renewed for 30 s, or we closed it. While there is a restart, that may bring another path."""
         if connection is self._active and connection is self._latest:
             self._lost = True
             self._came.set()
@@ -172,6 +193,7 @@ class _Connection(Connection):
         self._take = take
         self._hear = hear
         self._end = end
+        self.ended = False
 
     def expect(self, remote: Credentials) -> None:
         self.remote_username, self.remote_password = remote.username, remote.password
@@ -185,6 +207,7 @@ class _Connection(Connection):
 
     async def close(self) -> None:
         await super().close()
+        self.ended = True
         self._end(self)
 
 

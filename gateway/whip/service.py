@@ -28,6 +28,17 @@ logger = logging.getLogger(__name__)
 _PATH_CHARS = 24
 """Of a temporary folder; the path of a socket has 107 at most, and a camera's name up to 63."""
 
+_AT_A_TIME = 8
+"""Offers that are answered: each takes a certificate, some sockets, and up to 5 s where STUN servers are silent."""
+
+
+class Busy(Exception):
+    """Too many offers are being answered."""
+
+
+class PlaceGone(Exception):
+    """There is no such place any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -38,7 +49,7 @@ class Place:
 
     def admits(self, token: str) -> bool:
         """Whether the token is right; found out in the same time wherever it is wrong."""
-        return self.token is None or hmac.compare_digest(self.token.reveal().encode(), token.encode())
+        return self.token is None or hmac.compare_digest(self.token.reveal().encode(), _bytes(token))
 
 
 class WhipService:
@@ -52,6 +63,7 @@ class WhipService:
         self._sessions: dict[str, Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._folder = _folder_name()
+        self._answering = 0
 
     async def run(self) -> None:
         """Until cancelled; then let all publishers go."""
@@ -91,11 +103,22 @@ class WhipService:
 
         Raises:
             ValueError: a candidate in the offer is none.
+            Busy: too many offers are being answered; later there is room.
+            PlaceGone: the camera was removed or changed meanwhile.
         """
         from gateway.whip.session import Session  # aiortc
 
+        if self._answering >= _AT_A_TIME:
+            raise Busy(f"{_AT_A_TIME} offers are being answered already")
         session = Session(ingest, offer, _ice_servers(self.settings), self.settings.bitrate_kbps)
-        answer = await session.answer()
+        self._answering += 1
+        try:
+            answer = await session.answer()
+        finally:
+            self._answering -= 1
+        if not self._is_place(ingest):
+            await session.abandon()
+            raise PlaceGone("the camera is gone or was changed; publish again")
         for other in self.sessions_of(ingest):
             if not other.connected:
                 other.end(REPLACED)
@@ -113,6 +136,10 @@ class WhipService:
     def sessions_of(self, ingest: Ingest) -> "list[Session]":
         return [session for session in self._sessions.values() if session.ingest is ingest]
 
+    def _is_place(self, ingest: Ingest) -> bool:
+        place = self.places.get(ingest.camera)
+        return place is not None and place.ingest is ingest
+
     def _prepare(self) -> None:
         import_module("gateway.whip.session")  # now, rather than in the first publisher's request
         self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -125,6 +152,11 @@ class WhipService:
             logger.exception("a publisher's session failed")
         finally:
             del self._sessions[session.id]
+
+
+def _bytes(header: str) -> bytes:
+    """As they came; what is no UTF-8 is no token, and no error either."""
+    return header.encode("utf-8", "surrogateescape")
 
 
 def _folder_name() -> Path:

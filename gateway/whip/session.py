@@ -72,12 +72,14 @@ class Session:
         try:
             await self._path.gather()
             await self._path.add(candidates)
+            return self._written_answer()
         except BaseException:  # nobody runs it then
-            await self._path.close()
+            await self.abandon()
             raise
-        fingerprints = [(one.algorithm, one.value) for one in self._certificate.getFingerprints()[:1]]
-        session = secrets.randbits(62)
-        return written_answer(self._offer, session, self._path.local, self._path.candidates, fingerprints)
+
+    async def abandon(self) -> None:
+        """Close what `answer` has opened, instead of `run`."""
+        await self._path.close()
 
     async def run(self) -> str:
         """Connect, receive and clean up, until the publisher leaves or `end` is called. Returns why it is over."""
@@ -122,6 +124,7 @@ class Session:
 
         Raises:
             ValueError: a candidate is none.
+            ConnectionError: the session has ended meanwhile.
         """
         candidates = read_candidates(fragment.candidates)
         async with self._restarting:
@@ -129,6 +132,11 @@ class Session:
             await self._path.add(candidates)
             self.etag = _new_etag()
             return written(self._path.local, next(iter(self._offer.bundle), "0"), self._path.candidates)
+
+    def _written_answer(self) -> str:
+        fingerprints = [(one.algorithm, one.value) for one in self._certificate.getFingerprints()[:1]]
+        session = secrets.randbits(62)
+        return written_answer(self._offer, session, self._path.local, self._path.candidates, fingerprints)
 
     async def _work(self) -> str:
         if not await self._connect():
@@ -162,8 +170,9 @@ class Session:
     async def _follow_restarts(self) -> None:
         while True:
             await self._path.restarted.wait()
-            if not await self._connect():
+            if not await self._connect() and not self._path.restarted.is_set():
                 logger.info("an ICE restart found no path")
+                await self._path.give_up()
 
     async def _watch(self) -> str:
         """Be the camera's publisher while anything comes; returns why that is over for good."""

@@ -1,5 +1,7 @@
 """What the endpoint refuses, and how it says so; and what a browser and a publisher are told in headers."""
 
+import asyncio
+
 import pytest
 from aiohttp import ClientResponse
 
@@ -43,6 +45,7 @@ async def test_codecs_that_are_not_possible_are_named_beside_those_that_are() ->
         ("a=ice-pwd:", "a=nothing:", 400, "ice-ufrag or ice-pwd"),
         ("v=0", "x=0", 400, "this is no SDP"),
         ("m=video", "m=", 400, "is no m= line"),
+        ("m=video", "m=audio 9 UDP/TLS/RTP/SAVPF abc\r\na=mid:aud\r\nm=video", 400, "'abc' is no payload type"),
         (" typ host", "", 400, "is no candidate"),
     ],
 )
@@ -85,6 +88,15 @@ async def test_only_who_has_the_camera_s_token_publishes_changes_and_ends() -> N
         assert (await endpoint.http.patch(session)).status == 401
         right = {"Authorization": "bearer tell-nobody"}
         assert (await endpoint.http.delete(session, headers=right)).status == 200
+
+
+async def test_a_token_that_is_no_text_is_a_wrong_one() -> None:
+    async with whip(token="tell-nobody") as endpoint:
+        host, _, port = endpoint.address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /whip/lobby HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\r\n\r\n")
+        assert await reader.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
+        writer.close()
 
 
 async def test_a_browser_s_question_is_answered_without_a_token_and_without_secrets() -> None:
