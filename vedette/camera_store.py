@@ -84,7 +84,7 @@ class CameraStore:
         """
         try:
             known = _Known(self._site, self.sealer)
-            async with asyncio.timeout(_TIMEOUT_S), self._watch(await self._bus.bucket(CAMERAS)) as watcher:
+            async with asyncio.timeout(_TIMEOUT_S), self._watch(await self._bus.bucket(CAMERAS), _TIMEOUT_S) as watcher:
                 async for update in watcher:
                     if update is None:
                         return known.snapshot()
@@ -145,7 +145,7 @@ class CameraStore:
         await self._restore(bucket)
         known, complete = _Known(self._site, self.sealer), False
         with suppress(TimeoutError):
-            async with self._watch(bucket) as watcher, asyncio.timeout(_ANEW_AFTER_S):
+            async with self._watch(bucket, _FORGOTTEN_AFTER_S) as watcher, asyncio.timeout(_ANEW_AFTER_S):
                 async for update in watcher:
                     if update is not None:
                         known.note(update)
@@ -172,9 +172,12 @@ class CameraStore:
                     await write(self._bus, CAMERAS, [one])
 
     @asynccontextmanager
-    async def _watch(self, bucket: KeyValue) -> AsyncIterator[KeyValue.KeyWatcher]:
-        """A watch of the site's keys; it ends when the connection comes back, for the server has forgotten it."""
-        watcher = await bucket.watch(f"{self._site}.*", inactive_threshold=_FORGOTTEN_AFTER_S)
+    async def _watch(self, bucket: KeyValue, forgotten_after_s: float) -> AsyncIterator[KeyValue.KeyWatcher]:
+        """A watch of the site's keys; it ends when the connection comes back, for the server has forgotten it.
+
+        Each is a consumer, which lies in the server for `forgotten_after_s` when nobody listens to it any more.
+        """
+        watcher = await bucket.watch(f"{self._site}.*", inactive_threshold=forgotten_after_s)
 
         async def stop() -> None:
             with suppress(NatsError):

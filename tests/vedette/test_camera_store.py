@@ -10,7 +10,7 @@ import pytest
 from nats.js.kv import KeyValue
 
 from tests.nats_server import NatsServer
-from tests.waiting import until
+from tests.waiting import until, until_async
 from vedette.atomic_write import Conflict
 from vedette.background import background
 from vedette.bus import Bus
@@ -61,6 +61,17 @@ async def test_what_is_written_is_read_and_its_secrets_lie_there_sealed(bus: Bus
     for secret in (b"s3cret", b"operator", b"t0ken", b"pa55", b"second"):
         assert secret not in raw
     assert json.loads(raw)["camera"]["privacy"] == PRIVACY
+
+
+async def test_what_has_been_read_is_soon_forgotten_by_the_server(bus: Bus, store: CameraStore) -> None:
+    await store.change(added("gate"), {})
+
+    async def forgotten() -> bool:
+        return (await bus.jetstream.stream_info(f"KV_{CAMERAS}")).state.consumer_count == 0
+
+    for _ in range(20):
+        await store.read()
+    await until_async(forgotten, "no consumer is left")
 
 
 async def test_all_changes_are_made_or_none(store: CameraStore) -> None:
