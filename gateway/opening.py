@@ -27,6 +27,8 @@ _POLL_S = 0.4
 _SILENT_S = 15.0
 """Its read timeout elsewhere: longer than any pause that is no failure, such as one between two segments of HLS."""
 _STOP_S = 0.1
+_HUNG_S = 60.0
+"""Longer than FFmpeg's time-outs and those of a name's resolution together."""
 _MAX_FPS = 1000
 _MAX_PIXELS = 36_000_000
 """8K and a little; damaged headers can ask for gigabytes."""
@@ -97,21 +99,56 @@ def open_source(
     """Open `url`, a path, a stream or a device; None when `stop` was set before it was done.
 
     FFmpeg can't be interrupted while it connects. So it does that in a thread of its own, which ends within its
-    time-outs; if it was given up meanwhile, that thread closes what it opened.
+    time-outs; if it was given up meanwhile, that thread closes what it opened. Some things know no time-out (a FIFO,
+    a file system that is away): what hangs is given up after a minute, and opened again only after that has ended, so
+    that there is one such thread for each source.
 
     Raises:
-        SourceError: the source can't be opened, or has no video that can be decoded.
+        SourceError: the source can't be opened, hangs, or has no video that can be decoded.
     """
+    before = _given_up.get(url)
+    if before is not None and not _done(before, url, stop):
+        return None
     opening: Future[Source] = Future()
     arguments = (opening, url, transport, tls, timeout_s)
     threading.Thread(
         target=beside(_settle), args=arguments, name="open-source", daemon=True
     ).start()  # no exit waits for it
+    done = False
+    try:
+        done = _done(opening, url, stop)
+    finally:
+        if not done:
+            _give_up(opening, url)
+    return opening.result() if done else None
+
+
+_given_up: dict[str, "Future[Source]"] = {}
+"""Of each URL the latest, until it ends. Threads of the process, as these are: nobody else knows of them."""
+
+
+def _done(opening: "Future[Source]", url: str, stop: threading.Event) -> bool:
+    """Wait for it; False: stopped before. Raises SourceError."""
+    until_s = monotonic() + _HUNG_S
     while not wait([opening], _STOP_S).done:
         if stop.is_set():
-            opening.add_done_callback(_close)
-            return None
-    return opening.result()
+            return False
+        if monotonic() > until_s:
+            raise SourceError(Reason.TIMEOUT, f"{url}: opening it hangs")
+    return True
+
+
+def _give_up(opening: "Future[Source]", url: str) -> None:
+    """What it opens, it closes."""
+
+    def close(ended: "Future[Source]") -> None:
+        if _given_up.get(url) is ended:
+            del _given_up[url]
+        if ended.exception() is None:
+            ended.result().close()
+
+    _given_up[url] = opening
+    opening.add_done_callback(close)
 
 
 def _settle(opening: "Future[Source]", url: str, transport: Transport, tls: Tls, timeout_s: float) -> None:
@@ -119,11 +156,6 @@ def _settle(opening: "Future[Source]", url: str, transport: Transport, tls: Tls,
         opening.set_result(_open(url, transport, tls, timeout_s))
     except BaseException as error:  # noqa: BLE001 - it belongs to the thread that waits
         opening.set_exception(error)
-
-
-def _close(opening: "Future[Source]") -> None:
-    if opening.exception() is None:
-        opening.result().close()
 
 
 def _open(url: str, transport: Transport, tls: Tls, timeout_s: float) -> Source:
