@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 _PROGRAM = ("-m", "gateway.decode_process")
 _EXIT_S = 0.3
+_MOST_STUCK = 16
+"""Each holds a thread, a connection and its pictures for ever."""
 _ENVIRON = {"MALLOC_ARENA_MAX": "1"}
 """With an arena a thread, glibc's malloc keeps what tens of threads once needed at the same time, and grows by several
 MiB a minute for long; with one it is smaller and flat, and costs no more CPU."""
@@ -58,6 +60,7 @@ class DecodeLink(asyncio.BufferedProtocol):
         self._at_s = 0.0
         self._why: str | None = None
         self._ending = False
+        self._stuck = 0
         self._crash_file = CrashFile.new(name)
 
     async def start(self) -> None:
@@ -117,6 +120,13 @@ class DecodeLink(asyncio.BufferedProtocol):
         """Close a reader; nothing more is heard of it."""
         if self._tenants.pop(number, None) is not None:
             self.send(Close(number))
+
+    def abandon(self, number: int) -> None:
+        """Leave a reader behind that is stuck; a process with too many of them is replaced."""
+        self.remove(number)
+        self._stuck += 1
+        if self._stuck == _MOST_STUCK:
+            self.kill(f"had {_MOST_STUCK} readers that were stuck, and was killed")
 
     def send(self, command: Command) -> None:
         """Tell the process something; in vain if it has just ended."""

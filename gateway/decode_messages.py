@@ -125,6 +125,8 @@ class Usage:
     reader: int
     cpu_s: float
     stats: ReaderStats
+    silent_beats: int = 0
+    """For so many beats one of its threads has not looked around."""
 
 
 @dataclass(frozen=True, slots=True)

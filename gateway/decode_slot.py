@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from time import monotonic
 
 from gateway import metrics
@@ -22,18 +23,21 @@ class DecodeSlot:
         self.name = name
         self._link: DecodeLink | None = None
         self._wanted = asyncio.Event()
-        self._running = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._failure: str | None = None
 
     @property
     def used(self) -> float:
         """CPU seconds a second of its process."""
         return (self._link.load.rate if self._link else None) or 0.0
 
-    async def link(self) -> DecodeLink:
-        """The process, as soon as it runs."""
+    async def link(self, on_failure: Callable[[str], None]) -> DecodeLink:
+        """The process, as soon as it runs; `on_failure` is told each time why it can't be started."""
         self._wanted.set()
         while self._link is None:
-            await self._running.wait()
+            if self._failure is not None:
+                on_failure(self._failure)
+            await self._changed.wait()
         return self._link
 
     async def run(self) -> None:
@@ -45,7 +49,8 @@ class DecodeSlot:
             try:
                 why = await self._run_once()
             except (StartFailed, OSError) as error:  # no descriptors left: the other processes have theirs
-                why = f"can't be started: {error}"
+                why = self._failure = f"can't be started: {error}"
+                self._tell()
             wait_s = retry.wait_s(monotonic() - began_s)
             metrics.DECODE_RESTARTS.inc()
             logger.warning("the process %s %s; another one starts in %.1f s", self.name, why, wait_s)
@@ -65,10 +70,14 @@ class DecodeSlot:
         link = DecodeLink(self.name)
         try:
             await link.start()
-            self._link = link
-            self._running.set()
+            self._link, self._failure = link, None
+            self._tell()
             return await link.ended()
         finally:
             self._link = None
-            self._running.clear()
             await link.end()
+
+    def _tell(self) -> None:
+        """Wake all who wait."""
+        self._changed.set()
+        self._changed.clear()

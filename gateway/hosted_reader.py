@@ -60,7 +60,8 @@ class HostedReader:
         getattr(self._reader, command.method)(*command.arguments)
 
     def usage(self) -> Usage:
-        return Usage(self.number, self._threads.cpu_s(), self._reader.stats)
+        """For a beat."""
+        return Usage(self.number, self._threads.cpu_s(), self._reader.stats, self._threads.beat())
 
     def on_stream(self, info: StreamInfo) -> None:
         logger.info("%s %sx%s over %s", info.codec, info.width, info.height, info.transport)

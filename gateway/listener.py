@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gateway.camera_status import LIVE, STALLED, CameraStatus
+from gateway.camera_status import CONNECTING, LIVE, STALLED, CameraStatus
 from gateway.reading import ReaderStats, StreamInfo
 from gateway.sampled_frame import SampledFrame
 
@@ -19,6 +19,9 @@ class Listener:
 
     def on_reader(self, stats: ReaderStats) -> None:
         self._status.follow(stats)
+
+    def on_waiting(self, why: str) -> None:
+        self._status.change(CONNECTING, why)
 
     def on_stream(self, info: StreamInfo) -> None:
         self._status.on_stream(info)

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from gateway.errors import Reason, SourceError
 from gateway.pump import Pump
+from gateway.reader_threads import reading
 
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 """In quotes: PyAV's class is generic for type checkers only."""
@@ -48,10 +49,12 @@ def packets(source: Readable, stop: threading.Event) -> "Iterator[VideoPacket | 
         SourceError: ended (the connection broke), undecodable (the container is damaged), stalled.
     """
     here = source.pump is None
-    for packet in demuxed(source.container, source.stream) if here else _taken(source.pump):
-        if stop.is_set():
-            return
-        yield packet
+    with reading() as look:
+        for packet in demuxed(source.container, source.stream) if here else _taken(source.pump):
+            look()
+            if stop.is_set():
+                return
+            yield packet
 
 
 def demuxed(container: InputContainer, stream: VideoStream) -> "Iterator[VideoPacket | None]":

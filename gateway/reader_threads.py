@@ -1,9 +1,10 @@
-"""The threads that work for one reader of a decode process: what they have cost, and whose crash is whose."""
+"""The threads that work for one reader of a decode process: what they have cost, whose crash is whose, and whether
+one is stuck."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
@@ -21,6 +22,7 @@ class ReaderThreads:
         self._crash_file = crash_file
         self._lock = threading.Lock()
         self._clocks: dict[int, int] = {}
+        self._silent_beats: dict[int, int] = {}
         self._spent_s = 0.0
 
     @contextmanager
@@ -40,6 +42,30 @@ class ReaderThreads:
                 del self._clocks[thread]
                 self._spent_s += time.thread_time()
 
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[], None]]:
+        """While this thread reads, it calls what it is given whenever it looks around."""
+        thread = threading.get_ident()
+
+        def look() -> None:
+            self._silent_beats[thread] = 0
+
+        with self._lock:
+            look()
+        try:
+            yield look
+        finally:
+            with self._lock:
+                self._silent_beats.pop(thread, None)
+
+    def beat(self) -> int:
+        """How often this was called since each thread that reads looked around. Calls are counted, and no time: while
+        the machine stands still, there are none."""
+        with self._lock:
+            for thread in self._silent_beats:
+                self._silent_beats[thread] += 1
+            return max(self._silent_beats.values(), default=0)
+
     def cpu_s(self) -> float:
         """CPU time of all of them, ended and running."""
         with self._lock:
@@ -58,6 +84,12 @@ def beside(body: Callable[P, T]) -> Callable[P, T]:
             return body(*args, **kwargs)
 
     return working
+
+
+def reading() -> AbstractContextManager[Callable[[], None]]:
+    """As `ReaderThreads.reading`, of the reader that this thread works for, if it does for any."""
+    threads = _of_this_thread.get()
+    return nullcontext(lambda: None) if threads is None else threads.reading()
 
 
 def _running_s(clock: int) -> float:

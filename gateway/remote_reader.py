@@ -20,6 +20,8 @@ from vedette.logs import about_camera
 logger = logging.getLogger(__name__)
 
 _LEAVE_WITHIN_S = 1.2
+_STUCK_BEATS = 120
+"""A minute. What takes longest is to decode all that was kept, when a gate opens."""
 
 
 class Listener(Protocol):
@@ -27,6 +29,9 @@ class Listener(Protocol):
 
     def on_reader(self, stats: ReaderStats) -> None:
         """A reader was made; its counters will be in `stats`."""
+
+    def on_waiting(self, why: str) -> None:
+        """There is no process yet to run it in."""
 
     def on_frame(self, frame: SampledFrame, superseded: int) -> None:
         """A frame was sampled, and took the place of so many that nobody had time for."""
@@ -159,10 +164,13 @@ class RemoteReader:
     async def _process(self) -> DecodeLink:
         """The process that it runs in."""
         self._slot = self._slot or self._places.place(self)
-        slot, link = self._slot, await self._slot.link()
+        slot, link = self._slot, await self._slot.link(self._wait)
         while slot is not self._slot:  # moved meanwhile
-            slot, link = self._slot, await self._slot.link()
+            slot, link = self._slot, await self._slot.link(self._wait)
         return link
+
+    def _wait(self, why: str) -> None:
+        self._listener.on_waiting(f"its decode process {why}")
 
     def _open(self, link: DecodeLink) -> None:
         self._leave_link()
@@ -198,6 +206,16 @@ class RemoteReader:
             self.cost.feed(at_s, usage.cpu_s)
         metrics.CAMERA_CPU.labels(self.camera).inc(max(0.0, usage.cpu_s - self._cpu_s))
         self._cpu_s = max(self._cpu_s, usage.cpu_s)
+        if self._ended is not None and usage.silent_beats > _STUCK_BEATS:
+            self._abandon()
+            self._settle(ReaderBroken("it was stuck in a library for a minute, and is read anew"))
+
+    def _abandon(self) -> None:
+        """A thread of it is stuck; the next run is that of a new reader."""
+        logger.warning("the reader is stuck and left behind")
+        if self._link is not None:
+            self._link.abandon(self._number)
+            self._link = None
 
     def _count(self, stats: ReaderStats) -> None:
         for field in fields(stats):

@@ -8,7 +8,7 @@ from typing import Any
 from gateway import hosted_reader
 from gateway.decode_process import main
 from gateway.reader import Reader
-from gateway.sampled_frame import Output
+from gateway.sampled_frame import Output, SampledFrame
 from gateway.tap import Sink
 from tests.gateway.run_gateway import sampled
 
@@ -19,8 +19,14 @@ class Broken(Reader):
     runs = 0
 
     def __init__(self, url: str, outputs: Sequence[Output], sink: Sink, *others: Any) -> None:
-        super().__init__(url, outputs, sink, *others)
+        super().__init__(url, outputs, self.give, *others)
         self.sink = sink
+        self.hangs = False
+
+    def give(self, frame: SampledFrame) -> None:
+        self.sink(frame)
+        if self.hangs:
+            threading.Event().wait()
 
     def run(self, stop: threading.Event) -> None:
         match threading.current_thread().name:
@@ -31,6 +37,10 @@ class Broken(Reader):
                 Broken.runs += 1
                 while Broken.runs == 1:  # in a library that heeds no stop
                     self.sink(sampled(JUNK))
+            case "camera-hung":
+                Broken.runs += 1
+                self.hangs = Broken.runs == 1
+                super().run(stop)
             case "camera-poison":
                 os.abort()
             case _:

@@ -42,10 +42,14 @@ class Heard:
         self.readers = 0
         self.frames = 0
         self.superseded = 0
+        self.waited_for: set[str] = set()
 
     def on_reader(self, stats: ReaderStats) -> None:
         self.stats = stats
         self.readers += 1
+
+    def on_waiting(self, why: str) -> None:
+        self.waited_for.add(why)
 
     def on_frame(self, frame: SampledFrame, superseded: int) -> None:
         self.frames += 1
@@ -260,6 +264,8 @@ async def test_without_descriptors_for_a_process_the_others_go_on_and_it_is_trie
             late = Camera(sound.pool, "late", plan())
             await until(lambda: "can't be started: [Errno 24] Too many open files" in caplog.text, "it is said")
             await sound.gives()
+            why = "its decode process can't be started: [Errno 24] Too many open files"
+            await until(lambda: late.heard.waited_for == {why}, "the camera hears why it waits")
         await asyncio.wait_for(late.run, 15)
         assert not sound.run.done()
 
@@ -283,3 +289,41 @@ async def test_a_camera_weighs_nothing_in_its_process_between_its_runs() -> None
         camera.again()
         await camera.gives()
         assert camera.pool._costs() == [{camera.reader: camera.reader.cost.rate}]
+
+
+async def test_a_camera_whose_process_cannot_be_started_says_why_it_waits(
+    nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    witness = await Witness.on(bus)
+    async with simulated("waits") as camera:
+        with monkeypatch.context() as shortage:
+            shortage.setattr("os.memfd_create", fail)
+            async with gateway(configured(nats_server, {"waits": camera.url("waits")})):
+                said = ("connecting", "its decode process can't be started: [Errno 24] Too many open files")
+                await until(lambda: said in [(s.state, s.reason) for s in witness.statuses], "it is said")
+                shortage.undo()
+                await until(lambda: witness.is_("waits", "live"), "it is live")
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_a_reader_that_is_stuck_is_left_behind_and_too_many_of_them_end_their_process(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("gateway.decode_link._PROGRAM", ("-m", "tests.gateway.broken_decode_process"))
+    monkeypatch.setattr("gateway.decode_link._MOST_STUCK", most)
+    monkeypatch.setattr("gateway.remote_reader._STUCK_BEATS", 4)
+    async with cameras(1, plan(loop=True, paced=True)) as (sound,):
+        await sound.gives()
+        hung = Camera(sound.pool, "hung", plan(loop=True, paced=True))
+        assert await hung.ends() == "ReaderBroken: it was stuck in a library for a minute, and is read anew"
+        if most == 1:
+            assert await sound.ends() == "ReaderLost: its decode process had 1 readers that were stuck, and was killed"
+            await end([hung.run])
+            return
+        hung.again()
+        await hung.gives()
+        assert (hung.heard.readers, sound.run.done()) == (2, False)
+        await end([hung.run])

@@ -11,7 +11,7 @@ from gateway.crash_file import CrashFile
 from gateway.errors import Reason, SourceError
 from gateway.opening import open_source
 from gateway.pump import Pump
-from gateway.reader_threads import ReaderThreads, beside
+from gateway.reader_threads import ReaderThreads, beside, reading
 
 
 @pytest.fixture
@@ -72,7 +72,10 @@ def test_a_crash_in_a_pump_is_its_readers(crash_file: CrashFile) -> None:
         yield crash_file.culprit()
 
     with ReaderThreads(7, crash_file).working():
-        assert Pump(read, lambda: None).take(within_s=5) == 7
+        pump = Pump(read, lambda: None)
+        assert pump.take(within_s=5) == 7
+    assert pump._thread is not None
+    pump._thread.join()
 
 
 def test_one_thread_that_works_twice_counts_its_time_once(crash_file: CrashFile) -> None:
@@ -93,3 +96,26 @@ def test_one_thread_that_works_twice_counts_its_time_once(crash_file: CrashFile)
     thread.start()
     thread.join()
     assert 0.1 <= threads.cpu_s() < 0.14
+
+
+def test_a_thread_that_reads_and_does_not_look_around_is_noticed_beside_one_that_does(crash_file: CrashFile) -> None:
+    threads, begun, release = ReaderThreads(7, crash_file), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with reading():
+            begun.set()
+            release.wait()
+
+    with threads.working():
+        assert (threads.beat(), threads.beat()) == (0, 0), "nobody reads yet"
+        with reading() as look:
+            thread = threading.Thread(target=beside(hang))
+            thread.start()
+            begun.wait()
+            for beats in (1, 2, 3):
+                assert threads.beat() == beats
+                look()
+            release.set()
+            thread.join()
+            assert threads.beat() == 1
+        assert threads.beat() == 0
