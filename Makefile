@@ -25,7 +25,7 @@ test: $(READY) ## all tests that need nothing but pip
 	$(BIN)/pytest -m "not system"
 	@$(BIN)/pytest -m system --collect-only -q 2>/dev/null | tail -n 1 | sed -E 's/^([0-9]+).*/Not run: \1 tests that need system packages; make test-system runs them./'
 
-test-system: $(READY) ## tests with GStreamer's RTSP server; installs Debian's packages where it may
+test-system: $(READY) ## tests with GStreamer, Chromium and ffmpeg; installs Debian's packages where it may
 	tests/system/install-packages
 	$(BIN)/pytest -m system
 
@@ -45,7 +45,7 @@ lock: $(READY) ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra cpu --extra dev \
 		--no-annotate --no-header pyproject.toml -o requirements.lock
 
-bench: $(READY) ## every benchmark, 30 minutes on an idle machine; results in benchmarks/results (QUICK=1: a look, 4 minutes)
+bench: $(READY) ## every benchmark, over an hour on an idle machine; results in benchmarks/results (QUICK=1: a look, 10 minutes)
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 clean: ## remove what make made
