@@ -29,7 +29,8 @@ def _rims(polygon: Polygon, by: float) -> Iterator[Polygon]:
     for begin, end in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
         corners = [(x + dx, y + dy) for (x, y), dx, dy in product((begin, end), (-by, by), (-by, by))]
         hull = cv2.convexHull(np.array(corners, np.float32))
-        yield tuple((float(x), float(y)) for x, y in hull[:, 0])
+        if len(hull) > 2:  # an edge of next to no length, grown by next to nothing, has no inside
+            yield tuple((float(x), float(y)) for x, y in hull[:, 0])
 
 
 def _beyond(view: View) -> Iterator[Polygon]:

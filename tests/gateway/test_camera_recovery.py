@@ -164,7 +164,10 @@ async def test_each_sampled_frame_was_published_superseded_or_dropped_whatever_h
 
     def balanced() -> bool:
         ended = ends("vedette_frames_published_total") + ends("vedette_frames_superseded_total") + all_dropped()
-        return ends("vedette_frames_sampled_total") == ended
+        sampled = ends("vedette_frames_sampled_total")
+        if len({status.epoch for status in witness.statuses}) > 1:  # a new lease supersedes what was published before
+            return ended >= sampled
+        return ended == sampled
 
     pipelines = {"people": PEOPLE["people"] | {"sampling": {"fps": 100}}}
     config: Callable[[Simulator], Any] = lambda camera: configured(  # noqa: E731

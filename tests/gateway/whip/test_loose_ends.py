@@ -125,8 +125,8 @@ async def test_a_session_whose_restart_found_no_path_goes_on_and_ends_with_the_p
         failed = path._latest
         if when == "after it":
             await until(lambda: path._latest is active, "the path there was")
-            assert not failed._protocols
+            await until(lambda: not failed._protocols, "the sockets of the restart are closed")
             assert endpoint.ingest.published
         await active.close()  # as without consent
         await until(lambda: not endpoint.service.sessions_of(endpoint.ingest), "the end of the session")
-        assert not failed._protocols
+        await until(lambda: not failed._protocols, "the sockets of the restart are closed")
