@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.load import jpegs
 from inference.preprocess import fill, jpeg_size, place
-from inference.repository import Repository
-from inference.session import open_session
+from inference.repository.folder import Repository
+from inference.runtime.session import open_session
 
 
 def main() -> None:

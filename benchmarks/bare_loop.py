@@ -18,8 +18,8 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from inference.preprocess import place
-from inference.repository import Repository
-from inference.session import open_session
+from inference.repository.folder import Repository
+from inference.runtime.session import open_session
 
 ROOT = Path(__file__).parent.parent
 

@@ -17,8 +17,8 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.batch_policy import BatchPolicy
-from inference.batcher import Batcher
+from inference.runtime.batch_policy import BatchPolicy
+from inference.runtime.batcher import Batcher
 
 IMAGE = np.zeros((192, 320, 3), np.uint8)
 POLICY = BatchPolicy(max_batch=16, max_delay_s=0.003)

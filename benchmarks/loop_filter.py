@@ -21,8 +21,8 @@ from gateway.reading import DecodeOptions, ReadOptions
 from gateway.sampled_frame import Output, SampledFrame
 from gateway.sampler import Sampling
 from inference.preprocess import fill, jpeg_size, place, to_normalised
-from inference.repository import Repository
-from inference.session import DetectorSession, open_session
+from inference.repository.folder import Repository
+from inference.runtime.session import DetectorSession, open_session
 
 _CONFIDENCE, _IOU = 0.4, 0.5
 

@@ -4,16 +4,16 @@ import asyncio
 import logging
 import os
 
-from inference.clip_consumer import ClipConsumer
 from inference.dataplane import DataPlane
-from inference.intake import Intake
-from inference.latest_frames import LatestFrames
-from inference.live_consumer import LiveConsumer
-from inference.repository import Model, Repository
-from inference.results import Results
-from inference.room import Room
-from inference.server_clock import ServerClock
-from inference.tokens import Tokens
+from inference.repository.folder import Model, Repository
+from inference.stream.clip_consumer import ClipConsumer
+from inference.stream.intake import Intake
+from inference.stream.latest_frames import LatestFrames
+from inference.stream.live_consumer import LiveConsumer
+from inference.stream.results import Results
+from inference.stream.room import Room
+from inference.stream.server_clock import ServerClock
+from inference.stream.tokens import Tokens
 from vedette.background import background, end
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of

@@ -1,7 +1,7 @@
 """What `vedette check` asks of inference: does the repository have the models that the pipelines name?"""
 
 from inference.errors import ModelError
-from inference.repository import Repository
+from inference.repository.folder import Repository
 from vedette.config import Config
 from vedette.config_problems import Problem
 

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference import metrics
-from inference.batch_policy import BatchPolicy
-from inference.batcher import Batcher
-from inference.batching import DeadlineExceeded, Lane, ModelFailed
 from inference.errors import DeviceUnavailable, ModelError
 from inference.preprocess import Placement, fill, jpeg_size, place, to_normalised
-from inference.repository import Model
-from inference.session import Detected, DetectorSession, open_session
+from inference.repository.folder import Model
+from inference.runtime.batch_policy import BatchPolicy
+from inference.runtime.batcher import Batcher
+from inference.runtime.batching import DeadlineExceeded, Lane, ModelFailed
+from inference.runtime.session import Detected, DetectorSession, open_session
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ InferenceError
 ├── DeviceUnavailable    the device asked for is not there: the process exits
 ├── BatchFailed          the runtime failed on a batch: its session is replaced, its images are run one by one
 ├── UndecodableImage     one picture is unusable: that message ends, its batch-mates go on
-│                        and the batcher's answers, in `inference/batching.py`:
+│                        and the batcher's answers, in `inference/runtime/batching.py`:
 ├── DeadlineExceeded     the frame is over its budget: it has expired
 ├── BatcherFull          the lane has no room: come back when there is
 ├── BatcherClosed        nothing is run any more: the message is given back, to be delivered again

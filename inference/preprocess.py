@@ -14,8 +14,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from inference.card import ImageInput
 from inference.errors import UndecodableImage
+from inference.repository.card import ImageInput
 
 MAX_PIXELS = 7680 * 4320
 """8K: the largest picture that cameras make."""

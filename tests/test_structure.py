@@ -20,8 +20,8 @@ PURE = (
     "gateway/decode_strategy.py",
     "gateway/pacing.py",
     "gateway/watchdog.py",
-    "inference/batch_policy.py",
-    "inference/batching.py",
+    "inference/runtime/batch_policy.py",
+    "inference/runtime/batching.py",
     "vedette/retry.py",
     "vedette/event_order.py",
 )

@@ -21,7 +21,7 @@ from pathlib import Path
 import onnx
 from onnx import compose, parser, utils
 
-from inference.card import ModelCard
+from inference.repository.card import ModelCard
 
 VERSION = "1.0.0"
 MODELS = Path(__file__).resolve().parent.parent

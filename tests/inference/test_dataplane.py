@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from inference import dataplane, metrics
-from inference.batching import DeadlineExceeded, ModelFailed
 from inference.dataplane import DataPlane
 from inference.errors import BatchFailed, DeviceUnavailable, ModelError, UndecodableImage
-from inference.session import Detected, DetectorSession, open_session
+from inference.runtime.batching import DeadlineExceeded, ModelFailed
+from inference.runtime.session import Detected, DetectorSession, open_session
 from tests.inference.worker import MODEL, encoded, jpegs, open_plane, pictures
 from tests.waiting import until
 
@@ -186,7 +186,7 @@ async def test_start_opens_each_session_once_and_measures_little_where_batches_s
 
     caplog.set_level(logging.INFO, "inference.dataplane")
     monkeypatch.setattr(dataplane, "open_session", opening)
-    monkeypatch.setattr("inference.session_runner._saves", lambda *_: False)
+    monkeypatch.setattr("inference.runtime.session_runner._saves", lambda *_: False)
     plane = DataPlane(MODEL, "cpu", sessions, threads=1, decoders=1)
     ready = [plane.ready]
     await plane.start()

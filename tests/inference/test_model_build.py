@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference.repository import Repository
-from inference.session import Detected, DetectorSession, open_session
+from inference.repository.folder import Repository
+from inference.runtime.session import Detected, DetectorSession, open_session
 from tests.inference import nanodet_reference as reference
 from tests.inference.nanodet_reference import ROOT, Box
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inference.card import ImageInput
 from inference.errors import UndecodableImage
 from inference.preprocess import MAX_SCANS, Placement, fill, jpeg_size, place, to_normalised
+from inference.repository.card import ImageInput
 from tests.inference.nanodet_reference import pedestrians
 
 SPEC = ImageInput(size=416, multiple=32, layout="NHWC", colour="BGR", pad=0)

@@ -19,16 +19,16 @@ from nats.aio.msg import Msg
 from numpy.typing import NDArray
 
 from inference import dataplane
-from inference.clip_consumer import ClipConsumer
 from inference.dataplane import DataPlane
-from inference.intake import Intake
-from inference.latest_frames import LatestFrames
-from inference.live_consumer import LiveConsumer
-from inference.repository import Model, Repository
-from inference.results import Results
-from inference.room import Room
-from inference.server_clock import ServerClock
-from inference.tokens import Tokens
+from inference.repository.folder import Model, Repository
+from inference.stream.clip_consumer import ClipConsumer
+from inference.stream.intake import Intake
+from inference.stream.latest_frames import LatestFrames
+from inference.stream.live_consumer import LiveConsumer
+from inference.stream.results import Results
+from inference.stream.room import Room
+from inference.stream.server_clock import ServerClock
+from inference.stream.tokens import Tokens
 from tests.waiting import DEADLINE_S, until
 from vedette.background import background
 from vedette.bus import Bus

@@ -1,7 +1,7 @@
 """The dynamic batcher: images in from any task, results out, the model run in batches as large as pays here.
 
 This file lets images in and answers for each of them. What runs next, and in which size, is decided in
-`inference/batching.py` and `inference/batch_policy.py`; the threads that run it are in `inference/session_pool.py`.
+`batching.py` and `batch_policy.py`; the threads that run it are in `session_pool.py`.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from typing import Generic
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.batch_policy import BatchPolicy, Shape
-from inference.batching import WEIGHTS, BatcherClosed, BatcherFull, ImageRefused, Lane
-from inference.request import Inferred, R, Request, fail_all
-from inference.session_pool import Observer, SessionPool
-from inference.session_runner import OpenSession
+from inference.runtime.batch_policy import BatchPolicy, Shape
+from inference.runtime.batching import WEIGHTS, BatcherClosed, BatcherFull, ImageRefused, Lane
+from inference.runtime.request import Inferred, R, Request, fail_all
+from inference.runtime.session_pool import Observer, SessionPool
+from inference.runtime.session_runner import OpenSession
 from vedette.retry import Backoff
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from inference.batch_policy import MAX_SHAPES, BatchCosts, BatchPolicy, CostCurve, Group, Run, Shape, WaitUntil
-from inference.batching import BatchQueue, Item, Lane
+from inference.runtime.batch_policy import MAX_SHAPES, BatchCosts, BatchPolicy, CostCurve, Group, Run, Shape, WaitUntil
+from inference.runtime.batching import BatchQueue, Item, Lane
 
 SMALL: Shape = (192, 320, 3)
 LARGE: Shape = (640, 640, 3)

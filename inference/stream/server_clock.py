@@ -13,7 +13,7 @@ import time
 from nats.errors import Error as NatsError
 
 from inference import metrics
-from inference.latest_frames import moment
+from inference.stream.latest_frames import moment
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.subjects import FRAMES

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.errors import BatchFailed, DeviceUnavailable, ModelError
-from inference.repository import Model, Repository
-from inference.session import DetectorSession, open_session
+from inference.repository.folder import Model, Repository
+from inference.runtime.session import DetectorSession, open_session
 from tests.inference.nanodet_reference import ROOT
 
 MODEL = Repository(ROOT / "models").resolve("coco-detector")
@@ -55,7 +55,7 @@ small (uint8[N, H, W, 3] images) =>
 
 
 def test_importing_the_module_does_not_import_the_runtime() -> None:
-    code = "import sys, inference.session, inference.errors; sys.exit('onnxruntime' in sys.modules)"
+    code = "import sys, inference.runtime.session, inference.errors; sys.exit('onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
 
 

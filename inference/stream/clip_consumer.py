@@ -14,12 +14,12 @@ import logging
 from nats.aio.msg import Msg
 
 from inference import metrics
-from inference.batching import BatcherClosed, ModelFailed
 from inference.dataplane import DataPlane
 from inference.errors import UndecodableImage
-from inference.results import Results, timing
-from inference.room import Place
-from inference.tokens import Tokens, feed_of
+from inference.runtime.batching import BatcherClosed, ModelFailed
+from inference.stream.results import Results, timing
+from inference.stream.room import Place
+from inference.stream.tokens import Tokens, feed_of
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.frames import FrameHeaders
 from vedette.logs import current_camera

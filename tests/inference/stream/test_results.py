@@ -5,8 +5,8 @@ import jsonschema
 import pytest
 
 from inference.dataplane import Found, Inference
-from inference.results import Results, timing
-from tests.inference.test_live_consumer import SCHEMA
+from inference.stream.results import Results, timing
+from tests.inference.stream.test_live_consumer import SCHEMA
 from tests.inference.worker import HEADERS, MODEL
 from tests.nats_server import NatsServer
 from tests.waiting import until

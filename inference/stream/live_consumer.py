@@ -12,14 +12,14 @@ from time import monotonic
 from nats.aio.msg import Msg
 
 from inference import metrics
-from inference.batching import BatcherClosed, DeadlineExceeded, ModelFailed
 from inference.dataplane import DataPlane, Inference
 from inference.errors import UndecodableImage
-from inference.latest_frames import LatestFrames, StoredFrame
-from inference.results import Results, timing
-from inference.room import Place
-from inference.server_clock import ServerClock
-from inference.tokens import Tokens, feed_of
+from inference.runtime.batching import BatcherClosed, DeadlineExceeded, ModelFailed
+from inference.stream.latest_frames import LatestFrames, StoredFrame
+from inference.stream.results import Results, timing
+from inference.stream.room import Place
+from inference.stream.server_clock import ServerClock
+from inference.stream.tokens import Tokens, feed_of
 from vedette.bus import Bus
 from vedette.errors import BusUnavailable, MalformedMessage, MessageTooLarge
 from vedette.frames import FrameHeaders

@@ -10,9 +10,9 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.batch_policy import MAX_SHAPES, TOLERANCE, BatchPolicy, CostCurve, Shape
-from inference.batching import ModelFailed
-from inference.request import R
+from inference.runtime.batch_policy import MAX_SHAPES, TOLERANCE, BatchPolicy, CostCurve, Shape
+from inference.runtime.batching import ModelFailed
+from inference.runtime.request import R
 
 R_co = TypeVar("R_co", covariant=True)
 

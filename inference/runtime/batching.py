@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-from inference.batch_policy import BatchCosts, BatchPolicy, Group, Run, Shape
 from inference.errors import InferenceError
+from inference.runtime.batch_policy import BatchCosts, BatchPolicy, Group, Run, Shape
 
 Lane = Literal["live", "complete"]
 """Live images are worth little when late; complete ones have all the time there is, and must get their share."""

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from inference.errors import ModelError
-from inference.repository import Repository
+from inference.repository.folder import Repository
 from tests.inference.nanodet_reference import ROOT
-from tests.inference.test_card import CARD
+from tests.inference.repository.test_card import CARD
 
 GRAPH = b"not a graph, but bytes with a digest"
 VERSIONS = ("0.2.3", "0.3.0", "1.0.0", "1.2.0", "1.2.5", "1.10.0", "2.0.0")

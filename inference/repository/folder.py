@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.card import NAME, ModelCard
 from inference.errors import ModelError
+from inference.repository.card import NAME, ModelCard
 
 _NUMBER = r"(?:0|[1-9][0-9]{0,5})"
 _REFERENCE = re.compile(rf"(?P<name>{NAME})(?:@(?P<caret>\^?)(?P<version>{_NUMBER}(?:\.{_NUMBER}){{0,2}}))?")

@@ -3,7 +3,7 @@
 import datetime as dt
 
 from inference.dataplane import Inference
-from inference.repository import Model
+from inference.repository.folder import Model
 from vedette.bus import Bus
 from vedette.config import Pipeline
 from vedette.frames import FrameHeaders

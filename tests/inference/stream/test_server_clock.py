@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from inference import metrics, server_clock
-from inference.server_clock import ServerClock
+from inference import metrics
+from inference.stream import server_clock
+from inference.stream.server_clock import ServerClock
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import background
@@ -30,7 +31,7 @@ async def test_a_wrong_clock_of_this_machine_is_measured_and_told_once(
 ) -> None:
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + wrong_by_s)
-    caplog.set_level(logging.WARNING, "inference.server_clock")
+    caplog.set_level(logging.WARNING, "inference.stream.server_clock")
     clock = ServerClock(bus)
     await clock.measure()
     await clock.measure()

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Generic, Protocol
 
-from inference.batch_policy import BatchCosts, BatchPolicy, Shape
-from inference.batching import BatchQueue, DeadlineExceeded, ImageRefused, Lane, ModelFailed
-from inference.request import Inferred, R, Request, fail_all
-from inference.session_runner import OpenSession, Samples, SessionRunner, curve_of
+from inference.runtime.batch_policy import BatchCosts, BatchPolicy, Shape
+from inference.runtime.batching import BatchQueue, DeadlineExceeded, ImageRefused, Lane, ModelFailed
+from inference.runtime.request import Inferred, R, Request, fail_all
+from inference.runtime.session_runner import OpenSession, Samples, SessionRunner, curve_of
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import pytest
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from inference.tokens import Tokens, feed_of
+from inference.stream.tokens import Tokens, feed_of
 from tests.inference.worker import Camera, pending, stored
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
@@ -38,7 +38,7 @@ async def no_other_delivery(work: JetStreamContext.PullSubscription, within_s: f
 async def test_what_is_held_is_kept_alive_and_what_is_confirmed_is_gone(
     bus: Bus, work: JetStreamContext.PullSubscription, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.tokens._PROGRESS_EVERY_S", SHORT_S / 4)
+    monkeypatch.setattr("inference.stream.tokens._PROGRESS_EVERY_S", SHORT_S / 4)
     tokens = Tokens(bus)
     message = await token(bus, work)
     async with background(tokens.keep_alive()):

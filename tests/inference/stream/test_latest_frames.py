@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from inference import latest_frames
-from inference.latest_frames import LatestFrames, moment
+from inference.stream import latest_frames
+from inference.stream.latest_frames import LatestFrames, moment
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import background

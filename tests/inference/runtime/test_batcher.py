@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference.batch_policy import BatchCosts, BatchPolicy
-from inference.batcher import Batcher
-from inference.batching import BatcherClosed, BatcherFull, DeadlineExceeded, ImageRefused, ModelFailed
-from inference.repository import Repository
-from inference.request import Inferred
-from inference.session import Detected, DetectorSession, open_session
+from inference.repository.folder import Repository
+from inference.runtime.batch_policy import BatchCosts, BatchPolicy
+from inference.runtime.batcher import Batcher
+from inference.runtime.batching import BatcherClosed, BatcherFull, DeadlineExceeded, ImageRefused, ModelFailed
+from inference.runtime.request import Inferred
+from inference.runtime.session import Detected, DetectorSession, open_session
 from vedette.retry import Backoff
 
 SHAPE = (4, 4, 3)
@@ -250,7 +250,7 @@ async def test_sessions_run_side_by_side_in_threads_of_their_own() -> None:
 def measured(monkeypatch: pytest.MonkeyPatch) -> Model:
     """A model whose warm-up is timed by what its runs are said to cost, however busy this machine is."""
     model = Model()
-    monkeypatch.setattr("inference.session_runner.time", SimpleNamespace(monotonic=lambda: model.now))
+    monkeypatch.setattr("inference.runtime.session_runner.time", SimpleNamespace(monotonic=lambda: model.now))
     return model
 
 
@@ -547,7 +547,7 @@ async def test_what_was_not_run_within_the_grace_is_failed() -> None:
 async def test_a_session_that_hangs_does_not_hang_close(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("inference.batcher.LINGER_S", 0.01)
+    monkeypatch.setattr("inference.runtime.batcher.LINGER_S", 0.01)
     model = Model()
     async with started(model) as batcher:
         first, _ = await running_and_queued(batcher, model)

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from inference.card import MAX_CARD_BYTES, ModelCard
 from inference.errors import ModelError
+from inference.repository.card import MAX_CARD_BYTES, ModelCard
 from tests.inference.nanodet_reference import ROOT
 
 CARD = """

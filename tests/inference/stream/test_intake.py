@@ -12,10 +12,10 @@ from functools import partial
 import pytest
 from nats.aio.msg import Msg
 
-from inference import intake as intake_module
 from inference import metrics
-from inference.intake import Intake, Serve
-from inference.room import Place, Room
+from inference.stream import intake as intake_module
+from inference.stream.intake import Intake, Serve
+from inference.stream.room import Place, Room
 from tests.inference.worker import Camera, pending
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async

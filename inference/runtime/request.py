@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.batching import Item
 from inference.errors import InferenceError
+from inference.runtime.batching import Item
 
 R = TypeVar("R")
 

@@ -18,7 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig
 
 from inference import metrics
-from inference.room import Place, Room
+from inference.stream.room import Place, Room
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.retry import Backoff, Retry

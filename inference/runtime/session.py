@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.errors import BatchFailed, DeviceUnavailable, ModelError
-from inference.repository import Model
+from inference.repository.folder import Model
 
 if TYPE_CHECKING:  # at run time it is imported when a session is opened: 0.14 s, and its absence has its own message
     from onnxruntime import InferenceSession

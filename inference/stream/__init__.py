@@ -1,0 +1,1 @@
+"""Frames from the bus: tokens and recordings in, detections messages out."""
