@@ -31,7 +31,7 @@ OTHER_SHAPE = (8, 4, 3)
 POLICY = BatchPolicy(max_batch=8, max_delay_s=0.02)
 SOON = Backoff(first_s=0.001, cap_s=0.005)
 BAD, MISSHAPEN = 666_666, 777_777
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 MODELS, MEDIA = ROOT / "models", ROOT / "media"
 
 
