@@ -9,13 +9,13 @@ import sys
 import threading
 import time
 
-from gateway.decode_messages import ReaderPlan
 from gateway.gate import GatePolicy
-from gateway.reader import Reader
-from gateway.reading import DecodeOptions, ReadOptions, StreamInfo, Substream
-from gateway.sampled_frame import Output, SampledFrame
-from gateway.sampler import Sampling
-from gateway.substream_reader import SubstreamReader
+from gateway.pictures.sampled_frame import Output, SampledFrame
+from gateway.processes.messages import ReaderPlan
+from gateway.reading.interface import DecodeOptions, ReadOptions, StreamInfo, Substream
+from gateway.reading.reader import Reader
+from gateway.reading.sampler import Sampling
+from gateway.substream.reader import SubstreamReader
 
 
 class Deaf:

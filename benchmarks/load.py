@@ -13,8 +13,8 @@ from time import monotonic
 
 import av
 
-from gateway.live_publisher import LivePublisher
-from gateway.picture import PictureEncoder
+from gateway.fleet.live_publisher import LivePublisher
+from gateway.pictures.picture import PictureEncoder
 from vedette.bus import connect
 from vedette.bus_address import address_of
 from vedette.config_file import load_config

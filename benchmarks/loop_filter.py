@@ -16,10 +16,10 @@ import numpy as np
 from benchmarks.cameras_1080p import ROOT, clip
 from benchmarks.ingest_reader import Deaf
 from benchmarks.results import Result
-from gateway.reader import Reader
-from gateway.reading import DecodeOptions, ReadOptions
-from gateway.sampled_frame import Output, SampledFrame
-from gateway.sampler import Sampling
+from gateway.pictures.sampled_frame import Output, SampledFrame
+from gateway.reading.interface import DecodeOptions, ReadOptions
+from gateway.reading.reader import Reader
+from gateway.reading.sampler import Sampling
 from inference.preprocess import fill, jpeg_size, place, to_normalised
 from inference.repository.folder import Repository
 from inference.runtime.session import DetectorSession, open_session

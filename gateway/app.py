@@ -5,12 +5,12 @@ import logging
 from pathlib import Path
 
 from gateway.api import Backing, CamerasApi, Guard
-from gateway.decode_pool import decode_pool
-from gateway.fleet import Fleet
-from gateway.fleet_camera import FleetCameraBuilder
-from gateway.hints import Hints
-from gateway.http import Door, serve_http
-from gateway.live_publisher import LivePublisher
+from gateway.fleet.fleet import Fleet
+from gateway.fleet.fleet_camera import FleetCameraBuilder
+from gateway.fleet.hints import Hints
+from gateway.fleet.live_publisher import LivePublisher
+from gateway.processes.pool import decode_pool
+from gateway.web.http import Door, serve_http
 from gateway.whip.endpoint import routes as whip_routes
 from gateway.whip.service import WhipService
 from vedette.background import background

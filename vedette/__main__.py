@@ -27,7 +27,7 @@ COMMANDS = {
     "apply": ("vedette.apply", "make the cameras of a running site what a configuration says"),
     "cameras": ("gateway.cameras_command", "list, add, change, remove and test cameras"),
     "watch": ("vedette.watch", "print detections as they come"),
-    "analyze": ("gateway.analyze_command", "run a recording through the whole system"),
+    "analyze": ("gateway.recordings.analyze_command", "run a recording through the whole system"),
     "simulate": ("gateway.simulator.command", "serve videos as RTSP cameras"),
     "gateway": ("gateway.command", "run a gateway: cameras to frames"),
     "inference": ("inference.command", "run an inference process: frames to detections"),

@@ -37,7 +37,7 @@ def about_camera(name: str | None) -> Iterator[None]:
 
 
 class TextFormatter(logging.Formatter):
-    """`10:53:13.250 WARNING gateway.camera [gate]: …`"""
+    """`10:53:13.250 WARNING gateway.fleet.camera [gate]: …`"""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gate.encoding import CACHE, encode, fingerprint
 from benchmarks.gate.stream_spec import StreamSpec
-from gateway.luma import LumaScaler
+from gateway.pictures.luma import LumaScaler
 
 CHECK_FPS = 5
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gateway.problem import HttpProblem
+from gateway.web.problem import HttpProblem
 from vedette.config_problems import Problem, dotted
 
 READ_ONLY = ("name", "origin", "revision", "refused", "status")

@@ -16,11 +16,11 @@ from gateway.api.camera_body import read_object, refused, settings_in
 from gateway.api.guard import Guard
 from gateway.api.openapi import document
 from gateway.api.source_test import SourceTest
-from gateway.camera_change import change_camera
-from gateway.camera_edit import Edit, EditImpossible, Editor, UnknownCamera
-from gateway.fleet import Fleet
-from gateway.problem import HttpProblem
-from gateway.request_body import read_text
+from gateway.fleet.camera_change import change_camera
+from gateway.fleet.camera_edit import Edit, EditImpossible, Editor, UnknownCamera
+from gateway.fleet.fleet import Fleet
+from gateway.web.problem import HttpProblem
+from gateway.web.request_body import read_text
 from vedette.atomic_write import Conflict
 from vedette.bus import Bus
 from vedette.camera_check import CameraRefused

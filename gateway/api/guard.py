@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
-from gateway.problem import HttpProblem
+from gateway.web.problem import HttpProblem
 from vedette.config import Address
 from vedette.secret import SecretText
 

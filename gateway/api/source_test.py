@@ -5,13 +5,13 @@ from dataclasses import asdict
 from typing import Any, get_args
 
 from gateway.api.camera_body import refused
-from gateway.camera_settings import url_problems
 from gateway.errors import SourceError
-from gateway.probe import Probe, probe
-from gateway.problem import HttpProblem
-from gateway.reading import Transport
-from gateway.reading_thread import read_in_thread
-from gateway.tls import CHECKED, Tls
+from gateway.fleet.camera_settings import url_problems
+from gateway.reading.interface import Transport
+from gateway.reading.reading_thread import read_in_thread
+from gateway.sources.probe import Probe, probe
+from gateway.sources.tls import CHECKED, Tls
+from gateway.web.problem import HttpProblem
 from vedette.camera_check import CameraRefused, check_camera, read_camera
 from vedette.config import WHIP, Pipeline, Stage
 from vedette.config_problems import Problem

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gateway.camera_change import change_camera
-from gateway.camera_edit import Editor
+from gateway.fleet.camera_change import change_camera
+from gateway.fleet.camera_edit import Editor
 from vedette.camera_access import camera_access
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.config import WHIP, Config

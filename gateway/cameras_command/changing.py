@@ -2,8 +2,8 @@
 
 import argparse
 
-from gateway.camera_change import change_camera
-from gateway.camera_edit import Edit, Editor
+from gateway.fleet.camera_change import change_camera
+from gateway.fleet.camera_edit import Edit, Editor
 from vedette.camera_access import camera_access
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.process import DONE, Stop

@@ -4,8 +4,8 @@ import argparse
 import json
 import sys
 
-from gateway.camera_edit import UnknownCamera
 from gateway.cameras_command.listing import as_data, find, state_of
+from gateway.fleet.camera_edit import UnknownCamera
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.process import DONE, Stop
 from vedette.process import run as run_process

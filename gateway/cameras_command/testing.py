@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gateway.api.source_test import look_at
-from gateway.camera_settings import url_problems
 from gateway.errors import Reason, SourceError
-from gateway.probe import Probe
-from gateway.tls import Tls
+from gateway.fleet.camera_settings import url_problems
+from gateway.sources.probe import Probe
+from gateway.sources.tls import Tls
 from vedette.command_line import add_logging, begin_logging
 from vedette.errors import ConfigError
 from vedette.process import DONE, FAILED, MISUSED, Stop

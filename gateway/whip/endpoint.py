@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from gateway.problem import HttpProblem
-from gateway.request_body import read_text
+from gateway.web.problem import HttpProblem
+from gateway.web.request_body import read_text
 from gateway.whip import fragment
 from gateway.whip.ingest import MOVED
 from gateway.whip.offer import ImpossibleOffer, MalformedOffer, read_offer

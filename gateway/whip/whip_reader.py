@@ -4,11 +4,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Protocol
 
-from gateway.camera import CameraReader, Decoding
-from gateway.camera_status import CONNECTING, OFFLINE
-from gateway.decode_messages import ReaderPlan
 from gateway.errors import Reason, SourceError
-from gateway.remote_reader import Listener
+from gateway.fleet.camera import CameraReader, Decoding
+from gateway.fleet.camera_status import CONNECTING, OFFLINE
+from gateway.processes.messages import ReaderPlan
+from gateway.processes.remote_reader import Listener
 from gateway.whip.ingest import Ingest
 from gateway.whip.service import WhipService
 from vedette.leases import Lease

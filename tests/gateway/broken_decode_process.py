@@ -1,15 +1,15 @@
-"""A decode process with defects, in place of `gateway.decode_process`: each in the cameras of its name."""
+"""A decode process with defects, in place of `gateway.processes.process`: each in the cameras of its name."""
 
 import os
 import threading
 from collections.abc import Sequence
 from typing import Any
 
-from gateway import hosted_reader
-from gateway.decode_process import main
-from gateway.reader import Reader
-from gateway.sampled_frame import Output, SampledFrame
-from gateway.tap import Sink
+from gateway.pictures.sampled_frame import Output, SampledFrame
+from gateway.processes import hosted_reader
+from gateway.processes.process import main
+from gateway.reading.reader import Reader
+from gateway.reading.tap import Sink
 from tests.gateway.run_gateway import sampled
 
 JUNK = b"of a reader that was left behind"

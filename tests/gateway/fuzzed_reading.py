@@ -19,8 +19,8 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from gateway.errors import SourceError
-from gateway.reader import Reader
-from gateway.sampler import Sampling
+from gateway.reading.reader import Reader
+from gateway.reading.sampler import Sampling
 from tests.gateway.run_reader import Witness, output
 
 Damage = Callable[[random.Random, bytes], bytes]

@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 from prometheus_client import REGISTRY
 
 from gateway.app import serve
-from gateway.sampled_frame import SampledFrame
+from gateway.pictures.sampled_frame import SampledFrame
 from gateway.simulator import SimulatedCamera, Simulator, SimulatorSettings
 from tests.gateway.run_reader import WALK
 from tests.nats_server import SMALL, NatsServer

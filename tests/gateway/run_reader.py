@@ -8,10 +8,10 @@ from pathlib import Path
 from time import monotonic, time
 
 from gateway.errors import SourceError
-from gateway.reader import Reader
-from gateway.reading import ReadOptions, StreamInfo
-from gateway.sampled_frame import Output, SampledFrame
-from gateway.sampler import Sampling
+from gateway.pictures.sampled_frame import Output, SampledFrame
+from gateway.reading.interface import ReadOptions, StreamInfo
+from gateway.reading.reader import Reader
+from gateway.reading.sampler import Sampling
 
 MEDIA = Path(__file__).parents[1] / "media"
 PEDESTRIANS = Path(__file__).parents[2] / "media" / "pedestrians.mp4"

@@ -14,8 +14,8 @@ import pytest
 from aiohttp import ClientSession
 
 from gateway.app import serve
-from gateway.fleet_camera import outputs_of
-from gateway.sampler import Sampling
+from gateway.fleet.fleet_camera import outputs_of
+from gateway.reading.sampler import Sampling
 from gateway.simulator import SimulatedCamera, Simulator
 from tests.gateway.run_gateway import FREE, SITE, Witness, configured
 from tests.gateway.run_reader import WALK

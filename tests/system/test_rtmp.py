@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.sampler import Sampling
+from gateway.reading.sampler import Sampling
 from tests.conftest import MEDIA
 from tests.gateway.run_reader import running
 from tests.waiting import until

@@ -25,7 +25,7 @@ def written() -> Iterator[tuple[logging.Logger, io.StringIO, logging.Handler]]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.addFilter(RepeatFilter())
-    logger = logging.getLogger("gateway.camera")
+    logger = logging.getLogger("gateway.fleet.camera")
     logger.propagate, logger.level = False, logging.DEBUG
     logger.addHandler(handler)
     yield logger, stream, handler
@@ -60,7 +60,7 @@ def test_json_lines_are_json_and_say_whose_they_are(written: Written) -> None:
     assert entry["message"] == 'a "quoted"\nline é'
     assert (entry["level"], entry["logger"], entry["camera"], entry["model"]) == (
         "warning",
-        "gateway.camera",
+        "gateway.fleet.camera",
         "gate",
         "coco",
     )
@@ -73,7 +73,7 @@ def test_text_lines_say_whose_they_are(written: Written) -> None:
     token = current_camera.set("gate")
     logger.warning("no picture")
     current_camera.reset(token)
-    assert stream.getvalue().endswith("WARNING gateway.camera [gate]: no picture\n")
+    assert stream.getvalue().endswith("WARNING gateway.fleet.camera [gate]: no picture\n")
 
 
 def test_a_repeated_warning_is_told_once_a_period_with_its_count(written: Written, now_s: list[float]) -> None:

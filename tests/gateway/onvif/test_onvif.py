@@ -9,9 +9,9 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
+from gateway.fleet.recovery import Outage, Reboot, RecoveryFailed
 from gateway.onvif import DeviceInfo, OnvifDevice, OnvifError, Profile, discover
 from gateway.onvif.envelope import Credentials, envelope, parse, text_of
-from gateway.recovery import Outage, Reboot, RecoveryFailed
 from tests.gateway.onvif.simulated_device import PASSWORD, USER, SimulatedDevice, simulated_device, soap
 from vedette.secret import SecretUrl
 

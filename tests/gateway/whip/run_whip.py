@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import av
 from aiohttp import ClientSession
 
-from gateway.http import Door, serve_http
+from gateway.web.http import Door, serve_http
 from gateway.whip.endpoint import routes
 from gateway.whip.ingest import Ingest
 from gateway.whip.service import WhipService

@@ -17,8 +17,8 @@ from prometheus_client import generate_latest
 from inference import dataplane, metrics
 from inference.errors import BatchFailed
 from inference.repository.card import BatchLimits
-from tests.inference.test_dataplane import Session
 from tests.inference.stream.test_live_consumer import SCHEMA
+from tests.inference.test_dataplane import Session
 from tests.inference.worker import MODEL, Camera, Notes, encoded, jpegs, listen, open_plane, stored, working
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async

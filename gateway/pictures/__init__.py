@@ -1,0 +1,1 @@
+"""Pure arithmetic on pictures: scaling, colour, orientation, privacy, and the JPEG."""

@@ -1,0 +1,1 @@
+"""Recordings through the whole system: `vedette analyze`."""
