@@ -67,7 +67,7 @@ class Up:
 
 def _names(words: Sequence[str]) -> set[str]:
     """What a command line names; a decode process is a part of the gateway."""
-    return {"gateway" if word == "gateway.processes.process" else Path(word).name for word in words}
+    return {"gateway" if word == "gateway.processes.decode_process" else Path(word).name for word in words}
 
 
 @contextlib.contextmanager

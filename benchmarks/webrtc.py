@@ -79,7 +79,7 @@ def _measured(sources: list[str], seconds: int, words: Any, log: Path) -> dict[s
             wait_until(lambda: _sum(address, "vedette_camera_up") == len(sources), "all are live")
             time.sleep(3)
             processes = site.parts()["gateway"]
-            main = [one for one in processes if "gateway.processes.process" not in one.cmdline()]
+            main = [one for one in processes if "gateway.processes.decode_process" not in one.cmdline()]
             first, began_s = _sum(address, "vedette_frames_received_total"), time.monotonic()
             before, main_before = cpu_seconds(processes), cpu_seconds(main)
             time.sleep(seconds)

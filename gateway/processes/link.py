@@ -17,7 +17,7 @@ from vedette.logs import about_camera
 
 logger = logging.getLogger(__name__)
 
-_PROGRAM = ("-m", "gateway.processes.process")
+_PROGRAM = ("-m", "gateway.processes.decode_process")
 _EXIT_S = 0.3
 _MOST_STUCK = 16
 """Each holds a thread, a connection and its pictures for ever."""

@@ -1,4 +1,4 @@
-"""A decode process with defects, in place of `gateway.processes.process`: each in the cameras of its name."""
+"""A decode process with defects, in place of `gateway.processes.decode_process`: each in the cameras of its name."""
 
 import os
 import threading
@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.pictures.sampled_frame import Output, SampledFrame
 from gateway.processes import hosted_reader
-from gateway.processes.process import main
+from gateway.processes.decode_process import main
 from gateway.reading.reader import Reader
 from gateway.reading.tap import Sink
 from tests.gateway.run_gateway import sampled

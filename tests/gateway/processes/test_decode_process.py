@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.processes.crash_file import CrashFile
+from gateway.processes.decode_process import Readers
 from gateway.processes.hosted_reader import HostedReader
 from gateway.processes.messages import Ended, Open, ReaderPlan, Run
 from gateway.processes.outbox import Outbox
-from gateway.processes.process import Readers
 from gateway.processes.wire import encode
 from gateway.reading.interface import ReadOptions
 from gateway.reading.sampler import Sampling
