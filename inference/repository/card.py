@@ -92,26 +92,31 @@ class ModelCard(_Entry):
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a card. Raises ModelError, whose text names the file and every key at fault."""
-        data = _read(path)
+        try:
+            with path.open("rb") as file:
+                return cls.parse(file.read(MAX_CARD_BYTES + 1), str(path))
+        except OSError as error:
+            raise ModelError(f"{path}: {error.strerror}") from error
+
+    @classmethod
+    def parse(cls, text: bytes, where: str) -> Self:
+        """The card that `text` is; `where` it was found begins the text of a ModelError."""
+        data = _plain(text, where)
         try:
             return cls.model_validate(data)
         except ValidationError as error:
             faults = [_fault(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False)]
-            raise ModelError(f"{path}: {'; '.join(faults)}") from None
+            raise ModelError(f"{where}: {'; '.join(faults)}") from None
 
 
-def _read(path: Path) -> object:
+def _plain(text: bytes, where: str) -> object:
     """The YAML 1.2 document as plain data: no tags that construct objects, no duplicate keys."""
+    if len(text) > MAX_CARD_BYTES:
+        raise ModelError(f"{where}: longer than {MAX_CARD_BYTES} bytes")
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_CARD_BYTES + 1)
-        if len(text) > MAX_CARD_BYTES:
-            raise ModelError(f"{path}: longer than {MAX_CARD_BYTES} bytes")
         data: object = YAML(typ="safe", pure=True).load(text.decode())
-    except OSError as error:
-        raise ModelError(f"{path}: {error.strerror}") from error
     except (YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelError(f"{path}: not a YAML document: {error}") from error
+        raise ModelError(f"{where}: not a YAML document: {error}") from error
     return data
 
 
