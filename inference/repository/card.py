@@ -1,10 +1,10 @@
 """A model's card: `model.yaml`, which says what the model is and what its files must be."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -16,6 +16,13 @@ MAX_CARD_BYTES = 1 << 20
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Task = Literal["detection", "classification", "embedding", "tensor"]
+Colour = Literal["BGR", "RGB"]
+"""The order of the channels."""
+Fit = Literal["letterbox", "stretch", "crop"]
+"""How a picture of another aspect becomes the input: a border, distortion, or the longer side's ends cut off."""
+Channels = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
 
 
 class _Entry(BaseModel):
@@ -23,22 +30,49 @@ class _Entry(BaseModel):
 
 
 class ImageInput(_Entry):
-    """What pictures the graph takes; uint8."""
+    """What pictures the graph takes; uint8. Either of a free size (`size`) or of one size (`height` and `width`)."""
 
-    size: int = Field(ge=32, le=4096)
-    """The longest side, pixels."""
-    multiple: int = Field(ge=1, le=256)
+    size: int | None = Field(default=None, ge=32, le=4096)
+    """The longest side, pixels; the other follows from the picture."""
+    multiple: int = Field(default=1, ge=1, le=256)
     """Both sides are multiples of it, pixels."""
+    height: int | None = Field(default=None, ge=1, le=4096)
+    """The only one that the graph takes, pixels."""
+    width: int | None = Field(default=None, ge=1, le=4096)
     layout: Literal["NHWC"]
-    colour: Literal["BGR"]
-    pad: int = Field(ge=0, le=255)
+    colour: Colour
+    fit: Fit = "letterbox"
+    anchor: Literal["centre", "top-left"] = "centre"
+    """Where a letterboxed picture lies; what is cut off is cut off on both sides."""
+    pad: int = Field(default=0, ge=0, le=255)
     """What the channels hold where there is no picture."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if (self.height is None) != (self.width is None):
+            raise ValueError("height and width need each other")
+        if (self.size is None) == (self.height is None):
+            raise ValueError("either size (the longest side) or height and width")
+        if self.size is None:
+            if "multiple" in self.model_fields_set:
+                raise ValueError("multiple is for inputs of a free size")
+            return self
         if self.size % self.multiple:
             raise ValueError(f"size {self.size} is not a multiple of {self.multiple}")
+        if self.fit != "letterbox":
+            raise ValueError(f"fit {self.fit} needs height and width")
         return self
+
+    @property
+    def smallest(self) -> tuple[int, int]:
+        """(height, width) of the smallest input that the graph takes."""
+        return (self.height, self.width) if self.height and self.width else (self.multiple, self.multiple)
+
+    def takes(self, height: int, width: int) -> bool:
+        """Whether the graph takes an input of this size."""
+        if self.size is None:
+            return (height, width) == (self.height, self.width)
+        return height > 0 and width > 0 and height % self.multiple == 0 and width % self.multiple == 0
 
 
 class Thresholds(_Entry):
@@ -58,26 +92,55 @@ class BatchLimits(_Entry):
     """How long the oldest may wait for others."""
 
 
+class Build(_Entry):
+    """How a version was made from the file as it was published, so that it can be made again."""
+
+    head: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
+    """What its raw outputs mean; docs/models.md lists them."""
+    sha256: Digest
+    """Of the raw file."""
+    mean: Channels = (0, 0, 0)
+    """Taken from the channels, in the order of `colour`, 0 to 255."""
+    deviation: Channels = (1, 1, 1)
+    """By which what is left is divided."""
+    options: Mapping[str, Any] = {}
+    """The head's own."""
+
+    @field_validator("deviation")
+    @classmethod
+    def _divides(cls, deviation: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(channel > 0 for channel in deviation):
+            raise ValueError("every channel's is over 0")
+        return deviation
+
+
 class Release(_Entry):
     """One version's file and where it comes from."""
 
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Digest
     """Of `model.onnx`."""
     origin: Prose
     licence: Prose
     accuracy: Prose | None = None
     """What is known of it and by whom it was measured."""
+    input: ImageInput | None = None
+    """Where it is another than the card's."""
+    build: Build | None = None
 
 
 class ModelCard(_Entry):
     """The whole card. Unknown keys are refused."""
 
     name: str = Field(pattern=f"^{NAME}$")
-    task: Literal["detection"]
-    labels: tuple[Label, ...] = Field(min_length=1, max_length=10_000)
-    """In the order of the graph's label indices."""
-    input: ImageInput
-    thresholds: Thresholds
+    task: Task
+    labels: tuple[Label, ...] = Field(default=(), max_length=10_000)
+    """In the order of the graph's label indices, or of its scores."""
+    landmarks: tuple[Label, ...] = Field(default=(), max_length=512)
+    """The points of a detection that the graph gives in addition to its box, in order."""
+    input: ImageInput | None = None
+    """None for tensors."""
+    thresholds: Thresholds | None = None
+    """Of a detector."""
     batch: BatchLimits
     versions: Mapping[Annotated[str, StringConstraints(pattern=f"^{VERSION}$")], Release] = Field(min_length=1)
     """By semantic version."""
@@ -88,6 +151,33 @@ class ModelCard(_Entry):
         if twice:
             raise ValueError(f"labels are named twice: {', '.join(twice)}")
         return self
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        """Each task has what its clients need, and nothing that its graph can't have."""
+        needed = _NEEDED[self.task]
+        inputs = [self.input, *(release.input for release in self.versions.values())]
+        there = {
+            "labels": bool(self.labels),
+            "landmarks": bool(self.landmarks),
+            "input": any(inputs),
+            "thresholds": self.thresholds is not None,
+        }
+        if missing := sorted(key for key in needed if not there[key]):
+            raise ValueError(f"{self.task} needs {' and '.join(missing)}")
+        optional = {"landmarks"} if self.task == "detection" else set()
+        if extra := sorted(key for key in there if there[key] and key not in needed | optional):
+            raise ValueError(f"{self.task} has no {' and no '.join(extra)}")
+        if needed and self.input is None:
+            raise ValueError("input: is missing; a version's own stands in its place for that version alone")
+        return self
+
+    def input_of(self, version: str) -> ImageInput:
+        """What pictures a version takes. Raises ModelError if it takes none, but tensors."""
+        found = self.versions[version].input or self.input
+        if found is None:
+            raise ModelError(f"{self.name} takes tensors, not pictures")
+        return found
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -107,6 +197,14 @@ class ModelCard(_Entry):
         except ValidationError as error:
             faults = [_fault(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False)]
             raise ModelError(f"{where}: {'; '.join(faults)}") from None
+
+
+_NEEDED: Mapping[str, Set[str]] = {
+    "detection": {"labels", "input", "thresholds"},
+    "classification": {"labels", "input"},
+    "embedding": {"input"},
+    "tensor": set(),
+}
 
 
 def _plain(text: bytes, where: str) -> object:

@@ -56,6 +56,25 @@ def test_a_card_cannot_be_changed(tmp_path: Path) -> None:
         ("size: 416", "size: 400", "input: size 400 is not a multiple of 32"),
         ("size: 416", "size: 1e9", "input.size"),
         ("multiple: 32", "multiple: 0", "input.multiple"),
+        ("size: 416, multiple: 32", "size: 416, multiple: 32, height: 416, width: 416", "input: either size"),
+        ("size: 416, multiple: 32, ", "", "input: either size"),
+        ("size: 416, multiple: 32", "height: 416", "input: height and width need each other"),
+        ("size: 416,", "height: 416, width: 416,", "input: multiple is for inputs of a free size"),
+        ("pad: 0", "pad: 0, fit: crop", "input: fit crop needs height and width"),
+        ("pad: 0", "pad: 0, fit: squeeze", "input.fit"),
+        ("pad: 0", "pad: 0, anchor: left", "input.anchor"),
+        ("colour: BGR", "colour: GBR", "input.colour"),
+        ("task: detection", "task: classification", "classification has no thresholds"),
+        ("task: detection", "task: embedding", "embedding has no labels and no thresholds"),
+        ("task: detection", "task: tensor", "tensor has no input and no labels and no thresholds"),
+        ("thresholds: {score: 0.2, iou: 0.6}\n", "", "detection needs thresholds"),
+        ("licence: Apache-2.0", "licence: x, build: {head: yunet}", "versions.1.0.0.build.sha256"),
+        ("licence: Apache-2.0", f"licence: x, build: {{head: ../x, sha256: {'0' * 64}}}", "versions.1.0.0.build.head"),
+        (
+            "licence: Apache-2.0",
+            f"licence: x, build: {{head: x, sha256: {'0' * 64}, deviation: [1, 0, 1]}}",
+            "versions.1.0.0.build.deviation: every channel's is over 0",
+        ),
         ("layout: NHWC", "layout: NCHW", "input.layout"),
         ("pad: 0", "pad: 256", "input.pad"),
         ("pad: 0", "padding: 0", "input.padding"),
@@ -75,6 +94,23 @@ def test_a_fault_is_named_by_file_and_key(tmp_path: Path, old: str, new: str, ke
         load(tmp_path, CARD.replace(old, new))
     assert str(tmp_path / "model.yaml") in str(caught.value)
     assert key in str(caught.value)
+
+
+def test_a_version_may_take_other_pictures_than_the_card_says(tmp_path: Path) -> None:
+    other = "input: {height: 256, width: 416, layout: NHWC, colour: RGB, fit: stretch}"
+    card = load(tmp_path, CARD + f"  1.1.0: {{sha256: {'cd' * 32}, origin: x, licence: x, {other}}}\n")
+    assert card.input_of("1.0.0").smallest == (32, 32)
+    assert card.input_of("1.0.0").takes(256, 416)
+    assert not card.input_of("1.0.0").takes(256, 417)
+    assert card.input_of("1.1.0").smallest == (256, 416)
+    assert card.input_of("1.1.0").takes(256, 416)
+    assert not card.input_of("1.1.0").takes(416, 416)
+
+
+def test_a_model_of_tensors_takes_no_pictures(tmp_path: Path) -> None:
+    card = load(tmp_path, "name: small\ntask: tensor\n" + CARD[CARD.index("batch:") :])
+    with pytest.raises(ModelError, match="takes tensors, not pictures"):
+        card.input_of("1.0.0")
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
