@@ -25,7 +25,7 @@ def main() -> None:
     args = parser.parse_args()
     model = Repository(ROOT / "models").resolve("coco-detector")
     pictures, done = jpegs(), [0] * args.sessions
-    placement = place(*jpeg_size(pictures[0]), model.card.input)
+    placement = place(*jpeg_size(pictures[0]), model.card.input_of(model.version))
 
     def loop(index: int) -> None:
         session = open_session(model, "cpu", 1)
@@ -35,7 +35,7 @@ def main() -> None:
         while True:
             if args.jpeg:
                 fill(slot[0], pictures[done[index] % len(pictures)], placement)
-            session.run(slot)
+            session.run([slot])
             done[index] += 1
 
     for index in range(args.sessions):

@@ -39,7 +39,7 @@ def main() -> None:
     def infer(index: int) -> None:
         session = open_session(model, "cpu", 1)
         while True:
-            session.run(pictures.get()[np.newaxis])
+            session.run([pictures.get()[np.newaxis]])
             done[index] += 1
 
     def camera(url: str) -> None:
@@ -52,7 +52,7 @@ def main() -> None:
             if time_s < due_s - 0.02:
                 continue
             due_s = time_s + 1 / args.fps
-            placement = place(frame.width, frame.height, model.card.input)
+            placement = place(frame.width, frame.height, model.card.input_of(model.version))
             small = reformatter.reformat(
                 frame,
                 width=placement.width,

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,21 +45,22 @@ def sublinear(size: int) -> float:
 @dataclass
 class Sleeper:
     cost: Cost
+    batched = True
 
-    def run(self, images: NDArray[np.uint8]) -> Sequence[int]:
-        if seconds := self.cost(len(images)):
+    def run(self, batch: Sequence[NDArray[Any]]) -> Sequence[int]:
+        if seconds := self.cost(len(batch[0])):
             time.sleep(seconds)
-        return range(len(images))
+        return range(len(batch[0]))
 
 
 @asynccontextmanager
 async def batched(cost: Cost) -> AsyncIterator[Call]:
     batcher = Batcher(lambda: Sleeper(cost), sessions=SESSIONS, policy=POLICY)
-    await batcher.start(warm_up=[IMAGE.shape])
+    await batcher.start(warm_up=lambda: [(IMAGE,)])
 
     async def call() -> None:
         await batcher.wait_for_room()
-        await batcher.submit(IMAGE)
+        await batcher.submit((IMAGE,))
 
     yield call
     await batcher.close(grace_s=1)
@@ -70,7 +72,7 @@ async def pooled(cost: Cost) -> AsyncIterator[Call]:
     with ThreadPoolExecutor(SESSIONS) as pool:
 
         async def call() -> None:
-            await loop.run_in_executor(pool, session.run, IMAGE[np.newaxis])
+            await loop.run_in_executor(pool, session.run, [IMAGE[np.newaxis]])
 
         yield call
 
@@ -95,7 +97,7 @@ def bare_loop(cost: Cost, images: int) -> float:
     """Images a second of sessions that do nothing but run single images."""
     session = Sleeper(cost)
     threads = [
-        threading.Thread(target=lambda: [session.run(IMAGE[np.newaxis]) for _ in range(images // SESSIONS)])
+        threading.Thread(target=lambda: [session.run([IMAGE[np.newaxis]]) for _ in range(images // SESSIONS)])
         for _ in range(SESSIONS)
     ]
     started = time.monotonic()

@@ -20,9 +20,10 @@ from gateway.pictures.sampled_frame import Output, SampledFrame
 from gateway.reading.interface import DecodeOptions, ReadOptions
 from gateway.reading.reader import Reader
 from gateway.reading.sampler import Sampling
+from inference.detected import detected
 from inference.preprocess import fill, jpeg_size, place, to_normalised
 from inference.repository.folder import Repository
-from inference.runtime.session import DetectorSession, open_session
+from inference.runtime.session import ModelSession, open_session
 
 _CONFIDENCE, _IOU = 0.4, 0.5
 
@@ -67,11 +68,12 @@ def _cost_ms(video: Path, loop_filter: bool) -> float:
     return (time.thread_time() - began_s) * 1000
 
 
-def _detect(session: DetectorSession, jpeg: bytes) -> list[Box]:
-    placement = place(*jpeg_size(jpeg), session.model.card.input)
+def _detect(session: ModelSession, jpeg: bytes) -> list[Box]:
+    spec = session.model.card.input_of(session.model.version)
+    placement = place(*jpeg_size(jpeg), spec)
     slot = np.empty((placement.input_height, placement.input_width, 3), np.uint8)
-    fill(slot, jpeg, placement, session.model.card.input.pad)
-    found = session.run(slot[np.newaxis])[0]
+    fill(slot, jpeg, placement, spec.pad)
+    found = detected(session.run([slot[np.newaxis]])[0])
     boxes = to_normalised(found.boxes, placement).tolist()
     everything = zip(boxes, found.scores.tolist(), found.labels.tolist(), strict=True)
     return [(int(label), *box) for box, score, label in everything if score >= _CONFIDENCE]

@@ -76,7 +76,7 @@ def _data_plane(config: Config, model: Model) -> DataPlane:
 
 
 async def _run(config: Config, plane: DataPlane, health: Health, address: Address, stop: Stop) -> None:
-    bus_address, name = address_of(config), plane.model.card.name
+    bus_address, name = address_of(config), plane.name
     health.require("model", lambda: plane.ready)
     await stop.unless_requested(plane.start())
     async with await stop.unless_requested(connect(bus_address, f"inference {name}")) as bus:
@@ -87,7 +87,7 @@ async def _run(config: Config, plane: DataPlane, health: Health, address: Addres
         health.require("consumers", lambda: all(intake.ready for intake in intakes))
         await clock.measure()
         async with background(bus.until_lost(), tokens.keep_alive(), clock.run(), frames.run(), announce(bus, member)):
-            logger.info("%s %s is served on http://%s", name, plane.model.version, address)
+            logger.info("%s %s is served on http://%s", name, plane.stable.model.version, address)
             await _consume(intakes, health, stop)
 
 
@@ -97,8 +97,8 @@ def _intakes(
     live, complete = Room(plane), Room(plane)  # the batcher's lanes
     intakes = []
     for name, pipeline in config.pipelines.items():
-        if pipeline.model_name == plane.model.card.name:
-            results = Results(bus, pipeline, plane.model)
+        if pipeline.model_name == plane.name:
+            results = Results(bus, pipeline)
             live_consumer = LiveConsumer(bus, plane, results, tokens, frames, clock)
             complete_consumer = ClipConsumer(plane, results, tokens)
             intakes.append(Intake(bus, WORK, work_consumer(name), live, live_consumer.serve))

@@ -9,8 +9,8 @@ InferenceError
 ├── DeadlineExceeded     the frame is over its budget: it has expired
 ├── BatcherFull          the lane has no room: come back when there is
 ├── BatcherClosed        nothing is run any more: the message is given back, to be delivered again
-└── ModelFailed          no result for this image: a live frame is dropped, a recording's is delivered again
-    └── ImageRefused     the model takes no such image
+└── ModelFailed          no result for this row:   a live frame is dropped, a recording's is delivered again
+    └── RowRefused       the model takes no such row
 """
 
 from vedette.errors import VedetteError

@@ -1,6 +1,6 @@
 """How large a batch should be, and whether it pays to wait for it: learned from what batches cost on this machine.
 
-On a CPU the cost per image is the same in a batch of 1 and of 16; on a GPU it falls three- to fourfold. So nothing
+On a CPU the cost per row is the same in a batch of 1 and of 16; on a GPU it falls three- to fourfold. So nothing
 here is a setting but two limits: the size that pays is measured at warm-up and followed while the machine drifts.
 Pure arithmetic: time is a parameter, always monotonic seconds.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 Shape = tuple[int, ...]
-"""Of one image. Only images of one shape share a batch."""
+"""The lengths of a row's arrays. Only rows of one shape share a batch."""
 
 TOLERANCE = 0.10
 """A smaller batch is preferred while it costs no more than this above the best: below it, it is noise."""
@@ -24,7 +24,7 @@ MAX_SHAPES = 8
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Form a batch of `size` images now."""
+    """Form a batch of `size` rows now."""
 
     size: int
 
@@ -38,7 +38,7 @@ class WaitUntil:
 
 @dataclass(slots=True)
 class Group:
-    """The images of one shape that wait."""
+    """The rows of one shape that wait."""
 
     shape: Shape
     waiting: int = 0
@@ -54,7 +54,7 @@ class Group:
 
 
 class CostCurve:
-    """Seconds that a batch of n images of one shape takes, between measured sizes linear in n.
+    """Seconds that a batch of n rows of one shape takes, between measured sizes linear in n.
 
     `observe` keeps two estimates, both moving averages of the logarithm: what all sizes share is the machine's drift,
     followed fast; what one size shows against the others is the curve, followed slowly. With one estimate a size,
@@ -79,14 +79,14 @@ class CostCurve:
         return self._drift * ((1 - share) * self._seconds[low] + share * self._seconds[high])
 
     def economical(self, limit: int) -> int:
-        """The smallest batch in which `limit` images, all there are, can be run within `TOLERANCE` of the least cost;
+        """The smallest batch in which `limit` rows, all there are, can be run within `TOLERANCE` of the least cost;
         what is left over by batches of a size is counted as a batch."""
         cost = {size: self._cost_in_batches(limit, size) for size in (*self._sizes, limit) if size <= limit}
         enough = min(cost.values()) * (1 + TOLERANCE)
         return min(size for size in cost if cost[size] <= enough)
 
-    def _cost_in_batches(self, images: int, size: int) -> float:
-        return images // size * self.predict(size) + self.predict(images % size)
+    def _cost_in_batches(self, rows: int, size: int) -> float:
+        return rows // size * self.predict(size) + self.predict(rows % size)
 
     def observe(self, size: int, seconds: float) -> None:
         """Learn from a batch that was run."""
@@ -97,7 +97,7 @@ class CostCurve:
         self.preferred = self.economical(self._sizes[-1])
 
     def scaled(self, factor: float) -> "CostCurve":
-        """The curve of images that are `factor` times as expensive."""
+        """The curve of rows that are `factor` times as expensive."""
         return CostCurve({size: factor * self.predict(size) for size in self._sizes})
 
 
@@ -126,11 +126,15 @@ class BatchCosts:
         if not self._curves:
             return None
         if shape not in self._curves:
-            pixels = math.prod(shape)
-            nearest = min(self._curves, key=lambda known: abs(math.log(math.prod(known) / pixels)))
-            self.seed(shape, self._curves[nearest].scaled(pixels / math.prod(nearest)))
+            size = _size(shape)
+            nearest = min(self._curves, key=lambda known: abs(math.log(_size(known) / size)))
+            self.seed(shape, self._curves[nearest].scaled(size / _size(nearest)))
         self._curves.move_to_end(shape)
         return self._curves[shape]
+
+
+def _size(shape: Shape) -> int:
+    return max(1, math.prod(shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ class BatchPolicy:
 
     max_batch: int
     max_delay_s: float
-    """The longest that an image waits for others while a session is idle; it never waits where that buys nothing."""
+    """The longest that a row waits for others while a session is idle; it never waits where that buys nothing."""
 
     def __post_init__(self) -> None:
         if self.max_batch < 1 or self.max_delay_s < 0:
@@ -151,7 +155,7 @@ class BatchPolicy:
         return [*(2**power for power in range((self.max_batch - 1).bit_length())), self.max_batch]
 
     def decide(self, group: Group, curve: CostCurve | None, idle_sessions: int, now: float) -> Run | WaitUntil:
-        """What an idle session does about the images of one shape that wait; `idle_sessions` counts it too.
+        """What an idle session does about the rows of one shape that wait; `idle_sessions` counts it too.
 
         A batch never exceeds what is economical for those waiting, so that with flat costs several sessions share
         them out. It waits only while fewer than the preferred size are there and they come at the pace that would

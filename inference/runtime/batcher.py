@@ -1,23 +1,21 @@
-"""The dynamic batcher: images in from any task, results out, the model run in batches as large as pays here.
+"""The dynamic batcher: rows in from any task, results out, the model run in batches as large as pays here.
 
-This file lets images in and answers for each of them. What runs next, and in which size, is decided in
+This file lets rows in and answers for each of them. What runs next, and in which size, is decided in
 `batching.py` and `batch_policy.py`; the threads that run it are in `session_pool.py`.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Generic
 
-import numpy as np
-from numpy.typing import NDArray
-
-from inference.runtime.batch_policy import BatchPolicy, Shape
-from inference.runtime.batching import WEIGHTS, BatcherClosed, BatcherFull, ImageRefused, Lane
+from inference.runtime.batch_policy import BatchPolicy
+from inference.runtime.batching import WEIGHTS, BatcherClosed, BatcherFull, Lane
 from inference.runtime.request import Inferred, R, Request, fail_all
-from inference.runtime.session_pool import Observer, SessionPool
+from inference.runtime.rows import Row, shape_of
+from inference.runtime.session_pool import Observer, SessionPool, WarmUp
 from inference.runtime.session_runner import OpenSession
 from vedette.retry import Backoff
 
@@ -25,13 +23,16 @@ logger = logging.getLogger(__name__)
 
 BATCHES_HELD = 2
 """Each session's running batch and its next: a session is never idle, and no frame grows old in here."""
+REQUESTS_HELD = 512
+"""Rows of requests: clients wait here, and nowhere else."""
 LINGER_S = 2.0
 """How long `close` waits for a run that nobody waits for any more."""
 NO_BACKOFF_GIVEN = Backoff()
+NO_WARM_UP: WarmUp = tuple
 
 
 class Batcher(Generic[R]):
-    """Every submitted image gets exactly one answer, whatever happens to its batch-mates, the model, a session or
+    """Every submitted row gets exactly one answer, whatever happens to its batch-mates, the model, a session or
     the batcher itself. All methods belong to the event loop of `start`."""
 
     def __init__(
@@ -49,15 +50,15 @@ class Batcher(Generic[R]):
         self._waiting: dict[Lane, dict[asyncio.Event, None]] = {lane: {} for lane in weights}  # for room, in order
         self._refusal: str | None = "the batcher has not been started"
 
-    async def start(self, warm_up: Iterable[Shape] = ()) -> None:
-        """Open every session and measure what each batch size costs for images of the shapes in `warm_up`.
+    async def start(self, warm_up: WarmUp = NO_WARM_UP) -> None:
+        """Open every session and measure what each batch size costs for rows like those of `warm_up`.
 
-        Without a warm-up no batch is ever waited for, and idle sessions share the waiting images out evenly. Raises
+        Without a warm-up no batch is ever waited for, and idle sessions share the waiting rows out evenly. Raises
         `ModelFailed`, with what the model raised as its cause, if a session cannot be opened or run; the batcher is
         closed then.
         """
         try:
-            await self._pool.start(tuple(warm_up))
+            await self._pool.start(warm_up)
         except BaseException:
             await self.close(grace_s=0)
             raise
@@ -70,15 +71,16 @@ class Batcher(Generic[R]):
 
     @property
     def capacity(self) -> int:
-        """How many images a lane may hold, the running ones included. It follows the size of batch that pays."""
-        return self._pool.images_at_once * BATCHES_HELD
+        """How many frames a lane may hold, the running ones included. It follows the size of batch that pays."""
+        return self._pool.rows_at_once * BATCHES_HELD
 
     def room(self, lane: Lane = "live") -> int:
-        """How many images the lane takes now: 0 while no session is in service."""
-        return max(0, self.capacity - len(self._held[lane]))
+        """How many rows the lane takes now: 0 while no session is in service."""
+        holds = self.capacity if lane != "request" or not self.capacity else REQUESTS_HELD
+        return max(0, holds - len(self._held[lane]))
 
     async def wait_for_room(self, lane: Lane = "live") -> int:
-        """Wait until the lane takes an image; returns how many it takes. Raises `BatcherClosed`.
+        """Wait until the lane takes a row; returns how many it takes. Raises `BatcherClosed`.
 
         The room is the caller's as long as it awaits nothing else before `submit`. Waiters have it in their order of
         arrival, each woken when it is its turn.
@@ -96,27 +98,27 @@ class Batcher(Generic[R]):
             del waiting[turn]
             self._announce_room()
 
-    async def submit(self, image: NDArray[np.uint8], deadline: float | None = None, lane: Lane = "live") -> Inferred[R]:
-        """The result for `image`, uint8 [H, W, 3]; it is not copied here and must not change meanwhile.
+    async def submit(
+        self, row: Row, deadline: float | None = None, lane: Lane = "live", priority: int = 0
+    ) -> Inferred[R]:
+        """The result for `row`; it is not copied here and must not change meanwhile.
 
-        `deadline` is in monotonic seconds; an image is dropped if it passes before its batch is formed. Raises
-        `BatcherFull` (at once, if the lane has no room), `DeadlineExceeded`, `ModelFailed` (`ImageRefused` if the
-        image is at fault) or `BatcherClosed`. The image of a cancelled caller is not run if it still waits.
+        `deadline` is in monotonic seconds; a row is dropped if it passes before its batch is formed. Within a lane the
+        lowest `priority` goes first. Raises `BatcherFull` (at once: the lane has no room, or a request could not be
+        run before its deadline), `DeadlineExceeded`, `ModelFailed` (`RowRefused` if the row is at fault) or
+        `BatcherClosed`. The row of a cancelled caller is not run if it still waits.
         """
-        if image.dtype != np.uint8 or image.ndim != 3:
-            raise ImageRefused(f"an image is uint8 [H, W, 3], not {image.dtype} {list(image.shape)}")
         self._refuse_if_closed()
-        if self._pool.in_service and not self.room(lane):
-            raise BatcherFull(f"the {lane} lane holds {len(self._held[lane])} images")
         request = Request[R](
-            shape=image.shape,
+            shape=shape_of(row),
             enqueued=time.monotonic(),
             deadline=deadline,
             lane=lane,
-            image=image,
+            priority=priority,
+            row=row,
             answer=asyncio.get_running_loop().create_future(),
         )
-        self._pool.add(request)
+        self._admit(request)
         self._held[lane].add(request)
         try:
             return await request.answer
@@ -132,9 +134,19 @@ class Batcher(Generic[R]):
         self._pool.hurry()
         if answers := [request.answer for held in self._held.values() for request in held]:
             await asyncio.wait(answers, timeout=grace_s)
-        self._stop("the batcher was closed before the image was run")
+        self._stop("the batcher was closed before the row was run")
         if not await self._pool.ended(LINGER_S):
             logger.error("a session is still running %.1f s after closing: its thread is left behind", LINGER_S)
+
+    def _admit(self, request: Request[R]) -> None:
+        lane = request.lane
+        if self._pool.in_service and not self.room(lane):
+            raise BatcherFull(f"the {lane} lane holds {len(self._held[lane])} rows", self._pool.wait_s(request))
+        if lane == "request" and request.deadline is not None:
+            wait_s = self._pool.wait_s(request)
+            if request.enqueued + wait_s > request.deadline:
+                raise BatcherFull(f"it would wait {wait_s:.3f} s, and may wait less", wait_s)
+        self._pool.add(request)
 
     def _refuse_if_closed(self) -> None:
         if self._refusal is not None:

@@ -2,34 +2,42 @@
 
 Exceptions that a waiter may get (all are `InferenceError`):
 
-* `DeadlineExceeded`: the image's deadline passed before its batch was formed
-* `BatcherFull`: the lane holds as much as the sessions can take; come back when there is room
+* `DeadlineExceeded`: the row's deadline passed before its batch was formed
+* `BatcherFull`: the lane holds as much as it may, or the row could not be run before its deadline
 * `BatcherClosed`: the batcher is closing, closed or has died
-* `ModelFailed`: the model raised for this image alone, or no session is left to run it
+* `ModelFailed`: the model raised for this row alone, or no session is left to run it
 
-  * `ImageRefused`: the model takes no such image, for instance because of its shape
+  * `RowRefused`: the model takes no such row, for instance because of its shape
 """
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Generic, Literal, TypeVar
 
 from inference.errors import InferenceError
 from inference.runtime.batch_policy import BatchCosts, BatchPolicy, Group, Run, Shape
 
-Lane = Literal["live", "complete"]
-"""Live images are worth little when late; complete ones have all the time there is, and must get their share."""
+Lane = Literal["live", "request", "complete"]
+"""Live frames are worth little when late, somebody waits for the answer to a request, and recordings have all the time
+there is; each must get its share."""
 
-WEIGHTS: Mapping[Lane, int] = {"live": 3, "complete": 1}
+WEIGHTS: Mapping[Lane, int] = {"live": 3, "request": 2, "complete": 1}
 
 
 class DeadlineExceeded(InferenceError):
-    """The image was not run: its deadline had passed."""
+    """The row was not run: its deadline had passed."""
 
 
 class BatcherFull(InferenceError):
-    """The lane has no room."""
+    """The lane has no room, or the row's turn would come too late."""
+
+    def __init__(self, reason: str, wait_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
+        """How long a row that came now is expected to wait."""
 
 
 class BatcherClosed(InferenceError):
@@ -37,21 +45,29 @@ class BatcherClosed(InferenceError):
 
 
 class ModelFailed(InferenceError):
-    """The model gave no result for this image; the text says why."""
+    """The model gave no result for this row; the text says why."""
 
 
-class ImageRefused(ModelFailed):
-    """The model takes no such image: whoever sent it must send another."""
+class RowRefused(ModelFailed):
+    """The model takes no such row: whoever sent it must send another."""
+
+
+Rank = tuple[int, float, int]
+"""Priority, deadline where that decides, and arrival."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Item:
-    """An image that waits, seen from the queue."""
+    """A row that waits, seen from the queue."""
 
     shape: Shape
     enqueued: float
     deadline: float | None = None
     lane: Lane = "live"
+    priority: int = 0
+    """Within its lane; the lowest is served first."""
+    rank: Rank = (0, 0.0, 0)
+    """Set by the queue."""
 
 
 AnyItem = TypeVar("AnyItem", bound=Item)
@@ -59,11 +75,19 @@ AnyItem = TypeVar("AnyItem", bound=Item)
 
 @dataclass(slots=True)
 class _Waiting(Generic[AnyItem]):
-    """One lane: its items in order of arrival (a dict, so that a cancelled one leaves at once), and its turn."""
+    """One lane: its items by rank, and its turn."""
 
     stride: float
     turn: float = 0.0
-    items: dict[AnyItem, None] = field(default_factory=dict)
+    entries: list[tuple[Rank, AnyItem]] = field(default_factory=list)
+
+    def add(self, item: AnyItem) -> None:
+        insort(self.entries, (item.rank, item))  # ranks differ: items are never compared
+
+    def discard(self, item: AnyItem) -> None:
+        place = bisect_left(self.entries, (item.rank,))
+        if place < len(self.entries) and self.entries[place][1] is item:
+            del self.entries[place]
 
 
 class BatchQueue(Generic[AnyItem]):
@@ -71,8 +95,9 @@ class BatchQueue(Generic[AnyItem]):
 
     Lanes share by stride scheduling (Waldspurger and Weihl, MIT/LCS/TM-528, 1995): whose turn is lowest goes first
     and moves on by 1/weight an item. A lane that was empty comes back at the turn being served, so idleness neither
-    gathers credit nor owes. Within a lane the oldest item decides the shape, so no shape starves; while it waits for
-    its batch to grow, a shape that is ready may run.
+    gathers credit nor owes. Within a lane items are served by priority, then as they came, requests by their deadline
+    (the earliest first; those without one last). The first of them decides the shape, so no shape starves; while it
+    waits for its batch to grow, a shape that is ready may run.
     """
 
     def __init__(self, policy: BatchPolicy, costs: BatchCosts, weights: Mapping[Lane, int] = WEIGHTS) -> None:
@@ -80,6 +105,7 @@ class BatchQueue(Generic[AnyItem]):
         self.costs = costs
         self._lanes: dict[Lane, _Waiting[AnyItem]] = {lane: _Waiting(1 / weight) for lane, weight in weights.items()}
         self._turn = 0.0
+        self._arrivals = count()
 
     @property
     def preferred(self) -> int:
@@ -87,17 +113,31 @@ class BatchQueue(Generic[AnyItem]):
         return max((curve.preferred for curve in self.costs), default=self.policy.max_batch)
 
     def __len__(self) -> int:
-        return sum(len(lane.items) for lane in self._lanes.values())
+        return sum(len(lane.entries) for lane in self._lanes.values())
 
     def add(self, item: AnyItem) -> None:
+        item.rank = (item.priority, self._urgency(item), next(self._arrivals))
         lane = self._lanes[item.lane]
-        if not lane.items:
+        if not lane.entries:
             lane.turn = max(lane.turn, self._turn)
-        lane.items[item] = None
+        lane.add(item)
+
+    def wait_s(self, item: AnyItem, sessions: int, idle_sessions: int) -> float:
+        """How long `item` would wait if it were added now: what comes before it in its lane, run at the lane's share
+        of the sessions, and on average half a batch that is running. 0 where nothing has been measured."""
+        curve = self.costs.of(item.shape)
+        if curve is None or not sessions:
+            return 0.0
+        batch_s = curve.predict(curve.preferred)
+        lane = self._lanes[item.lane]
+        before = bisect_left(lane.entries, ((item.priority, self._urgency(item), math.inf),))
+        others = sum(1 / other.stride for other in self._lanes.values() if other.entries and other is not lane)
+        share = 1 / (1 + others * lane.stride)
+        return before * batch_s / curve.preferred / sessions / share + (0.0 if idle_sessions else batch_s / 2)
 
     def discard(self, item: AnyItem) -> None:
         """Forget an item whose waiter is gone; no matter whether it still waits."""
-        self._lanes[item.lane].items.pop(item, None)
+        self._lanes[item.lane].discard(item)
 
     def clear(self) -> list[AnyItem]:
         """Forget everything; returns what waited."""
@@ -105,7 +145,7 @@ class BatchQueue(Generic[AnyItem]):
 
     def expire(self, now: float) -> list[AnyItem]:
         """Remove the items whose deadline has passed. Those that may yet be too late are run all the same: a run
-        costs the same whether its estimate was right, and an image already here is the freshest of its camera."""
+        costs the same whether its estimate was right, and a frame already here is the freshest of its camera."""
         return self._remove(lambda item: item.deadline is not None and item.deadline <= now)
 
     def take(self, idle_sessions: int, now: float) -> list[AnyItem] | float:
@@ -118,21 +158,25 @@ class BatchQueue(Generic[AnyItem]):
             wait_until = min(wait_until, decision.at)
         return wait_until
 
+    @staticmethod
+    def _urgency(item: Item) -> float:
+        return (math.inf if item.deadline is None else item.deadline) if item.lane == "request" else 0.0
+
     def _in_turn(self) -> list[_Waiting[AnyItem]]:
-        return sorted((lane for lane in self._lanes.values() if lane.items), key=lambda lane: lane.turn)
+        return sorted((lane for lane in self._lanes.values() if lane.entries), key=lambda lane: lane.turn)
 
     def _groups(self) -> Iterator[Group]:
         """The shapes that wait: of the lane whose turn it is first, oldest first."""
         groups: dict[Shape, Group] = {}
         for lane in self._in_turn():
-            for item in lane.items:
+            for _, item in lane.entries:
                 groups.setdefault(item.shape, Group(item.shape)).add(item.enqueued, item.deadline)
         return iter(groups.values())
 
     def _pick(self, shape: Shape, size: int) -> list[AnyItem]:
-        """Remove `size` items of `shape`: the oldest of each lane, the lanes by turn."""
+        """Remove `size` items of `shape`: the first of each lane, the lanes by turn."""
         self._turn = self._in_turn()[0].turn
-        queues = [(lane, iter([i for i in lane.items if i.shape == shape])) for lane in self._lanes.values()]
+        queues = [(lane, iter([i for _, i in lane.entries if i.shape == shape])) for lane in self._lanes.values()]
         batch: list[AnyItem] = []
         while len(batch) < size:
             lane, queue = min(queues, key=lambda entry: entry[0].turn)
@@ -140,12 +184,12 @@ class BatchQueue(Generic[AnyItem]):
                 queues.remove((lane, queue))
                 continue
             lane.turn += lane.stride
-            del lane.items[item]
+            lane.discard(item)
             batch.append(item)
         return batch
 
     def _remove(self, leaves: Callable[[AnyItem], bool]) -> list[AnyItem]:
-        removed = [item for lane in self._lanes.values() for item in lane.items if leaves(item)]
+        removed = [item for lane in self._lanes.values() for _, item in lane.entries if leaves(item)]
         for item in removed:
             self.discard(item)
         return removed

@@ -1,22 +1,20 @@
-"""An image on its way through the batcher, and the answer it gets."""
+"""A row on its way through the batcher, and the answer it gets."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from inference.errors import InferenceError
 from inference.runtime.batching import Item
+from inference.runtime.rows import Row
 
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Inferred(Generic[R]):
-    """An image's result, and where its time went."""
+    """A row's result, and where its time went."""
 
     result: R
     queue_s: float
@@ -28,9 +26,9 @@ class Inferred(Generic[R]):
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Request(Item, Generic[R]):
-    """An image and the future of its answer, which may be cancelled at any time."""
+    """A row and the future of its answer, which may be cancelled at any time."""
 
-    image: NDArray[np.uint8]
+    row: Row
     answer: asyncio.Future[Inferred[R]]
 
     def resolve(self, inferred: Inferred[R]) -> None:

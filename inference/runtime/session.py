@@ -1,9 +1,8 @@
-"""A detector in ONNX Runtime: the one typed wrapper round a package that ships no types."""
+"""A model in ONNX Runtime: the one typed wrapper round a package that ships no types."""
 
 import logging
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from inference.errors import BatchFailed, DeviceUnavailable, ModelError
 from inference.repository.folder import Model
+from inference.runtime.rows import Row, TensorSpec, smallest_row
 
 if TYPE_CHECKING:  # at run time it is imported when a session is opened: 0.14 s, and its absence has its own message
     from onnxruntime import InferenceSession
@@ -19,68 +19,71 @@ log = logging.getLogger(__name__)
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
-INPUTS = {"images": ("tensor(uint8)", 4)}
-OUTPUTS = {
-    "boxes": ("tensor(float)", 3),
-    "scores": ("tensor(float)", 2),
-    "labels": ("tensor(int64)", 2),
-    "counts": ("tensor(int64)", 1),
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(double)": np.dtype(np.float64),
+    "tensor(bool)": np.dtype(np.bool_),
+    "tensor(string)": np.dtype(object),
+    **{f"tensor({kind}{bits})": np.dtype(f"{kind}{bits}") for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
 }
+_FACES = {
+    "detection": (
+        {"images": ("tensor(uint8)", 4)},
+        {
+            "boxes": ("tensor(float)", 3),
+            "scores": ("tensor(float)", 2),
+            "labels": ("tensor(int64)", 2),
+            "counts": ("tensor(int64)", 1),
+        },
+    ),
+    "classification": ({"images": ("tensor(uint8)", 4)}, {"scores": ("tensor(float)", 2)}),
+    "embedding": ({"images": ("tensor(uint8)", 4)}, {"embeddings": ("tensor(float)", 2)}),
+}
+"""By task: what the graph must take, and what it must give at least, with types and ranks."""
 _INSTALL_GPU = "install vedette[gpu] in place of vedette[cpu], an NVIDIA driver, CUDA 13 and cuDNN 9"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Detected:
-    """What was found in one image, by falling score; k is 0 to 100."""
-
-    boxes: NDArray[np.float32]
-    """[k, 4]: x1, y1, x2, y2 in input pixels, within the input."""
-    scores: NDArray[np.float32]
-    """[k], 0 to 1."""
-    labels: NDArray[np.int64]
-    """[k]: indices of the card's labels."""
-
-
-class DetectorSession:
-    """A loaded detector on one device. `run` may be called from any thread; one thread a session is the intent."""
+class ModelSession:
+    """A loaded model on one device. `run` may be called from any thread; one thread a session is the intent."""
 
     def __init__(self, model: Model, device: str, session: "InferenceSession") -> None:
         self.model = model
         self.device = device
         """Where it really runs: `cpu` or `cuda:<index>`."""
         self._session = session
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        self.batched = all(len(value.shape) > 0 and _any_length(value.shape[0]) for value in inputs)
+        """Whether rows are stacked along a first axis of any length; else a run takes one row, as it is."""
+        self.inputs = tuple(_spec(model, value, self.batched) for value in inputs)
+        self.outputs = tuple(_spec(model, value, self.batched) for value in outputs)
+        self._names = [spec.name for spec in self.outputs]
 
-    def run(self, images: NDArray[np.uint8]) -> list[Detected]:
-        """Detect in a batch: uint8 [N, H, W, 3], colour and multiple of H and W as the card says; one result an image.
+    def run(self, batch: Sequence[NDArray[Any]]) -> list[Row]:
+        """Run a batch: an array [N, …] for each input (the row's own where the model is not `batched`); a row of
+        outputs for each row.
 
-        Raises ValueError for another shape or type, BatchFailed if the runtime fails.
+        Raises ValueError for what the model does not take, BatchFailed if the runtime fails.
         """
-        self._require_shape(images)
+        if len(batch) != len(self.inputs):
+            raise ValueError(f"the model has {len(self.inputs)} inputs, not {len(batch)}")
+        feeds = {spec.name: array for spec, array in zip(self.inputs, batch, strict=True)}
         try:
-            outputs = self._session.run(list(OUTPUTS), {"images": images})
+            outputs = self._session.run(self._names, feeds)
         except Exception as error:  # the runtime's own have no other common class
-            raise BatchFailed(f"{self.model.card.name} on {self.device}, shape {images.shape}: {error}") from error
-        return [
-            Detected(boxes[:count], scores[:count], labels[:count])
-            for boxes, scores, labels, count in zip(*outputs, strict=True)
-        ]
-
-    def warm_up(self, shapes: Iterable[tuple[int, int]], batches: Iterable[int]) -> None:
-        """Run every shape (height, width) at every batch size once: the first run of a shape allocates and plans."""
-        sizes = tuple(batches)
-        for height, width in shapes:
-            for size in sizes:
-                self.run(np.zeros((size, height, width, 3), np.uint8))
-
-    def _require_shape(self, images: NDArray[np.uint8]) -> None:
-        multiple = self.model.card.input.multiple
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or 0 in images.shape:
-            raise ValueError(f"expected uint8 [N, H, W, 3], got {images.dtype} {list(images.shape)}")
-        if images.shape[1] % multiple or images.shape[2] % multiple:
-            raise ValueError(f"height and width must be multiples of {multiple}, got {list(images.shape)}")
+            what = f"{self.model.card.name} on {self.device}, shape {[array.shape for array in batch]}: {error}"
+            if type(error).__name__ == "InvalidArgument":
+                raise ValueError(what) from error
+            raise BatchFailed(what) from error
+        if not self.batched:
+            return [tuple(outputs)]
+        rows = len(batch[0])
+        if any(len(array) != rows for array in outputs):
+            raise BatchFailed(f"{self.model.card.name}: an output has not one entry for each of {rows} rows")
+        return list(zip(*outputs, strict=True))
 
 
-def open_session(model: Model, device: str = "auto", threads: int = 1) -> DetectorSession:
+def open_session(model: Model, device: str = "auto", threads: int = 1) -> ModelSession:
     """Load a model and prove it by a run.
 
     `device` is `cpu`, `cuda`, `cuda:<index>` or `auto`: CUDA if it really works, else the CPU, and which is logged.
@@ -103,19 +106,19 @@ def open_session(model: Model, device: str = "auto", threads: int = 1) -> Detect
     return session
 
 
-def _open_on_cpu(model: Model, graph: bytes, threads: int) -> DetectorSession:
+def _open_on_cpu(model: Model, graph: bytes, threads: int) -> ModelSession:
     runtime = _runtime()
     try:
         session = _create(runtime, graph, threads, [CPU])
         _check_graph(model, session)
-        return _proven(DetectorSession(model, "cpu", session))
+        return _proven(ModelSession(model, "cpu", session))
     except ModelError:
         raise
     except Exception as error:
         raise ModelError(f"{model.path}: ONNX Runtime cannot run it: {error}") from error
 
 
-def _open_on_cuda(model: Model, graph: bytes, threads: int, index: int) -> DetectorSession:
+def _open_on_cuda(model: Model, graph: bytes, threads: int, index: int) -> ModelSession:
     """Every way in which CUDA fails ends in DeviceUnavailable.
 
     onnxruntime-gpu lists CUDA as available without a driver, logs an error and runs on the CPU: the session's own
@@ -130,7 +133,7 @@ def _open_on_cuda(model: Model, graph: bytes, threads: int, index: int) -> Detec
         if CUDA not in session.get_providers():
             raise DeviceUnavailable(name, f"ONNX Runtime could not start CUDA: {_INSTALL_GPU}")
         _check_graph(model, session)
-        return _proven(DetectorSession(model, name, session))
+        return _proven(ModelSession(model, name, session))
     except (DeviceUnavailable, ModelError):
         raise
     except Exception as error:
@@ -156,15 +159,41 @@ def _create(runtime: Any, graph: bytes, threads: int, providers: list[Any]) -> "
 
 
 def _check_graph(model: Model, session: "InferenceSession") -> None:
-    """Names, types and ranks are a detector's. Raises ModelError."""
-    for kind, expected, values in (("input", INPUTS, session.get_inputs()), ("output", OUTPUTS, session.get_outputs())):
-        found = {value.name: (value.type, len(value.shape)) for value in values}
-        if found != expected:
-            raise ModelError(f"{model.path}: a detector's {kind}s are {expected}, those of this graph {found}")
+    """Names, types and ranks are those of the card's task. Raises ModelError."""
+    task = model.card.task
+    if task not in _FACES:
+        return
+    inputs, outputs = _FACES[task]
+    has = {value.name: (value.type, len(value.shape)) for value in session.get_inputs()}
+    if has != inputs:
+        raise ModelError(f"{model.path}: inputs for {task} are {inputs}, those of this graph {has}")
+    has = {value.name: (value.type, len(value.shape)) for value in session.get_outputs()}
+    if not outputs.items() <= has.items():
+        raise ModelError(f"{model.path}: outputs for {task} are {outputs}, those of this graph {has}")
 
 
-def _proven(session: DetectorSession) -> DetectorSession:
-    """One run on the smallest image."""
-    side = session.model.card.input.multiple
-    session.run(np.zeros((1, side, side, 3), np.uint8))
+def _spec(model: Model, value: Any, batched: bool) -> TensorSpec:
+    if value.type not in _DTYPES:
+        raise ModelError(f"{model.path}: {value.name} is a {value.type}, which no request can hold")
+    shape = value.shape[1:] if batched else value.shape
+    return TensorSpec(
+        value.name, _DTYPES[value.type], tuple(None if _any_length(length) else length for length in shape)
+    )
+
+
+def _any_length(length: object) -> bool:
+    return not isinstance(length, int) or length < 0
+
+
+def _proven(session: ModelSession) -> ModelSession:
+    """One run on the smallest row."""
+    if not session.batched and session.model.card.batch.max > 1:
+        raise ModelError(
+            f"{session.model.path}: the graph has no batch axis of any length: in the card, batch.max must be 1"
+        )
+    row = smallest_row(session.inputs)
+    if session.model.card.task in _FACES:
+        height, width = session.model.card.input_of(session.model.version).smallest
+        row = (np.zeros((height, width, 3), np.uint8),)
+    session.run([array[np.newaxis] if session.batched else array for array in row])
     return session

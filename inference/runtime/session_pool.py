@@ -14,13 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Generic, Protocol
 
-from inference.runtime.batch_policy import BatchCosts, BatchPolicy, Shape
-from inference.runtime.batching import BatchQueue, DeadlineExceeded, ImageRefused, Lane, ModelFailed
+from inference.runtime.batch_policy import BatchCosts, BatchPolicy
+from inference.runtime.batching import BatchQueue, DeadlineExceeded, Lane, ModelFailed, RowRefused
 from inference.runtime.request import Inferred, R, Request, fail_all
+from inference.runtime.rows import Row
 from inference.runtime.session_runner import OpenSession, Samples, SessionRunner, curve_of
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)
+
+
+WarmUp = Callable[[], Sequence[Row]]
+"""The rows to warm up and measure with; called in a session's thread when its session is open."""
 
 
 class Observer(Protocol):
@@ -33,9 +38,9 @@ class Observer(Protocol):
 class SessionPool(Generic[R]):
     """N sessions in N daemon threads, `session-0` and on, in front of one queue.
 
-    A session that raises is replaced, and each request of its batch is run alone on the new one: a bad image fails
-    nobody else, and a bad batch costs one new session, however many of its images are bad. A ValueError is about the
-    images and leaves the session in place. If no session can be opened the batch fails and its thread tries again by
+    A session that raises is replaced, and each request of its batch is run alone on the new one: a bad row fails
+    nobody else, and a bad batch costs one new session, however many of its rows are bad. A ValueError is about the
+    rows and leaves the session in place. If no session can be opened the batch fails and its thread tries again by
     `backoff`, while the others go on; the last one to go out of service fails what waits. A request whose waiter is
     gone is run only if its batch is running already.
     """
@@ -66,17 +71,17 @@ class SessionPool(Generic[R]):
         self._idle = 0
         self.in_service = 0
         """Sessions that can run."""
-        self.images_at_once = 0
-        """How many images run at once when each session in service has a batch of the size that pays."""
+        self.rows_at_once = 0
+        """How many rows run at once when each session in service has a batch of the size that pays."""
 
     # On the event loop.
 
-    async def start(self, shapes: Sequence[Shape]) -> None:
+    async def start(self, warm_up: WarmUp) -> None:
         """Open all sessions at once and measure them together, as they will run. Raises `ModelFailed`."""
         self._loop = asyncio.get_running_loop()
-        measured = await asyncio.gather(*(self._start_thread(number, shapes) for number in range(self._sessions)))
+        measured = await asyncio.gather(*(self._start_thread(number, warm_up) for number in range(self._sessions)))
         with self._changed:
-            for shape in shapes:
+            for shape in measured[0]:
                 self._queue.costs.seed(shape, curve_of(samples[shape] for samples in measured))
             self._serve_with(self._sessions)
 
@@ -87,6 +92,11 @@ class SessionPool(Generic[R]):
                 raise ModelFailed("no session is in service")
             self._queue.add(request)
             self._changed.notify()
+
+    def wait_s(self, request: Request[R]) -> float:
+        """How long a request that came now would wait for its turn."""
+        with self._changed:
+            return self._queue.wait_s(request, self.in_service, self._idle)
 
     def discard(self, request: Request[R]) -> None:
         """Don't run a request, if it is not running yet."""
@@ -114,13 +124,13 @@ class SessionPool(Generic[R]):
     def _serve_with(self, sessions: int) -> None:
         """The caller holds the lock."""
         self.in_service = sessions
-        self.images_at_once = sessions * self._queue.preferred
+        self.rows_at_once = sessions * self._queue.preferred
 
-    def _start_thread(self, number: int, shapes: Sequence[Shape]) -> asyncio.Future[Samples]:
+    def _start_thread(self, number: int, warm_up: WarmUp) -> asyncio.Future[Samples]:
         ready: asyncio.Future[Samples] = self._loop.create_future()
         ended: asyncio.Future[None] = self._loop.create_future()
         self._ended.append(ended)
-        threading.Thread(target=self._live, args=(shapes, ready, ended), name=f"session-{number}", daemon=True).start()
+        threading.Thread(target=self._live, args=(warm_up, ready, ended), name=f"session-{number}", daemon=True).start()
         return ready
 
     # In the session threads.
@@ -129,9 +139,9 @@ class SessionPool(Generic[R]):
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(callback, *args)
 
-    def _live(self, shapes: Sequence[Shape], ready: asyncio.Future[Samples], ended: asyncio.Future[None]) -> None:
+    def _live(self, warm_up: WarmUp, ready: asyncio.Future[Samples], ended: asyncio.Future[None]) -> None:
         try:
-            if (runner := self._open(shapes, ready)) is not None:
+            if (runner := self._open(warm_up, ready)) is not None:
                 self._serve(runner)
         except BaseException as error:
             logger.exception("the batcher's own machinery failed")
@@ -141,11 +151,11 @@ class SessionPool(Generic[R]):
         finally:
             self._post(_settle, ended, None)
 
-    def _open(self, shapes: Sequence[Shape], ready: asyncio.Future[Samples]) -> SessionRunner[R] | None:
+    def _open(self, warm_up: WarmUp, ready: asyncio.Future[Samples]) -> SessionRunner[R] | None:
         runner = SessionRunner(self._open_session, self._policy)
         try:
             runner.open()
-            samples = runner.measure(shapes, self._stopping.is_set)
+            samples = runner.measure(warm_up(), self._stopping.is_set)
         except Exception as error:  # noqa: BLE001 - raised by `start`
             failure = ModelFailed(_reason(error))
             failure.__cause__ = error
@@ -167,7 +177,7 @@ class SessionPool(Generic[R]):
                 while not self._stopping.is_set():
                     now = time.monotonic()
                     if expired := self._queue.expire(now):
-                        self._post(fail_all, expired, DeadlineExceeded, "the deadline passed before the image was run")
+                        self._post(fail_all, expired, DeadlineExceeded, "the deadline passed before the row was run")
                     batch = self._queue.take(self._idle, now)
                     if isinstance(batch, list):
                         if self._queue:
@@ -182,7 +192,7 @@ class SessionPool(Generic[R]):
         """Run and deliver; or what the model raised, whatever it is: a matter of this batch alone."""
         started = time.monotonic()
         try:
-            results = runner.run([request.image for request in batch])
+            results = runner.run([request.row for request in batch])
         except Exception as error:  # noqa: BLE001 - logged by `_recover` or given to the waiter
             return error
         infer_s = time.monotonic() - started
@@ -198,7 +208,7 @@ class SessionPool(Generic[R]):
         for request in batch:
             if not request.answer.done() and (alone := self._run(runner, [request])) is not None:
                 refused = isinstance(alone, ValueError)
-                self._post(fail_all, [request], ImageRefused if refused else ModelFailed, _reason(alone))
+                self._post(fail_all, [request], RowRefused if refused else ModelFailed, _reason(alone))
 
     def _replaced(self, runner: SessionRunner[R], batch: Sequence[Request[R]], error: Exception) -> bool:
         """Open another session. If that fails so does the batch, and this returns when one could be opened."""

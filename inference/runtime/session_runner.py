@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from inference.runtime.batch_policy import MAX_SHAPES, TOLERANCE, BatchPolicy, CostCurve, Shape
 from inference.runtime.batching import ModelFailed
 from inference.runtime.request import R
+from inference.runtime.rows import Row, shape_of
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -27,11 +28,16 @@ Samples = Mapping[Shape, Mapping[int, Sequence[float]]]
 
 
 class Session(Protocol[R_co]):
-    """A loaded model. It is used by one thread only and must not keep `images`, whose memory is used again."""
+    """A loaded model. It is used by one thread only and must not keep `batch`, whose memory is used again."""
 
-    def run(self, images: NDArray[np.uint8]) -> Sequence[R_co]:
-        """One result an image of [N, H, W, 3], in order. A ValueError means that the model takes no such images; after
-        any other exception the session is not used again."""
+    @property
+    def batched(self) -> bool:
+        """Whether rows are stacked; else a batch is one row as it is."""
+        ...
+
+    def run(self, batch: Sequence[NDArray[Any]]) -> Sequence[R_co]:
+        """One result a row of the batch, an array [N, …] for each input, in order. A ValueError means that the model
+        takes no such rows; after any other exception the session is not used again."""
         ...
 
 
@@ -39,48 +45,48 @@ OpenSession = Callable[[], Session[R]]
 
 
 class SessionRunner(Generic[R]):
-    """Owned by one thread. One buffer of `max_batch` images is kept for each of the last `MAX_SHAPES` shapes; its
-    pages become real memory only as far as batches fill them."""
+    """Owned by one thread. Buffers of `max_batch` rows are kept for each of the last `MAX_SHAPES` shapes; their pages
+    become real memory only as far as batches fill them."""
 
     def __init__(self, open_session: OpenSession[R], policy: BatchPolicy) -> None:
         self._open_session = open_session
         self._policy = policy
         self._session: Session[R] | None = None
-        self._buffers: OrderedDict[Shape, NDArray[np.uint8]] = OrderedDict()
+        self._buffers: OrderedDict[Shape, list[NDArray[Any]]] = OrderedDict()
 
     def open(self) -> None:
         """Open a session; the one before is let go first, so that a device never has to hold both."""
         self._session = None
         self._session = self._open_session()
 
-    def run(self, images: Sequence[NDArray[np.uint8]]) -> Sequence[R]:
-        """The results of images of one shape, in order. Raises what the session raises, and `ModelFailed` if it does
-        not give one result an image."""
+    def run(self, rows: Sequence[Row]) -> Sequence[R]:
+        """The results of rows of one shape, in order. Raises what the session raises, and `ModelFailed` if it does not
+        give one result a row."""
         if self._session is None:
             raise ModelFailed("the session is not open")
-        results = self._session.run(self._assemble(images))
-        if len(results) != len(images):
-            raise ModelFailed(f"the model gave {len(results)} results for {len(images)} images")
+        results = self._session.run(self._assemble(rows) if self._session.batched else rows[0])
+        if len(results) != len(rows):
+            raise ModelFailed(f"the model gave {len(results)} results for {len(rows)} rows")
         return results
 
-    def measure(self, shapes: Iterable[Shape], leave: Callable[[], bool] = lambda: False) -> Samples:
+    def measure(self, rows: Iterable[Row], leave: Callable[[], bool] = lambda: False) -> Samples:
         """What batches cost, each size against the one before, up to the first that saves nothing: a CPU is soon done.
 
         Once `leave()` is true nothing more is run.
         """
-        return {shape: self._measure(np.zeros(shape, np.uint8), leave) for shape in shapes}
+        return {shape_of(row): self._measure(row, leave) for row in rows}
 
-    def _measure(self, image: NDArray[np.uint8], leave: Callable[[], bool]) -> Mapping[int, Sequence[float]]:
+    def _measure(self, row: Row, leave: Callable[[], bool]) -> Mapping[int, Sequence[float]]:
         sizes = self._policy.sizes
         seconds: dict[int, list[float]] = {size: [] for size in sizes}
         for pair in pairwise(sizes) if len(sizes) > 1 else [(1,)]:
-            self._compare(pair, image, seconds, leave)
+            self._compare(pair, row, seconds, leave)
             if _long_enough(seconds) or not _saves(pair, seconds):
                 break
         return {size: samples for size, samples in seconds.items() if samples}
 
     def _compare(
-        self, sizes: Sequence[int], image: NDArray[np.uint8], seconds: dict[int, list[float]], leave: Callable[[], bool]
+        self, sizes: Sequence[int], row: Row, seconds: dict[int, list[float]], leave: Callable[[], bool]
     ) -> None:
         """Each size once to warm up, then in turn, so that drift touches all alike: `ROUNDS` times, or fewer where that
         takes too long."""
@@ -89,21 +95,23 @@ class SessionRunner(Generic[R]):
                 return
             for size in sizes:
                 started = time.monotonic()
-                self.run([image] * size)
+                self.run([row] * size)
                 if measured >= 0:
                     seconds[size].append(time.monotonic() - started)
 
-    def _assemble(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        if len(images) == 1 and images[0].flags.c_contiguous:
-            return images[0][np.newaxis]
-        batch = self._buffer(images[0].shape)[: len(images)]
-        for slot, image in zip(batch, images, strict=True):
-            slot[:] = image
+    def _assemble(self, rows: Sequence[Row]) -> list[NDArray[Any]]:
+        if len(rows) == 1 and all(array.flags.c_contiguous for array in rows[0]):
+            return [array[np.newaxis] for array in rows[0]]
+        batch = [buffer[: len(rows)] for buffer in self._buffers_of(rows[0])]
+        for slots, arrays in zip(batch, zip(*rows, strict=True), strict=True):
+            for slot, array in zip(slots, arrays, strict=True):
+                slot[...] = array
         return batch
 
-    def _buffer(self, shape: Shape) -> NDArray[np.uint8]:
+    def _buffers_of(self, row: Row) -> list[NDArray[Any]]:
+        shape = shape_of(row)
         if shape not in self._buffers:
-            self._buffers[shape] = np.empty((self._policy.max_batch, *shape), np.uint8)
+            self._buffers[shape] = [np.empty((self._policy.max_batch, *array.shape), array.dtype) for array in row]
             if len(self._buffers) > MAX_SHAPES:
                 self._buffers.popitem(last=False)
         self._buffers.move_to_end(shape)

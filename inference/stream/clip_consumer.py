@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from inference import metrics
 from inference.dataplane import DataPlane
 from inference.errors import UndecodableImage
+from inference.repository.folder import Model
 from inference.runtime.batching import BatcherClosed, ModelFailed
 from inference.stream.results import Results, timing
 from inference.stream.room import Place
@@ -82,7 +83,7 @@ class ClipConsumer:
             return await self._fail(feed, clip, headers, str(error))
         place.inferred()
         wanted = self._results.wanted(inference, headers.view)
-        await self._publish(feed, clip, headers, wanted, timing(inference, headers, None))
+        await self._publish(feed, inference.model, clip, headers, wanted, timing(inference, headers, None))
         metrics.INFERRED.labels(_CAMERA, feed.pipeline).inc()
         for detection in wanted:
             metrics.DETECTIONS.labels(_CAMERA, detection.label).inc()
@@ -90,12 +91,13 @@ class ClipConsumer:
 
     async def _fail(self, feed: Feed, clip: Msg, headers: FrameHeaders, error: str, outcome: str = "failed") -> str:
         logger.warning("frame %s: %s", headers.seq, error)
-        await self._publish(feed, clip, headers, error=error)
+        await self._publish(feed, self._plane.stable.model, clip, headers, error=error)
         return outcome
 
     async def _publish(
         self,
         feed: Feed,
+        model: Model,
         clip: Msg,
         headers: FrameHeaders,
         detections: tuple[Detection, ...] = (),
@@ -107,7 +109,7 @@ class ClipConsumer:
         while True:
             try:
                 return await self._results.publish(
-                    feed, headers, clip.metadata.timestamp, detections, took, error=error
+                    feed, model, headers, clip.metadata.timestamp, detections, took, error=error
                 )
             except BusUnavailable as unavailable:
                 logger.warning("frame %s waits: %s", headers.seq, unavailable)

@@ -12,8 +12,9 @@ from time import monotonic
 from nats.aio.msg import Msg
 
 from inference import metrics
-from inference.dataplane import DataPlane, Inference
+from inference.dataplane import DataPlane
 from inference.errors import UndecodableImage
+from inference.picture_model import Inference
 from inference.runtime.batching import BatcherClosed, DeadlineExceeded, ModelFailed
 from inference.stream.latest_frames import LatestFrames, StoredFrame
 from inference.stream.results import Results, timing
@@ -67,7 +68,7 @@ class LiveConsumer:
         self._frames = frames
         self._clock = clock
         self._served: OrderedDict[Feed, tuple[int, int]] = OrderedDict()
-        self._age = metrics.FRAME_AGE.labels(plane.model.card.name)
+        self._age = metrics.FRAME_AGE.labels(plane.name)
 
     async def serve(self, token: Msg, place: Place) -> None:
         """Serve one camera's token: its latest frame, whatever becomes of it, and then a note to its gateway."""
@@ -137,7 +138,7 @@ class LiveConsumer:
         wanted = self._results.wanted(inference, frame.headers.view)
         picture = await self._keep_picture(feed, frame) if wanted else None
         took = timing(inference, frame.headers, age_ms)
-        await self._results.publish(feed, frame.headers, frame.arrived_at, wanted, took, picture)
+        await self._results.publish(feed, inference.model, frame.headers, frame.arrived_at, wanted, took, picture)
         self._count(feed, frame, inference, age_ms, wanted)
         return _note(frame, "inferred", inference.queue_s * 1000)
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from inference.dataplane import Inference
+from inference.picture_model import Inference
 from inference.repository.folder import Model
 from vedette.bus import Bus
 from vedette.config import Pipeline
@@ -16,12 +16,11 @@ from vedette.view import WHOLE, View
 class Results:
     """Writes and publishes a pipeline's detections messages."""
 
-    def __init__(self, bus: Bus, pipeline: Pipeline, model: Model) -> None:
+    def __init__(self, bus: Bus, pipeline: Pipeline) -> None:
         self._bus = bus
         stage = pipeline.stages[0]
         self._labels = frozenset(stage.labels) if stage.labels is not None else None
         self._confidence = stage.confidence or 0.0
-        self._model = ModelRef(name=model.card.name, version=model.version, digest=model.digest)
 
     def wanted(self, inference: Inference, view: View = WHOLE) -> tuple[Detection, ...]:
         """The detections that the pipeline asks for; `view` is what the picture shows of the one that boxes are of."""
@@ -35,6 +34,7 @@ class Results:
     async def publish(
         self,
         feed: Feed,
+        model: Model,
         frame: FrameHeaders,
         arrived_at: dt.datetime,
         detections: tuple[Detection, ...] = (),
@@ -52,7 +52,7 @@ class Results:
                 camera=feed.camera,
                 pipeline=feed.pipeline,
                 frame=frame.reference(arrived_at, picture),
-                model=self._model,
+                model=ModelRef(name=model.card.name, version=model.version, digest=model.digest),
                 detections=detections,
                 timing=timing,
                 error=error,

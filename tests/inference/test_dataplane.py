@@ -3,35 +3,42 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference import dataplane, metrics
+from inference import metrics
 from inference.dataplane import DataPlane
 from inference.errors import BatchFailed, DeviceUnavailable, ModelError, UndecodableImage
+from inference.picture_model import Inference
+from inference.runtime import loaded_model
 from inference.runtime.batching import DeadlineExceeded, ModelFailed
-from inference.runtime.session import Detected, DetectorSession, open_session
+from inference.runtime.rows import Row, TensorSpec
+from inference.runtime.session import ModelSession, open_session
 from tests.inference.worker import MODEL, encoded, jpegs, open_plane, pictures
 from tests.waiting import until
 
-NOTHING = Detected(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+NOTHING: Row = (np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64), np.array(0))
 
 
 class Session:
     """Stands in for a model: `run_one` for each image, on demand slow or failing."""
 
     device = "cpu"
+    batched = True
+    inputs = (TensorSpec("images", np.dtype(np.uint8), (None, None, 3)),)
+    outputs = ()
 
     def __init__(self, run_one: Callable[[NDArray[np.uint8]], None]) -> None:
         self._run_one = run_one
 
-    def run(self, images: NDArray[np.uint8]) -> Sequence[Detected]:
-        for image in images:
+    def run(self, batch: Sequence[NDArray[Any]]) -> Sequence[Row]:
+        for image in batch[0]:
             self._run_one(image)
-        return [NOTHING] * len(images)
+        return [NOTHING] * len(batch[0])
 
 
 async def test_a_picture_gives_detections_in_fractions_of_it_and_where_the_time_went() -> None:
@@ -62,10 +69,10 @@ async def test_pictures_of_all_shapes_share_the_plane() -> None:
 async def test_what_can_be_no_detection_is_the_models_failure(
     monkeypatch: pytest.MonkeyPatch, box: tuple[float, ...], score: float, label: int
 ) -> None:
-    found = Detected(np.array([box], np.float32), np.array([score], np.float32), np.array([label]))
+    found = (np.array([box], np.float32), np.array([score], np.float32), np.array([label]), np.array(1))
     session = Session(lambda _: None)
-    monkeypatch.setattr(session, "run", lambda images: [found] * len(images))
-    monkeypatch.setattr(dataplane, "open_session", lambda *_: session)
+    monkeypatch.setattr(session, "run", lambda batch: [found] * len(batch[0]))
+    monkeypatch.setattr(loaded_model, "open_session", lambda *_: session)
     async with open_plane() as plane:
         with pytest.raises(ModelFailed, match="out of range"):
             await plane.infer(jpegs()[0])
@@ -73,7 +80,7 @@ async def test_what_can_be_no_detection_is_the_models_failure(
 
 async def test_an_undecodable_picture_never_reaches_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[object] = []
-    monkeypatch.setattr(dataplane, "open_session", lambda *_: Session(runs.append))
+    monkeypatch.setattr(loaded_model, "open_session", lambda *_: Session(runs.append))
     async with open_plane() as plane:
         for damaged in (b"", b"no picture", jpegs()[0][:3000]):
             with pytest.raises(UndecodableImage):
@@ -85,11 +92,11 @@ async def test_buffers_are_used_again() -> None:
     async with open_plane() as plane:
         for _ in range(4):
             await asyncio.gather(*(plane.infer(jpegs()[0]) for _ in range(3)))
-        assert [len(kept) for kept in plane._slots.values()] <= [3]
+        assert [len(kept) for kept in plane.stable._slots.values()] <= [3]
 
 
 async def test_waiting_for_room_counts_as_queueing_and_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataplane, "open_session", lambda *_: Session(lambda _: time.sleep(0.05)))
+    monkeypatch.setattr(loaded_model, "open_session", lambda *_: Session(lambda _: time.sleep(0.05)))
     async with open_plane(sessions=1) as plane:
         burst = plane.capacity + 2
         found = await asyncio.gather(*(plane.infer(jpegs()[0]) for _ in range(burst)))
@@ -99,23 +106,23 @@ async def test_waiting_for_room_counts_as_queueing_and_ends_at_the_deadline(monk
             *(plane.infer(jpegs()[0], late) for _ in range(plane.capacity * 2)), return_exceptions=True
         )
         assert sum(isinstance(answer, DeadlineExceeded) for answer in answers) > plane.capacity
-        assert all(isinstance(answer, DeadlineExceeded | dataplane.Inference) for answer in answers)
+        assert all(isinstance(answer, DeadlineExceeded | Inference) for answer in answers)
 
 
 async def test_who_waits_for_room_is_not_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
 
     async def one(name: str, plane: DataPlane) -> None:
-        await plane._room(None, "live")
+        await plane.stable._room(None, "live")
         order.append(name)
 
     async with open_plane() as plane:
         room = 0
-        monkeypatch.setattr(plane._batcher, "room", lambda lane: room)
+        monkeypatch.setattr(plane.stable.tensors.batcher, "room", lambda lane: room)
         first = asyncio.create_task(one("first", plane))
-        await until(lambda: plane._batcher._waiting["live"], "the first one waits")
+        await until(lambda: plane.stable.tensors.batcher._waiting["live"], "the first one waits")
         room = 1
-        plane._batcher._announce_room()  # the first one is woken, but has not run yet
+        plane.stable.tensors.batcher._announce_room()  # the first one is woken, but has not run yet
         await one("newcomer", plane)
         await first
     assert order == ["first", "newcomer"]
@@ -134,7 +141,7 @@ async def test_a_session_that_fails_is_rebuilt_and_the_reason_counted_and_logged
         opened.append(1)
         return Session(fails_on_white)
 
-    monkeypatch.setattr(dataplane, "open_session", opening)
+    monkeypatch.setattr(loaded_model, "open_session", opening)
     rebuilt = metrics.SESSIONS_REBUILT.labels("coco-detector", "MemoryError")
     before = rebuilt._value.get()
     async with open_plane(sessions=1) as plane:
@@ -161,7 +168,7 @@ async def test_while_no_session_can_be_opened_the_plane_has_no_capacity_and_is_n
             raise ModelError("out of memory")
         return Session(fail)
 
-    monkeypatch.setattr(dataplane, "open_session", opening)
+    monkeypatch.setattr(loaded_model, "open_session", opening)
     async with open_plane(sessions=1) as plane:
         broken = True
         with pytest.raises(ModelFailed):
@@ -177,15 +184,15 @@ async def test_while_no_session_can_be_opened_the_plane_has_no_capacity_and_is_n
 async def test_start_opens_each_session_once_and_measures_little_where_batches_save_nothing(
     monkeypatch: pytest.MonkeyPatch, sessions: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    opened: list[DetectorSession] = []
+    opened: list[ModelSession] = []
     runs: list[int] = []
 
     def opening(*arguments: object) -> Session:
         opened.append(open_session(*arguments))  # type: ignore[arg-type]
         return Session(lambda image: runs.append(image.size))
 
-    caplog.set_level(logging.INFO, "inference.dataplane")
-    monkeypatch.setattr(dataplane, "open_session", opening)
+    caplog.set_level(logging.INFO, "inference.runtime.loaded_model")
+    monkeypatch.setattr(loaded_model, "open_session", opening)
     monkeypatch.setattr("inference.runtime.session_runner._saves", lambda *_: False)
     plane = DataPlane(MODEL, "cpu", sessions, threads=1, decoders=1)
     ready = [plane.ready]
@@ -216,7 +223,7 @@ async def test_a_model_that_fails_while_it_is_measured_is_refused(monkeypatch: p
     def fail(_: object) -> None:
         raise BatchFailed("no kernel")
 
-    monkeypatch.setattr(dataplane, "open_session", lambda *_: Session(fail))
+    monkeypatch.setattr(loaded_model, "open_session", lambda *_: Session(fail))
     plane = DataPlane(MODEL, "cpu", 2, threads=1, decoders=1)
     with pytest.raises(ModelFailed, match="no kernel"):
         await plane.start()
@@ -230,7 +237,7 @@ async def test_a_start_that_is_cancelled_ends_with_the_run_that_is_under_way(mon
         runs.append(1)
         time.sleep(0.1)
 
-    monkeypatch.setattr(dataplane, "open_session", lambda *_: Session(slow))
+    monkeypatch.setattr(loaded_model, "open_session", lambda *_: Session(slow))
     plane = DataPlane(MODEL, "cpu", 1, threads=1, decoders=1)
     starting = asyncio.create_task(plane.start())
     await until(lambda: runs, "measuring")

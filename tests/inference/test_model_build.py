@@ -9,17 +9,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inference.detected import detected
 from inference.repository.folder import Repository
-from inference.runtime.session import Detected, DetectorSession, open_session
+from inference.runtime.rows import Row
+from inference.runtime.session import ModelSession, open_session
 from tests.inference import nanodet_reference as reference
 from tests.inference.nanodet_reference import ROOT, Box
 
 SCRIPT = ROOT / "models/build/coco_detector.py"
 MODEL = Repository(ROOT / "models").resolve("coco-detector@1.0.0")
+assert MODEL.card.thresholds is not None
+THRESHOLDS = MODEL.card.thresholds
 
 
 @cache
-def detector() -> DetectorSession:
+def detector() -> ModelSession:
     return open_session(MODEL, "cpu")
 
 
@@ -32,8 +36,8 @@ def build_script() -> ModuleType:
     return module
 
 
-def boxes_of(detected: Detected) -> list[Box]:
-    rows = zip(detected.boxes, detected.scores, detected.labels, strict=True)
+def boxes_of(row: Row) -> list[Box]:
+    rows = zip(*detected(row), strict=True)
     return [Box(corners, float(score), int(label)) for corners, score, label in rows]
 
 
@@ -59,7 +63,7 @@ def test_building_again_gives_the_committed_bytes() -> None:
 
 def test_other_thresholds_give_another_digest() -> None:
     script = build_script()
-    looser = MODEL.card.thresholds.model_copy(update={"score": 0.3})
+    looser = THRESHOLDS.model_copy(update={"score": 0.3})
     built = script.build(script.WEIGHTS.read_bytes(), MODEL.card.model_copy(update={"thresholds": looser}))
     assert f"sha256:{hashlib.sha256(built).hexdigest()}" != MODEL.digest
 
@@ -80,13 +84,13 @@ def test_a_card_with_other_than_80_labels_is_refused() -> None:
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_graph_finds_what_the_published_decoding_finds(height: int, batch: int) -> None:
     images = np.stack([reference.letterboxed(frame, height) for frame in reference.pedestrians()])
-    thresholds = MODEL.card.thresholds
+    thresholds = THRESHOLDS
     there, back = [], []
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
-        for image, detected in zip(chunk, detector().run(chunk), strict=True):
+        for image, row in zip(chunk, detector().run([chunk]), strict=True):
             expected = reference.detect(image, thresholds.score, thresholds.iou)
-            found = boxes_of(detected)
+            found = boxes_of(row)
             assert abs(len(found) - len(expected)) <= 1
             there += matched(found, expected)
             back += matched(expected, found)
@@ -98,8 +102,8 @@ def test_the_graph_finds_what_the_published_decoding_finds(height: int, batch: i
 def test_a_batch_equals_its_images_one_by_one() -> None:
     images = np.stack([reference.letterboxed(frame, 320) for frame in reference.pedestrians()[:4]])
     images[2] = 0
-    for image, batched in zip(images, detector().run(images), strict=True):
-        (alone,) = detector().run(image[None])
+    for image, row in zip(images, detector().run([images]), strict=True):
+        batched, alone = detected(row), detected(detector().run([image[None]])[0])
         np.testing.assert_array_equal(batched.labels, alone.labels)
         np.testing.assert_allclose(batched.scores, alone.scores, atol=1e-5)
         np.testing.assert_allclose(batched.boxes, alone.boxes, atol=1e-2)
@@ -108,19 +112,19 @@ def test_a_batch_equals_its_images_one_by_one() -> None:
 @pytest.mark.parametrize("shape", [(32, 32), (32, 416), (416, 32), (416, 416), (736, 1280)])
 def test_boxes_lie_in_an_input_of_any_shape(shape: tuple[int, int]) -> None:
     picture = np.resize(reference.pedestrians()[0], (1, *shape, 3))
-    (detected,) = detector().run(picture)
-    assert (detected.boxes >= 0).all()
-    assert (detected.boxes <= [shape[1], shape[0], shape[1], shape[0]]).all()
-    assert (detected.boxes[:, :2] <= detected.boxes[:, 2:]).all()
+    boxes = detected(detector().run([picture])[0]).boxes
+    assert (boxes >= 0).all()
+    assert (boxes <= [shape[1], shape[0], shape[1], shape[0]]).all()
+    assert (boxes[:, :2] <= boxes[:, 2:]).all()
 
 
 def test_scores_fall_and_exceed_the_threshold_and_no_more_than_100_are_kept() -> None:
     frame = np.tile(reference.pedestrians()[0], (3, 3, 1))[: 1728 // 32 * 32, : 2304 // 32 * 32]
-    (detected,) = detector().run(np.ascontiguousarray(frame[None]))
-    assert len(detected.scores) == 100
-    assert (np.diff(detected.scores) <= 0).all()
-    assert (detected.scores > MODEL.card.thresholds.score).all()
-    assert set(detected.labels) <= set(range(len(MODEL.card.labels)))
+    _, scores, labels = detected(detector().run([np.ascontiguousarray(frame[None])])[0])
+    assert len(scores) == 100
+    assert (np.diff(scores) <= 0).all()
+    assert (scores > THRESHOLDS.score).all()
+    assert set(labels) <= set(range(len(MODEL.card.labels)))
 
 
 def test_rows_past_the_count_are_zero() -> None:

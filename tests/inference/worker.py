@@ -18,7 +18,7 @@ import simplejpeg
 from nats.aio.msg import Msg
 from numpy.typing import NDArray
 
-from inference import dataplane
+from inference import picture_model
 from inference.dataplane import DataPlane
 from inference.repository.folder import Model, Repository
 from inference.stream.clip_consumer import ClipConsumer
@@ -173,7 +173,7 @@ class Worker:
 async def open_plane(sessions: int = 2, model: Model = MODEL) -> AsyncIterator[DataPlane]:
     """The real model, without the warm-up."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dataplane, "USUAL_ASPECTS", ())
+        patch.setattr(picture_model, "USUAL_ASPECTS", ())
         plane = DataPlane(model, "cpu", sessions, threads=1, decoders=2)
         await plane.start()
     try:
@@ -186,7 +186,7 @@ async def open_plane(sessions: int = 2, model: Model = MODEL) -> AsyncIterator[D
 async def working(bus: Bus, plane: DataPlane, pipeline: Pipeline = PEOPLE) -> AsyncIterator[Worker]:
     """A worker of the pipeline `people` while the body runs; ended as on a stop."""
     tokens, clock, frames = Tokens(bus), ServerClock(bus), LatestFrames(bus)
-    results = Results(bus, pipeline, MODEL)
+    results = Results(bus, pipeline)
     live = LiveConsumer(bus, plane, results, tokens, frames, clock)
     clips = ClipConsumer(plane, results, tokens)
     intakes = [

@@ -12,18 +12,21 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inference.detected import detected
 from inference.repository.folder import Repository
 from inference.runtime.batch_policy import BatchCosts, BatchPolicy
 from inference.runtime.batcher import Batcher
-from inference.runtime.batching import BatcherClosed, BatcherFull, DeadlineExceeded, ImageRefused, ModelFailed
+from inference.runtime.batching import BatcherClosed, BatcherFull, DeadlineExceeded, ModelFailed, RowRefused
 from inference.runtime.request import Inferred
-from inference.runtime.session import Detected, DetectorSession, open_session
+from inference.runtime.rows import Row
+from inference.runtime.session import ModelSession, open_session
 from vedette.retry import Backoff
 
 SHAPE = (4, 4, 3)
@@ -35,11 +38,11 @@ ROOT = Path(__file__).resolve().parents[3]
 MODELS, MEDIA = ROOT / "models", ROOT / "media"
 
 
-def image(number: int, shape: tuple[int, ...] = SHAPE) -> NDArray[np.uint8]:
+def image(number: int, shape: tuple[int, ...] = SHAPE) -> Row:
     """An image by which its result is known again."""
     pixels = np.zeros(shape, np.uint8)
     pixels.reshape(-1)[:4] = np.frombuffer(np.uint32(number).tobytes(), np.uint8)
-    return pixels
+    return (pixels,)
 
 
 def number_of(pixels: NDArray[np.uint8]) -> int:
@@ -70,6 +73,8 @@ class Gate:
 class Model:
     """Opens sessions whose result for an image is its number. Each run waits for `gate`."""
 
+    batched = True
+
     def __init__(self) -> None:
         self.gate = Gate()
         self.started: list[list[int]] = []
@@ -88,8 +93,8 @@ class Model:
         self.broken = False
         return self
 
-    def run(self, images: NDArray[np.uint8]) -> Sequence[int]:
-        numbers = [number_of(pixels) for pixels in images]
+    def run(self, batch: Sequence[NDArray[Any]]) -> Sequence[int]:
+        numbers = [number_of(pixels) for pixels in batch[0]]
         self.threads.add(threading.current_thread().name)
         self.started.append(numbers)
         self.gate.pass_one()
@@ -131,7 +136,7 @@ async def started(
     warm_up: Sequence[tuple[int, ...]] = (),
 ) -> AsyncIterator[Batcher[int]]:
     batcher = Batcher(model.open_session, sessions=sessions, policy=policy, backoff=backoff, observer=observer)
-    await batcher.start(warm_up)
+    await batcher.start(lambda: [(np.zeros(shape, np.uint8),) for shape in warm_up])
     try:
         yield batcher
     finally:
@@ -223,15 +228,8 @@ async def test_only_images_of_one_shape_share_a_batch() -> None:
 async def test_images_that_are_no_slices_in_memory_are_put_together_right() -> None:
     model = Model()
     async with started(model) as batcher:
-        turned = np.asfortranarray(image(7))
-        assert (await batcher.submit(turned)).result == 7
-
-
-@pytest.mark.parametrize("wrong", [np.zeros(SHAPE, np.float32), np.zeros((4, 4), np.uint8)])
-async def test_what_is_no_image_is_refused_at_once(wrong: NDArray[np.uint8]) -> None:
-    async with started(Model()) as batcher:
-        with pytest.raises(ImageRefused, match="an image is uint8"):
-            await batcher.submit(wrong)
+        turned = np.asfortranarray(image(7)[0])
+        assert (await batcher.submit((turned,))).result == 7
 
 
 async def test_sessions_run_side_by_side_in_threads_of_their_own() -> None:
@@ -418,7 +416,7 @@ async def test_a_refused_image_costs_neither_its_batch_mates_nor_the_session() -
     async with started(model) as batcher:
         first, rest = await running_and_queued(batcher, model, 1, MISSHAPEN)
         model.gate.let()
-        with pytest.raises(ImageRefused, match="no such shape"):
+        with pytest.raises(RowRefused, match="no such shape"):
             await rest[1]
         assert [(await task).result for task in (first, rest[0])] == [0, 1]
         assert model.opened == 1
@@ -590,27 +588,28 @@ async def test_if_the_batcher_dies_every_caller_is_told(monkeypatch: pytest.Monk
 # A real model
 
 
-def street_scenes(count: int) -> list[NDArray[np.uint8]]:
+def street_scenes(count: int) -> list[Row]:
     with av.open(MEDIA / "pedestrians.mp4") as video:
         frames = islice(video.decode(video=0), 0, 40 * count, 40)
-        return [np.asarray(frame.to_ndarray(format="rgb24", width=320, height=192), np.uint8) for frame in frames]
+        return [(np.asarray(frame.to_ndarray(format="rgb24", width=320, height=192), np.uint8),) for frame in frames]
 
 
-def a_detector() -> DetectorSession:
+def a_detector() -> ModelSession:
     return open_session(Repository(MODELS).resolve("coco-detector"), "cpu")
 
 
 async def test_a_real_detector_finds_through_the_batcher_what_it_finds_alone() -> None:
     scenes = await asyncio.to_thread(street_scenes, 6)
     alone = await asyncio.to_thread(a_detector)
-    batcher: Batcher[Detected] = Batcher(a_detector, sessions=2, policy=POLICY)
+    batcher: Batcher[Row] = Batcher(a_detector, sessions=2, policy=POLICY)
     await batcher.start()
     answers = await asyncio.gather(*map(batcher.submit, scenes))
     await batcher.close(grace_s=5)
     assert {answer.batch_size for answer in answers} != {1}
     for scene, answer in zip(scenes, answers, strict=True):
-        (expected,) = await asyncio.to_thread(alone.run, scene[np.newaxis])
+        (row,) = await asyncio.to_thread(alone.run, [scene[0][np.newaxis]])
+        found, expected = detected(answer.result), detected(row)
         assert len(expected.scores) > 0
-        np.testing.assert_allclose(answer.result.scores, expected.scores, atol=1e-3)
-        np.testing.assert_allclose(answer.result.boxes, expected.boxes, atol=0.1)
-        np.testing.assert_array_equal(answer.result.labels, expected.labels)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
+        np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.1)
+        np.testing.assert_array_equal(found.labels, expected.labels)

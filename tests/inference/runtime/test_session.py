@@ -4,16 +4,17 @@ import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from numpy.typing import NDArray
 
+from inference.detected import detected
 from inference.errors import BatchFailed, DeviceUnavailable, ModelError
 from inference.repository.folder import Model, Repository
-from inference.runtime.session import DetectorSession, open_session
+from inference.runtime.session import ModelSession, open_session
 from tests.inference.nanodet_reference import ROOT
 
 MODEL = Repository(ROOT / "models").resolve("coco-detector")
@@ -21,7 +22,7 @@ HEADER = '<ir_version: 8, opset_import: ["": 15]>'
 
 
 @cache
-def detector() -> DetectorSession:
+def detector() -> ModelSession:
     return open_session(MODEL, "cpu")
 
 
@@ -60,45 +61,38 @@ def test_importing_the_module_does_not_import_the_runtime() -> None:
 
 
 def test_every_image_gets_its_detections_cut_to_their_count() -> None:
-    results = detector().run(np.zeros((3, 256, 416, 3), np.uint8))
+    results = detector().run([np.zeros((3, 256, 416, 3), np.uint8)])
     assert len(results) == 3
-    for detected in results:
-        count = len(detected.scores)
-        assert (detected.boxes.shape, detected.labels.shape) == ((count, 4), (count,))
-        assert [str(part.dtype) for part in (detected.boxes, detected.scores)] == ["float32", "float32"]
-        assert detected.labels.dtype == np.int64
+    for row in results:
+        boxes, scores, labels = detected(row)
+        assert (boxes.shape, labels.shape) == ((len(scores), 4), (len(scores),))
+        assert [boxes.dtype, scores.dtype, labels.dtype] == [np.float32, np.float32, np.int64]
 
 
-@pytest.mark.parametrize(
-    "images",
-    [
-        np.zeros((1, 256, 416, 3), np.float32),
-        np.zeros((256, 416, 3), np.uint8),
-        np.zeros((1, 256, 416, 4), np.uint8),
-        np.zeros((1, 3, 256, 416), np.uint8),
-        np.zeros((1, 250, 416, 3), np.uint8),
-        np.zeros((0, 256, 416, 3), np.uint8),
-    ],
-    ids=lambda images: f"{images.dtype}{list(images.shape)}",
-)
-def test_images_of_another_shape_are_refused(images: NDArray[np.uint8]) -> None:
-    with pytest.raises(ValueError, match=r"expected uint8|must be multiples of 32"):
-        detector().run(images)
+def test_a_session_says_what_it_takes_and_gives() -> None:
+    session = detector()
+    assert session.batched
+    assert [(spec.name, str(spec.dtype), str(spec)) for spec in session.inputs] == [
+        ("images", "uint8", "[any, any, 3]")
+    ]
+    assert [spec.name for spec in session.outputs] == ["boxes", "scores", "labels", "counts"]
 
 
-def test_warming_up_runs_every_shape_at_every_batch_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_the_graph_cannot_take_is_the_rows_fault_and_leaves_the_session_in_place(tmp_path: Path) -> None:
     session = open_session(model_of(small_detector(), tmp_path), "cpu")
-    seen = []
-    monkeypatch.setattr(session, "run", lambda images: seen.append(images.shape))
-    session.warm_up([(32, 64), (64, 32)], iter([1, 2]))
-    assert seen == [(1, 32, 64, 3), (2, 32, 64, 3), (1, 64, 32, 3), (2, 64, 32, 3)]
+    with pytest.raises(ValueError, match=r"coco-detector on cpu.*out of data bounds"):
+        session.run([np.zeros((1, 128, 32, 3), np.uint8)])
+    assert len(session.run([np.zeros((2, 64, 32, 3), np.uint8)])) == 2
 
 
-def test_a_failure_of_the_runtime_fails_the_batch_and_not_the_session(tmp_path: Path) -> None:
+def test_a_failure_of_the_runtime_is_told_as_such(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("no more")
+
     session = open_session(model_of(small_detector(), tmp_path), "cpu")
-    with pytest.raises(BatchFailed, match="coco-detector on cpu"):
-        session.run(np.zeros((1, 128, 32, 3), np.uint8))
-    assert len(session.run(np.zeros((2, 64, 32, 3), np.uint8))) == 2
+    monkeypatch.setattr(session, "_session", SimpleNamespace(run=fail))
+    with pytest.raises(BatchFailed, match="coco-detector on cpu.*no more"):
+        session.run([np.zeros((1, 32, 32, 3), np.uint8)])
 
 
 def test_a_file_with_another_digest_is_not_loaded() -> None:

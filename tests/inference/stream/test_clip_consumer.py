@@ -14,9 +14,10 @@ import pytest
 from numpy.typing import NDArray
 from prometheus_client import generate_latest
 
-from inference import dataplane, metrics
+from inference import metrics
 from inference.errors import BatchFailed
 from inference.repository.card import BatchLimits
+from inference.runtime import loaded_model
 from tests.inference.stream.test_live_consumer import SCHEMA
 from tests.inference.test_dataplane import Session
 from tests.inference.worker import MODEL, Camera, Notes, encoded, jpegs, listen, open_plane, stored, working
@@ -111,7 +112,7 @@ async def test_a_frame_without_proper_headers_is_left_out_and_counted(bus: Bus) 
 async def test_a_frame_on_which_the_model_always_fails_becomes_a_message_after_three_deliveries(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataplane, "open_session", lambda *_: Session(fails_on_white))
+    monkeypatch.setattr(loaded_model, "open_session", lambda *_: Session(fails_on_white))
     redelivered = metrics.REDELIVERED.labels("people")
     notes, before = await listen(bus), redelivered._value.get()
     async with open_plane() as plane, working(bus, plane):
@@ -183,7 +184,7 @@ async def test_a_worker_that_is_cancelled_in_the_middle_leaves_its_frames_to_ano
 
     async def work_until_cancelled(own: Bus) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(dataplane, "open_session", lambda *_: Session(slow))
+            patch.setattr(loaded_model, "open_session", lambda *_: Session(slow))
             async with open_plane() as plane:
                 with contextlib.suppress(asyncio.CancelledError):
                     async with working(own, plane):
@@ -234,7 +235,7 @@ async def test_live_and_complete_share_a_saturated_worker_three_to_one(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Long batches: what is compared is the order of service, not how fast this machine prepares pictures."""
-    monkeypatch.setattr(dataplane, "open_session", lambda *_: Session(lambda _: time.sleep(0.05)))
+    monkeypatch.setattr(loaded_model, "open_session", lambda *_: Session(lambda _: time.sleep(0.05)))
     fours = MODEL.card.model_copy(update={"batch": BatchLimits(max=4, max_delay_ms=0)})
     notes = await listen(bus)
 

@@ -14,7 +14,8 @@ import pytest
 from prometheus_client import Counter
 
 from inference import metrics
-from inference.dataplane import DataPlane, Inference
+from inference.dataplane import DataPlane
+from inference.picture_model import Inference
 from tests.inference.nanodet_reference import detect
 from tests.inference.worker import HEADERS, MODEL, ROOT, Camera, jpegs, listen, open_plane, stored, working
 from tests.nats_server import NatsServer
@@ -168,7 +169,7 @@ async def test_a_frame_whose_budget_ends_while_it_waits_for_room_is_expired(
         await asyncio.Event().wait()
         return 1
 
-    monkeypatch.setattr(plane._batcher, "wait_for_room", never)
+    monkeypatch.setattr(plane.stable.tensors.batcher, "wait_for_room", never)
     notes = await listen(bus)
     async with working(bus, plane):
         await Camera(bus).frame(0, budget_ms=300.0)

@@ -4,7 +4,7 @@ import json
 import jsonschema
 import pytest
 
-from inference.dataplane import Found, Inference
+from inference.picture_model import Found, Inference
 from inference.stream.results import Results, timing
 from tests.inference.stream.test_live_consumer import SCHEMA
 from tests.inference.worker import HEADERS, MODEL
@@ -25,11 +25,11 @@ PERSON, CAR, GHOST = (
     for label, confidence in (("person", 0.8), ("car", 0.4), ("person", 0.39))
 )
 SEEN = tuple(Found(found.label, found.confidence, found.bbox) for found in (PERSON, CAR, GHOST))
-FOUND = Inference(SEEN, prepare_s=0.00123456, queue_s=0.0048, infer_s=0.021, batch_size=4)
+FOUND = Inference(MODEL, SEEN, prepare_s=0.00123456, queue_s=0.0048, infer_s=0.021, batch_size=4)
 
 
 def results(bus: Bus, **stage: object) -> Results:
-    return Results(bus, Pipeline.model_validate({"stages": [{"model": "coco-detector", **stage}]}), MODEL)
+    return Results(bus, Pipeline.model_validate({"stages": [{"model": "coco-detector", **stage}]}))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ async def test_boxes_in_a_substreams_picture_are_of_the_main_one(bus: Bus) -> No
 async def test_a_message_is_stored_when_publishing_returns_and_is_stored_once(bus: Bus) -> None:
     for _ in range(2):
         took = timing(FOUND, HEADERS, 31.987)
-        await results(bus).publish(FEED, HEADERS, NOON, (PERSON,), took, picture=90210)
+        await results(bus).publish(FEED, MODEL, HEADERS, NOON, (PERSON,), took, picture=90210)
     info = await bus.jetstream.stream_info(DETECTIONS)
     assert info.state.messages == 1
     message = await bus.jetstream.get_msg(DETECTIONS, 1)
@@ -83,7 +83,7 @@ async def test_a_message_is_stored_when_publishing_returns_and_is_stored_once(bu
 
 
 async def test_a_message_with_an_error_is_valid_and_has_no_detections(bus: Bus) -> None:
-    await results(bus).publish(FEED, HEADERS, NOON, error="undecodable")
+    await results(bus).publish(FEED, MODEL, HEADERS, NOON, error="undecodable")
     message = await bus.jetstream.get_msg(DETECTIONS, 1)
     assert message.data is not None
     jsonschema.validate(json.loads(message.data), SCHEMA)
@@ -95,4 +95,4 @@ async def test_what_may_not_be_stored_is_told(bus: Bus, nats_server: NatsServer)
     nats_server.kill()
     await until(lambda: not bus.client.is_connected, "disconnected")
     with pytest.raises(BusUnavailable):
-        await results(bus).publish(FEED, HEADERS, NOON)
+        await results(bus).publish(FEED, MODEL, HEADERS, NOON)

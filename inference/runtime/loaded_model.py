@@ -1,0 +1,108 @@
+"""One version of a model in memory: its sessions and the batcher in front of them, for tensors of any kind."""
+
+import logging
+from collections.abc import Sequence
+
+from inference import metrics
+from inference.errors import DeviceUnavailable, ModelError
+from inference.repository.folder import Model
+from inference.runtime.batch_policy import BatchPolicy
+from inference.runtime.batcher import Batcher
+from inference.runtime.batching import Lane, ModelFailed, RowRefused
+from inference.runtime.request import Inferred
+from inference.runtime.rows import Row, TensorSpec, smallest_row
+from inference.runtime.session import ModelSession, open_session
+
+logger = logging.getLogger(__name__)
+
+
+class LoadedModel:
+    """`start` before the first row, `close` after the last."""
+
+    def __init__(self, model: Model, device: str, sessions: int, threads: int) -> None:
+        self.model = model
+        self.inputs: tuple[TensorSpec, ...] = ()
+        """Known after `start`, as are `outputs`, `batched` and `runs_on`."""
+        self.outputs: tuple[TensorSpec, ...] = ()
+        self.batched = True
+        self.runs_on = device
+        self._device = device
+        self._threads = threads
+        limits = model.card.batch
+        self.batcher: Batcher[Row] = Batcher(
+            self._open_session,
+            sessions=sessions,
+            policy=BatchPolicy(limits.max, limits.max_delay_ms / 1000),
+            observer=_Meter(model),
+        )
+
+    async def start(self, warm_up: Sequence[Row] = ()) -> None:
+        """Load the model in every session, warm it up with `warm_up` (without it with a row of zeros), and measure it.
+
+        Raises ModelError, DeviceUnavailable, ModelFailed: it can't be run here.
+        """
+        try:
+            await self.batcher.start(lambda: warm_up or (self.smallest_row(),))
+        except ModelFailed as error:
+            if isinstance(error.__cause__, ModelError | DeviceUnavailable):
+                raise error.__cause__ from None
+            raise
+        logger.info("%s %s runs on the %s", self.model.card.name, self.model.version, self.runs_on)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a session is in service."""
+        return self.batcher.in_service > 0
+
+    @property
+    def capacity(self) -> int:
+        """How many frames a lane may have in hand: what runs, and what runs next. 0 while no session can run."""
+        return self.batcher.capacity
+
+    async def run(
+        self, row: Row, deadline: float | None = None, lane: Lane = "request", priority: int = 0
+    ) -> Inferred[Row]:
+        """The outputs for one row. `deadline` is in monotonic seconds.
+
+        Raises RowRefused, BatcherFull, DeadlineExceeded, ModelFailed, BatcherClosed.
+        """
+        if len(row) != len(self.inputs):
+            raise RowRefused(f"the model has {len(self.inputs)} inputs, not {len(row)}")
+        for spec, array in zip(self.inputs, row, strict=True):
+            if (refusal := spec.refusal(array)) is not None:
+                raise RowRefused(refusal)
+        return await self.batcher.submit(row, deadline, lane, priority)
+
+    def smallest_row(self) -> Row:
+        """A row of zeros."""
+        return smallest_row(self.inputs)
+
+    async def close(self, grace_s: float) -> None:
+        """Finish what is in hand within `grace_s`, and stop."""
+        await self.batcher.close(grace_s)
+
+    def _open_session(self) -> ModelSession:
+        session = open_session(self.model, self._device, self._threads)
+        self.inputs, self.outputs, self.batched = session.inputs, session.outputs, session.batched
+        self.runs_on = session.device
+        return session
+
+
+class _Meter:
+    """Observes the batcher for the metrics."""
+
+    def __init__(self, model: Model) -> None:
+        self._name = name = model.card.name
+        self._size = metrics.BATCH_SIZE.labels(name)
+        self._queue = metrics.QUEUE_TIME.labels(name)
+        self._latency = metrics.MODEL_LATENCY.labels(name, model.version)
+
+    def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None:
+        self._size.observe(size)
+        self._latency.observe(infer_s)
+        for waited_s in queue_s:
+            self._queue.observe(waited_s)
+
+    def on_rebuild(self, error: Exception) -> None:
+        """The runtime's own exception says more than the one that it is wrapped in."""
+        metrics.SESSIONS_REBUILT.labels(self._name, type(error.__cause__ or error).__name__).inc()
