@@ -7,11 +7,29 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from inference.errors import UndecodableImage
-from inference.preprocess import MAX_SCANS, Placement, fill, jpeg_size, place, to_normalised
+from inference.preprocess import (
+    MAX_SCANS,
+    Placement,
+    fill,
+    jpeg_size,
+    place,
+    points_to_normalised,
+    put,
+    to_normalised,
+)
 from inference.repository.card import ImageInput
 from tests.inference.nanodet_reference import pedestrians
 
-SPEC = ImageInput(size=416, multiple=32, layout="NHWC", colour="BGR", pad=0)
+SIDE = 416
+SPEC = ImageInput(size=SIDE, multiple=32, layout="NHWC", colour="BGR", pad=0)
+FIXED = ImageInput(height=120, width=160, layout="NHWC", colour="BGR", pad=114)
+FITS = {
+    "free": SPEC,
+    "centred": FIXED,
+    "top-left": FIXED.model_copy(update={"anchor": "top-left"}),
+    "stretched": FIXED.model_copy(update={"fit": "stretch"}),
+    "cropped": FIXED.model_copy(update={"fit": "crop"}),
+}
 Image = NDArray[np.uint8]
 
 
@@ -57,7 +75,7 @@ parts = st.floats(0, 1)
 @given(sides, sides)
 def test_a_placement_is_the_smallest_input_that_holds_the_picture(width: int, height: int) -> None:
     placement = place(width, height, SPEC)
-    assert max(placement.width, placement.height) == SPEC.size
+    assert max(placement.width, placement.height) == SIDE
     for inner, outer, offset in (
         (placement.width, placement.input_width, placement.left),
         (placement.height, placement.input_height, placement.top),
@@ -65,9 +83,92 @@ def test_a_placement_is_the_smallest_input_that_holds_the_picture(width: int, he
         assert outer % SPEC.multiple == 0
         assert 0 <= outer - inner < SPEC.multiple
         assert 0 <= outer - inner - 2 * offset <= 1
-    scale = SPEC.size / max(width, height)
+    scale = SIDE / max(width, height)
     assert abs(placement.width - max(width * scale, 1)) <= 0.5
     assert abs(placement.height - max(height * scale, 1)) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("fit", "size", "expected"),
+    [
+        ("centred", (640, 360), Placement(160, 120, 0, 15, 160, 90)),
+        ("centred", (360, 640), Placement(160, 120, 46, 0, 68, 120)),
+        ("centred", (10_000, 1), Placement(160, 120, 0, 59, 160, 1)),
+        ("top-left", (640, 360), Placement(160, 120, 0, 0, 160, 90)),
+        ("stretched", (640, 360), Placement(160, 120, 0, 0, 160, 120)),
+        ("cropped", (640, 360), Placement(160, 120, -27, 0, 213, 120)),
+        ("cropped", (360, 640), Placement(160, 120, 0, -82, 160, 284)),
+        ("cropped", (160, 120), Placement(160, 120, 0, 0, 160, 120)),
+    ],
+)
+def test_a_picture_fits_an_input_of_one_size_as_the_card_says(
+    fit: str, size: tuple[int, int], expected: Placement
+) -> None:
+    assert place(*size, FITS[fit]) == expected
+
+
+def looked_up(picture: Image, placement: Placement, pad: int) -> NDArray[np.float64]:
+    """The input as the module says it: each pixel's centre is looked up in the picture, bilinear, the edge repeated."""
+    height, width = picture.shape[:2]
+    expected = np.full((placement.input_height, placement.input_width, 3), float(pad))
+    for row in range(placement.input_height):
+        for column in range(placement.input_width):
+            x, y = column - placement.left, row - placement.top
+            if 0 <= x < placement.width and 0 <= y < placement.height:
+                across = min(max((x + 0.5) * width / placement.width - 0.5, 0), width - 1)
+                down = min(max((y + 0.5) * height / placement.height - 0.5, 0), height - 1)
+                left, top = int(across), int(down)
+                right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
+                upper = picture[top, left] * (left + 1 - across) + picture[top, right] * (across - left)
+                lower = picture[bottom, left] * (left + 1 - across) + picture[bottom, right] * (across - left)
+                expected[row, column] = upper * (top + 1 - down) + lower * (down - top)
+    return expected
+
+
+@pytest.mark.parametrize("fit", ["centred", "top-left", "stretched", "cropped"])
+@pytest.mark.parametrize("size", [(320, 180), (180, 320), (160, 120), (90, 50)])
+def test_every_fit_is_what_a_plain_lookup_gives(fit: str, size: tuple[int, int]) -> None:
+    rough = np.random.default_rng(5).integers(0, 256, (12, 12, 3), np.uint8)
+    picture = np.asarray(cv2.resize(rough, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    placement = place(*size, FITS[fit])
+    slot = np.full((120, 160, 3), 77, np.uint8)
+    put(slot, picture, placement, FITS[fit].pad)
+    apart = np.abs(slot - looked_up(picture, placement, FITS[fit].pad))
+    assert apart.mean() < (3 if fit == "cropped" else 0.5)  # what is cut off is cut at a pixel of the picture
+    assert apart.max() <= (40 if fit == "cropped" else 2)
+
+
+def test_a_picture_cropped_out_of_a_line_takes_no_more_memory_than_the_input() -> None:
+    placement = place(10_000, 3, FITS["cropped"])
+    assert placement.width == 400_000
+    line = np.zeros((3, 10_000, 3), np.uint8)
+    line[:, 4998:5002] = 200
+    slot = np.full((120, 160, 3), 77, np.uint8)
+    put(slot, line, placement)
+    assert (slot == 200).all()
+
+
+def test_colours_are_rgb_where_the_card_says_so() -> None:
+    jpeg = encoded(np.full((120, 160, 3), (200, 100, 20), np.uint8))
+    slot = np.empty((120, 160, 3), np.uint8)
+    fill(slot, jpeg, place(160, 120, FIXED), 0, "RGB")
+    assert np.abs(slot.astype(int) - (20, 100, 200)).max() <= 3
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(FITS)), sides, sides, parts, parts)
+def test_a_point_is_found_again_where_it_was_in_the_picture(
+    fit: str, width: int, height: int, across: float, down: float
+) -> None:
+    placement = place(width, height, FITS[fit])
+    x = placement.left + across * placement.width
+    y = placement.top + down * placement.height
+    ((again_x, again_y, _, _),) = points_to_normalised(np.array([[x, y, 0, 0]], np.float32), placement)
+    assert abs(again_x - across) * placement.width <= 0.5 + placement.width * 1e-6
+    assert abs(again_y - down) * placement.height <= 0.5 + placement.height * 1e-6
+    if 0 <= x <= placement.input_width and 0 <= y <= placement.input_height:
+        ((left, top, w, h),) = to_normalised(np.array([[x, y, x, y]], np.float32), placement)
+        assert np.allclose([left, top, w, h], [again_x, again_y, 0, 0], atol=1e-5)
 
 
 @settings(deadline=None)
@@ -76,7 +177,7 @@ def test_normalising_inverts_the_placement_within_a_pixel(
     width: int, height: int, ends: tuple[float, float, float, float]
 ) -> None:
     placement = place(width, height, SPEC)
-    scale = SPEC.size / max(width, height)
+    scale = SIDE / max(width, height)
     x1, x2 = sorted((ends[0] * width, ends[1] * width))
     y1, y2 = sorted((ends[2] * height, ends[3] * height))
     corners = np.array([[x1, y1, x2, y2]]) * scale + [[placement.left, placement.top] * 2]
@@ -112,7 +213,7 @@ def test_an_object_is_found_again_where_it_was_in_the_picture(size: tuple[int, i
     ((x, y, w, h),) = to_normalised(corners, placement)
     found = np.array([x, y, x + w, y + h])
     expected = np.array([left / width, top / height, right / width, bottom / height])
-    assert np.abs(found - expected).max() * SPEC.size <= 1
+    assert np.abs(found - expected).max() * SIDE <= 1
 
 
 @pytest.mark.parametrize("size", [(640, 360), (1280, 720), (1920, 1080), (640, 480), (320, 240)])
@@ -121,7 +222,7 @@ def test_a_slot_holds_the_picture_on_a_border_of_the_pad_value(size: tuple[int, 
     slot, placement = filled(encoded(picture), pad=114)
     right, bottom = placement.left + placement.width, placement.top + placement.height
     inside = slot[placement.top : bottom, placement.left : right].astype(int)
-    shrinks = size[0] > SPEC.size
+    shrinks = size[0] > SIDE
     expected = cv2.resize(
         picture, (416, placement.height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     )
