@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from gateway import metrics
 from gateway.fleet.ledger import Ledger, Settled
-from gateway.fleet.rate_control import RateControl, RateLimits
+from gateway.fleet.rate_control import RateControl, RateLimits, SharedRate
 from vedette.bus import Bus, describe
 from vedette.errors import BusMisfit, BusUnavailable, MessageTooLarge
 from vedette.frames import FrameHeaders
@@ -48,6 +48,7 @@ class LivePublisher:
         self._site = site
         self._inbox = bus.client.new_inbox()
         self._feeds: dict[tuple[str, str], LiveFeed] = {}
+        self._rates: dict[str, SharedRate] = {}
         self._missing = asyncio.Event()
 
     async def start(self) -> None:
@@ -80,7 +81,9 @@ class LivePublisher:
         """The feed of a camera for a pipeline; its frames carry the epoch of `lease`. Its rate is kept within `rates`;
         None: it follows from the stream."""
         subjects, reply = Feed(pipeline, self._site, camera), f"{self._inbox}.{pipeline}.{camera}"
-        control = None if rates is None else RateControl(rates, monotonic())
+        control = None
+        if rates is not None:
+            control = RateControl(rates, monotonic(), self._rates.setdefault(pipeline, SharedRate()))
         feed = LiveFeed(self._bus, subjects, lease, reply, control)
         self._feeds[pipeline, camera] = feed
         return feed

@@ -1,14 +1,17 @@
 """How often a camera is sampled when workers are behind: lowered before frames are wasted, raised when there is room.
 
-Every camera adapts on its own to what it is told of its own frames, in the manner of delay-based congestion control
-(L. Brakmo, L. Peterson, "TCP Vegas", JSAC 1995): it aims at a token that waits for its turn for a certain part of the
-camera's interval. Tokens are served in turn, so all wait about as long, and their rates become as those parts are. One
-that waits for the whole interval has its frame replaced before anyone looks at it, and the rate is cut at once (V.
-Jacobson, "Congestion avoidance and control", SIGCOMM 1988). Pure: no clock, no bus.
+In the manner of delay-based congestion control (L. Brakmo, L. Peterson, "TCP Vegas", JSAC 1995) a camera aims at a
+token that waits for its turn for a certain part of the camera's interval. One that waits for the whole interval has its
+frame replaced before anyone looks at it, and the rate is cut at once (V. Jacobson, "Congestion avoidance and control",
+SIGCOMM 1988). Tokens of a pipeline are served in turn, so all wait about as long, whosever they are: what one camera of
+a gateway learns of the wait holds for all of them, and they have one rate in common, within the limits of each. Cameras
+that learned each for itself would drift apart with every stall, and need a minute to be equal again. Gateways don't
+speak of it: their rates become equal as the waits are. Pure: no clock, no bus.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 Priority = Literal["low", "normal", "high"]
@@ -19,7 +22,8 @@ _GROWTH_A_S = 0.05
 """Of the rate, a second, while no token waits at all; less the nearer the wait is to what is enough."""
 _FALL_A_S = 0.01
 """Slowly: all cameras see the same wait, and would swing together."""
-_CUT = 0.8
+_CUT = 0.9
+"""Of the rate, where all frames of an interval were replaced or too old; of fewer frames as much less."""
 _LONGEST_RISE_S, _LONGEST_FALL_S = 30.0, 2.0
 """Time without a word that counts: a rate that was lowered must not stay low behind a gate, which lets a frame through
 every half a minute; while one long wait says little of the time before it."""
@@ -46,53 +50,84 @@ class RateLimits:
             raise ValueError(f"rates must be 0 < {self.least} <= {self.usual} <= {self.most}")
 
 
+class SharedRate:
+    """What a gateway's cameras have in common for a pipeline: the rate that a camera would get which has no limits and
+    aims at a wait of a whole interval. It stays where at least one of the cameras notices it.
+    """
+
+    def __init__(self) -> None:
+        self.fps = 0.0
+        self._least = inf
+        self._most = 0.0
+        self._noted_s = -inf
+
+    def join(self, least: float, most: float, now_s: float) -> None:
+        """A camera has its part in it from now on, which notices it within these bounds."""
+        unlimited = self.fps >= self._most
+        self._least, self._most = min(least, self._least), max(most, self._most)
+        if unlimited:
+            self.fps = self._most
+        self._noted_s = max(now_s, self._noted_s)
+
+    def waited(self, now_s: float, waited_s: float) -> None:
+        """A token had waited for its turn."""
+        room, passed_s = 1 - waited_s * self.fps, self._passed_s(now_s)
+        if room > 0:
+            self._change(1 + _GROWTH_A_S * room * min(passed_s, _LONGEST_RISE_S))
+        else:
+            self._change(1 + max(_GROWTH_A_S * room, -_FALL_A_S) * min(passed_s, _LONGEST_FALL_S))
+
+    def cut(self, now_s: float, fps: float, enough: float) -> None:
+        """A frame came to nothing, of a camera that is sampled so often and aims at so much of a wait.
+
+        What was seen since the last word of any camera counts, since each of them is told of its own frames.
+        """
+        part = min(1.0, fps * self._passed_s(now_s))
+        self._change((_CUT * min(1.0, fps / enough / self.fps)) ** part)
+
+    def _passed_s(self, now_s: float) -> float:
+        passed_s = max(0.0, now_s - self._noted_s)
+        self._noted_s = max(now_s, self._noted_s)
+        return passed_s
+
+    def _change(self, factor: float) -> None:
+        self.fps = min(max(self.fps * factor, self._least), self._most)
+
+
 class RateControl:
     """One feed's rate. Tell it of each frame served; `fps` is what to sample at from then on."""
 
-    def __init__(self, limits: RateLimits, now_s: float) -> None:
+    def __init__(self, limits: RateLimits, now_s: float, shared: SharedRate | None = None) -> None:
+        """`shared`: with the other feeds of the pipeline; None: there are no others."""
         self.fps = limits.usual
         self._limits = limits
-        self._noted_s = now_s
-        self._cut_s = now_s - 1 / limits.least
+        self._enough = ENOUGH[limits.priority]
+        self._shared = shared or SharedRate()
+        self._shared.join(limits.least / self._enough, limits.most / self._enough, now_s)
         self._excited_until_s = now_s
+        self.fps_at(now_s)
 
     def fps_at(self, now_s: float) -> float:
-        """`fps`, of which an excitement that is over has no part any more, though nothing was served since."""
-        self._keep_within(now_s)
+        """`fps`, as it is now: others change it too, and an excitement may be over."""
+        limits = self._limits
+        highest = limits.most if now_s < self._excited_until_s else limits.usual
+        self.fps = min(max(self._shared.fps * self._enough, limits.least), highest)
         return self.fps
 
     def served(self, now_s: float, waited_s: float, in_vain: bool) -> None:
         """A worker served a frame whose token had waited for its turn; `in_vain`: another was replaced meanwhile."""
-        passed_s, self._noted_s = now_s - self._noted_s, now_s
-        room = 1 - waited_s * self.fps / ENOUGH[self._limits.priority]
         if in_vain:
-            self._cut(now_s)
-        elif room > 0:
-            self.fps *= 1 + _GROWTH_A_S * room * min(passed_s, _LONGEST_RISE_S)
+            self._shared.cut(now_s, self.fps_at(now_s), self._enough)
         else:
-            self.fps *= 1 + max(_GROWTH_A_S * room, -_FALL_A_S) * min(passed_s, _LONGEST_FALL_S)
-        self._keep_within(now_s)
+            self._shared.waited(now_s, waited_s)
+        self.fps_at(now_s)
 
     def expired(self, now_s: float) -> None:
         """A frame was too old when its turn came, or nobody came for it at all."""
-        self._cut(now_s)
-        self._keep_within(now_s)
+        self._shared.cut(now_s, self.fps_at(now_s), self._enough)
+        self.fps_at(now_s)
 
     def excite(self, now_s: float, until_s: float) -> None:
-        """Something happens in the picture until then. Where there is room for the usual rate, the highest is tried at
-        once, and cut from there if that is too much."""
-        if until_s > now_s >= self._excited_until_s and self.fps >= self._limits.usual:
-            self.fps = self._limits.most
+        """Something happens in the picture until then: up to the highest rate, as far as there is room."""
         self._excited_until_s = max(until_s, self._excited_until_s)
-        self._keep_within(now_s)
-
-    def _cut(self, now_s: float) -> None:
-        """Once an interval: what comes of a rate is known only after it."""
-        if now_s - self._cut_s >= 1 / self.fps:
-            self.fps *= _CUT
-            self._cut_s = now_s
-
-    def _keep_within(self, now_s: float) -> None:
-        limits = self._limits
-        highest = limits.most if now_s < self._excited_until_s else limits.usual
-        self.fps = min(max(self.fps, limits.least), highest)
+        self.fps_at(now_s)
