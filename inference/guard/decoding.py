@@ -1,0 +1,73 @@
+"""Bytes of a stranger to pixels: JPEG through simplejpeg (libjpeg-turbo), PNG and WebP through OpenCV.
+
+What comes out is always BGR uint8 [height, width, 3]. Grey becomes three equal channels, a palette its colours, CMYK
+what libjpeg makes of it (no colour profile is applied), 16 bits their upper 8. Alpha is left out: what is under
+transparent pixels is what the model sees. `benchmarks/fuzz_decoders.py` looks for crashes and leaks behind this door.
+OpenCV is told to be silent: a stranger's bytes must not fill the log.
+"""
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from inference.errors import UndecodableImage
+from inference.guard import png, webp
+from inference.guard.header import Header, examine
+from inference.guard.limits import USUAL, Limits
+
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+_COLOUR = cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION
+_TURNS = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
+"""Of a picture that is not mirrored, by Exif orientation. 2, 4, 5 and 7 are 1, 3, 6 and 8 after a mirror."""
+_MIRRORED = {2: 1, 4: 3, 5: 8, 7: 6}
+
+
+def decode(
+    data: bytes, limits: Limits = USUAL, *, upright: bool = True, cover: tuple[int, int] = (0, 0)
+) -> NDArray[np.uint8]:
+    """The pixels of a JPEG, PNG or WebP: BGR [height, width, 3], C-contiguous.
+
+    `upright` turns them as Exif says, which is what a viewer shows; frames of cameras are not turned (theirs are stored
+    as they are shown). With `cover` (width, height, before turning) a JPEG may come out scaled down by two or more,
+    never below that. Raises OverLimit and UndecodableImage, before decoding wherever the header tells.
+    """
+    header = examine(data, limits)
+    picture = _jpeg(data, cover) if header.format == "jpeg" else _other(data, header, limits)
+    scaled = header.format == "jpeg" and cover != (0, 0)
+    if not scaled and picture.shape != (header.height, header.width, 3):
+        raise UndecodableImage("the picture is not of the size that its header says")
+    return turned(picture, header.orientation) if upright else picture
+
+
+def turned(picture: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """A stored picture as a viewer shows it, by its Exif orientation (1 to 8)."""
+    if orientation in _MIRRORED:
+        picture, orientation = np.asarray(cv2.flip(picture, 1), np.uint8), _MIRRORED[orientation]
+    turn = _TURNS.get(orientation)
+    return picture if turn is None else np.asarray(cv2.rotate(picture, turn), np.uint8)
+
+
+def _jpeg(data: bytes, cover: tuple[int, int]) -> NDArray[np.uint8]:
+    width, height = cover
+    try:
+        picture: NDArray[np.uint8] = (
+            simplejpeg.decode_jpeg(data, "BGR", min_width=width, min_height=height, min_factor=2, strict=True)
+            if width and height
+            else simplejpeg.decode_jpeg(data, "BGR", strict=True)
+        )
+    except ValueError as error:
+        raise UndecodableImage(f"damaged: {error}") from error
+    return picture
+
+
+def _other(data: bytes, header: Header, limits: Limits) -> NDArray[np.uint8]:
+    bare = png.bare(data, limits) if header.format == "png" else webp.bare(data, limits)
+    try:
+        picture = cv2.imdecode(np.frombuffer(bare, np.uint8), _COLOUR)
+    except cv2.error as error:
+        raise UndecodableImage(f"damaged: {error.err}") from error
+    if picture is None:
+        raise UndecodableImage(f"a damaged {header.format.upper().replace('WEBP', 'WebP')}")
+    return np.asarray(picture, np.uint8)
