@@ -36,13 +36,13 @@ class LoadedModel:
             observer=_Meter(model),
         )
 
-    async def start(self, warm_up: Sequence[Row] = ()) -> None:
-        """Load the model in every session, warm it up with `warm_up` (without it with a row of zeros), and measure it.
+    async def start(self, warm_up: Sequence[Row] | None = None) -> None:
+        """Load the model in every session, warm it up with `warm_up` (None: with a row of zeros), and measure it.
 
         Raises ModelError, DeviceUnavailable, ModelFailed: it can't be run here.
         """
         try:
-            await self.batcher.start(lambda: warm_up or (self.smallest_row(),))
+            await self.batcher.start(lambda: (self.smallest_row(),) if warm_up is None else warm_up)
         except ModelFailed as error:
             if isinstance(error.__cause__, ModelError | DeviceUnavailable):
                 raise error.__cause__ from None

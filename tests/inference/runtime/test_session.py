@@ -91,7 +91,7 @@ def test_a_failure_of_the_runtime_is_told_as_such(monkeypatch: pytest.MonkeyPatc
 
     session = open_session(model_of(small_detector(), tmp_path), "cpu")
     monkeypatch.setattr(session, "_session", SimpleNamespace(run=fail))
-    with pytest.raises(BatchFailed, match="coco-detector on cpu.*no more"):
+    with pytest.raises(BatchFailed, match=r"coco-detector on cpu.*no more"):
         session.run([np.zeros((1, 32, 32, 3), np.uint8)])
 
 
@@ -107,13 +107,13 @@ def test_what_is_no_graph_is_refused(graph: bytes, tmp_path: Path) -> None:
 
 
 def test_a_graph_with_other_types_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"outputs are .* graph .*tensor\(double\)"):
+    with pytest.raises(ModelError, match=r"outputs for detection are .* graph .*tensor\(double\)"):
         open_session(model_of(small_detector("double"), tmp_path), "cpu")
 
 
 def test_a_graph_with_other_inputs_is_refused(tmp_path: Path) -> None:
     raw = (ROOT / "models/build/weights/nanodet-g-416.onnx").read_bytes()
-    with pytest.raises(ModelError, match=r"inputs are .* graph .*input_1:0"):
+    with pytest.raises(ModelError, match=r"inputs for detection are .* graph .*input_1:0"):
         open_session(model_of(raw, tmp_path), "cpu")
 
 
