@@ -12,9 +12,10 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from inference.errors import UndecodableImage
-from inference.guard import png, webp
 from inference.guard.header import Header, examine
 from inference.guard.limits import USUAL, Limits
+from inference.guard.png import bare_png
+from inference.guard.webp import bare_webp
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -63,7 +64,7 @@ def _jpeg(data: bytes, cover: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _other(data: bytes, header: Header, limits: Limits) -> NDArray[np.uint8]:
-    bare = png.bare(data, limits) if header.format == "png" else webp.bare(data, limits)
+    bare = bare_png(data, limits) if header.format == "png" else bare_webp(data, limits)
     try:
         picture = cv2.imdecode(np.frombuffer(bare, np.uint8), _COLOUR)
     except cv2.error as error:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inference.errors import UndecodableImage
-from inference.guard import jpeg, png, webp
+from inference.guard.jpeg import JPEG_SIGNATURE, read_jpeg
 from inference.guard.limits import USUAL, Limits, check_bytes
+from inference.guard.png import PNG_SIGNATURE, read_png
+from inference.guard.webp import is_webp, read_webp
 
 Format = Literal["jpeg", "png", "webp"]
 
@@ -33,10 +35,10 @@ def examine(data: bytes, limits: Limits = USUAL) -> Header:
     cut off as far as the header shows it, or is of a kind that is not read (animated, 12 bits, arithmetic coding).
     """
     check_bytes(data, limits)
-    if data.startswith(jpeg.SIGNATURE):
-        return Header("jpeg", *jpeg.read(data, limits))
-    if data.startswith(png.SIGNATURE):
-        return Header("png", *png.read(data, limits))
-    if webp.is_webp(data):
-        return Header("webp", *webp.read(data, limits))
+    if data.startswith(JPEG_SIGNATURE):
+        return Header("jpeg", *read_jpeg(data, limits))
+    if data.startswith(PNG_SIGNATURE):
+        return Header("png", *read_png(data, limits))
+    if is_webp(data):
+        return Header("webp", *read_webp(data, limits))
     raise UndecodableImage("neither JPEG, PNG nor WebP")

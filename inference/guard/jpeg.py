@@ -6,7 +6,7 @@ from inference.errors import UndecodableImage
 from inference.guard.exif import AS_STORED, orientation
 from inference.guard.limits import Limits, OverLimit, check_size
 
-SIGNATURE = b"\xff\xd8\xff"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
 
 _SOS = 0xDA
 _APP1 = 0xE1
@@ -25,7 +25,7 @@ class _Frame(NamedTuple):
     progressive: bool
 
 
-def read(data: bytes, limits: Limits) -> tuple[int, int, int]:
+def read_jpeg(data: bytes, limits: Limits) -> tuple[int, int, int]:
     """(width, height, orientation) of a JPEG.
 
     Raises UndecodableImage for what no camera, phone or browser writes (arithmetic or lossless coding, 12 bits), and

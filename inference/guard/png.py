@@ -16,7 +16,7 @@ from inference.errors import UndecodableImage
 from inference.guard.exif import AS_STORED, orientation
 from inference.guard.limits import Limits, OverLimit, check_size
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By colour type: grey, RGB, palette, grey with alpha, RGB with alpha."""
@@ -63,7 +63,7 @@ class _Chunk(NamedTuple):
         return int(self.body.stop - self.body.start)
 
 
-def read(data: bytes, limits: Limits) -> tuple[int, int, int]:
+def read_png(data: bytes, limits: Limits) -> tuple[int, int, int]:
     """(width, height, orientation) of a PNG of one picture. Raises UndecodableImage, OverLimit."""
     chunks = _chunks(data, limits)
     picture = _picture(data, next(chunks, None), limits)
@@ -87,8 +87,8 @@ def read(data: bytes, limits: Limits) -> tuple[int, int, int]:
     return picture.width, picture.height, turned
 
 
-def bare(data: bytes, limits: Limits) -> bytes:
-    """The picture anew, its pixels stored without compression; alpha in tRNS goes. `data` has passed `read`.
+def bare_png(data: bytes, limits: Limits) -> bytes:
+    """The picture anew, its pixels stored without compression; alpha in tRNS goes. `data` has passed `read_png`.
 
     Raises UndecodableImage where its compressed data are damaged, cut off, or more than the picture.
     """
@@ -106,7 +106,7 @@ def bare(data: bytes, limits: Limits) -> bytes:
         raise UndecodableImage("a PNG with a damaged palette, or none")
     pixels = zlib.compress(_unpacked(picture, b"".join(packed)), level=0)
     written = [_written(kind, body) for kind, body in (*found.items(), (b"IDAT", pixels), (b"IEND", b""))]
-    return b"".join((SIGNATURE, *written))
+    return b"".join((PNG_SIGNATURE, *written))
 
 
 def _unpacked(picture: _Picture, packed: bytes) -> bytes:
@@ -151,7 +151,7 @@ def _picture(data: bytes, first: _Chunk | None, limits: Limits) -> _Picture:
 
 def _chunks(data: bytes, limits: Limits) -> Iterator[_Chunk]:
     """All up to IEND that are whole; what follows it is no part of the picture."""
-    at = len(SIGNATURE)
+    at = len(PNG_SIGNATURE)
     for _ in range(limits.chunks):
         size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
         if at + 12 + size > len(data):

@@ -26,7 +26,7 @@ def is_webp(data: bytes) -> bool:
     return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 
-def read(data: bytes, limits: Limits) -> tuple[int, int, int]:
+def read_webp(data: bytes, limits: Limits) -> tuple[int, int, int]:
     """(width, height, orientation) of a WebP of one picture. Raises UndecodableImage, OverLimit."""
     canvas, size, turned = None, None, AS_STORED
     for chunk in _chunks(data, limits):
@@ -49,8 +49,8 @@ def read(data: bytes, limits: Limits) -> tuple[int, int, int]:
     return *size, turned
 
 
-def bare(data: bytes, limits: Limits) -> bytes:
-    """A WebP of the bitstream alone; alpha in a plane of its own goes. `data` has passed `read`."""
+def bare_webp(data: bytes, limits: Limits) -> bytes:
+    """A WebP of the bitstream alone; alpha in a plane of its own goes. `data` has passed `read_webp`."""
     kind, body = next(chunk for chunk in _chunks(data, limits) if chunk.kind in (b"VP8 ", b"VP8L"))
     stream = data[body]
     padded = stream + b"\0" * (len(stream) % 2)
