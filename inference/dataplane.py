@@ -3,9 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from inference.errors import ModelError
-from inference.picture_model import Inference, PictureModel
+from inference.picture_model import Inference
 from inference.repository.folder import Model
 from inference.runtime.batching import Lane
+from inference.served_version import ServedVersion
 
 
 class DataPlane:
@@ -13,7 +14,7 @@ class DataPlane:
 
     def __init__(self, model: Model, device: str, sessions: int, threads: int, decoders: int) -> None:
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
-        self.stable = PictureModel(model, device, sessions, threads, self._decoders)
+        self.stable = ServedVersion(model, device, sessions, threads, self._decoders)
 
     async def start(self) -> None:
         """Load, warm up and measure the model.
@@ -30,14 +31,14 @@ class DataPlane:
     @property
     def ready(self) -> bool:
         """Whether a session is in service."""
-        return self.stable.tensors.ready
+        return self.stable.ready
 
     @property
     def capacity(self) -> int:
         """How many frames a lane may have in hand: what runs, and what runs next. 0 while no session can run."""
         return self.stable.tensors.capacity
 
-    def version(self, asked: str | None = None) -> PictureModel:
+    def version(self, asked: str | None = None) -> ServedVersion:
         """A version that is held; None: the stable one. Raises ModelError."""
         if asked not in (None, self.stable.model.version):
             raise ModelError(f"{self.name} {asked} is not loaded here; there is: {self.stable.model.version}")
@@ -48,7 +49,7 @@ class DataPlane:
 
         `deadline` is in monotonic seconds. Raises UndecodableImage, DeadlineExceeded, ModelFailed, BatcherClosed.
         """
-        return await self.stable.infer(jpeg, deadline, lane)
+        return await self.stable.pictures.infer(jpeg, deadline, lane)
 
     async def close(self, grace_s: float) -> None:
         """Finish what is in hand within `grace_s`, and stop."""

@@ -49,21 +49,19 @@ class Inference:
 class PictureModel:
     """One version of a detector. Pictures are decoded in the threads of `decoders`, which are not its own."""
 
-    def __init__(self, model: Model, device: str, sessions: int, threads: int, decoders: Executor) -> None:
-        self.model = model
-        self._input = model.card.input_of(model.version)
-        self.tensors = LoadedModel(model, device, sessions, threads)
+    def __init__(self, tensors: LoadedModel, decoders: Executor) -> None:
+        """Raises ModelError if the model takes no pictures."""
+        self.model = tensors.model
+        self._tensors = tensors
+        self._input = self.model.card.input_of(self.model.version)
         self._decoders = decoders
         self._slots: dict[tuple[int, int], list[NDArray[np.uint8]]] = {}
 
-    async def start(self) -> None:
-        """Load, warm up and measure the model in every session.
-
-        Raises ModelError, DeviceUnavailable, ModelFailed: it can't be run here.
-        """
+    def warm_up(self) -> list[Row]:
+        """Rows of the shapes that cameras' pictures have."""
         placements = [place(width, height, self._input) for width, height in USUAL_ASPECTS]
         shapes = {(placement.input_height, placement.input_width, 3) for placement in placements}
-        await self.tensors.start([(np.zeros(shape, np.uint8),) for shape in sorted(shapes)])
+        return [(np.zeros(shape, np.uint8),) for shape in sorted(shapes)]
 
     async def infer(self, jpeg: bytes, deadline: float | None = None, lane: Lane = "live") -> Inference:
         """Detect in one picture.
@@ -75,7 +73,7 @@ class PictureModel:
         prepared = monotonic()
         await self._room(deadline, lane)
         submitted = monotonic()
-        inferred = await self.tensors.batcher.submit((slot,), deadline, lane)
+        inferred = await self._tensors.batcher.submit((slot,), deadline, lane)
         self._give_back(placement, slot)
         return Inference(
             self.model,
@@ -85,10 +83,6 @@ class PictureModel:
             inferred.infer_s,
             inferred.batch_size,
         )
-
-    async def close(self, grace_s: float) -> None:
-        """Finish what is in hand within `grace_s`, and stop."""
-        await self.tensors.close(grace_s)
 
     def _prepare(self, jpeg: bytes) -> tuple[NDArray[np.uint8], Placement]:
         """A picture in a slot, in a decoding thread. Raises UndecodableImage."""
@@ -101,7 +95,7 @@ class PictureModel:
         """In turn: who comes when there is room again does not overtake those who wait for it."""
         try:
             async with asyncio.timeout(None if deadline is None else deadline - monotonic()):
-                await self.tensors.batcher.wait_for_room(lane)
+                await self._tensors.batcher.wait_for_room(lane)
         except TimeoutError:
             raise DeadlineExceeded("the deadline passed before there was room") from None
 

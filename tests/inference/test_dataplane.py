@@ -92,7 +92,7 @@ async def test_buffers_are_used_again() -> None:
     async with open_plane() as plane:
         for _ in range(4):
             await asyncio.gather(*(plane.infer(jpegs()[0]) for _ in range(3)))
-        assert [len(kept) for kept in plane.stable._slots.values()] <= [3]
+        assert [len(kept) for kept in plane.stable.pictures._slots.values()] <= [3]
 
 
 async def test_waiting_for_room_counts_as_queueing_and_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ async def test_who_waits_for_room_is_not_overtaken(monkeypatch: pytest.MonkeyPat
     order: list[str] = []
 
     async def one(name: str, plane: DataPlane) -> None:
-        await plane.stable._room(None, "live")
+        await plane.stable.pictures._room(None, "live")
         order.append(name)
 
     async with open_plane() as plane:
