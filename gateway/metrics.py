@@ -3,6 +3,8 @@
 from prometheus_client import Counter, Gauge
 
 RECEIVED = Counter("vedette_frames_received", "Access units read from the source.", ["camera"])
+KEYFRAMES = Counter("vedette_keyframes_received", "Keyframes read from the source.", ["camera"])
+KEYFRAMES_DECODED = Counter("vedette_keyframes_decoded", "Keyframes that gave a picture, each once.", ["camera"])
 CORRUPT = Counter("vedette_frames_corrupt", "Access units or pictures that could not be decoded whole.", ["camera"])
 HELD = Counter("vedette_frames_held", "Frames not sampled since they may refer to damaged ones.", ["camera"])
 SKIPPED = Counter("vedette_frames_skipped", "Frames not decoded, since no sample could fall on them.", ["camera"])

@@ -22,7 +22,16 @@ _EVERY_S = 10.0
 _TICK_S = 1.0
 _MILLISECOND = dt.timedelta(milliseconds=1)
 
-_COUNTERS = (metrics.RECEIVED, metrics.CORRUPT, metrics.HELD, metrics.SKIPPED, metrics.GATED)
+_COUNTERS = (
+    (metrics.RECEIVED, "packets"),
+    (metrics.KEYFRAMES, "keyframes"),
+    (metrics.KEYFRAMES_DECODED, "keyframes_decoded"),
+    (metrics.CORRUPT, "corrupt"),
+    (metrics.HELD, "held"),
+    (metrics.SKIPPED, "skipped"),
+    (metrics.GATED, "gated"),
+)
+"""Each with what it counts of the reader's stats."""
 
 CONNECTING, LIVE, STALLED, OFFLINE = "connecting", "live", "stalled", "offline"
 
@@ -166,7 +175,7 @@ class CameraStatus:
 
     def _count(self, now_s: float) -> None:
         new = self._rates.update(self.stats, now_s)
-        for counter, count in zip(_COUNTERS, new, strict=True):
+        for (counter, _), count in zip(_COUNTERS, new, strict=True):
             counter.labels(self._camera).inc(count)
         self._say_gate((self.stats.gate, self.stats.gate_blind))
         self._doubt_clock(self.stats.clock_off_s)
@@ -207,17 +216,17 @@ class _Rates:
     def __init__(self) -> None:
         self.source_fps: float | None = None
         self.sampled_fps: float | None = None
-        self._counted = (0, 0, 0, 0, 0)
+        self._counted = (0,) * len(_COUNTERS)
         self._from: tuple[float, int, int] | None = None
 
     def restart(self) -> None:
         """The counters begin at zero again."""
-        self._counted = (0, 0, 0, 0, 0)
+        self._counted = (0,) * len(_COUNTERS)
         self._from = None
 
     def update(self, stats: ReaderStats, now_s: float) -> tuple[int, ...]:
-        """Since the last call: packets, corrupt ones, frames held back, packets skipped and gated."""
-        counted = (stats.packets, stats.corrupt, stats.held, stats.skipped, stats.gated)
+        """What was counted since the last call, in the order of `_COUNTERS`."""
+        counted = tuple(getattr(stats, name) for _, name in _COUNTERS)
         new = tuple(now - before for now, before in zip(counted, self._counted, strict=True))
         self._counted = counted
         if self._from is None and stats.packets:

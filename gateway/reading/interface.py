@@ -101,7 +101,11 @@ class ReaderStats:
 
     packets: int = 0
     received_bytes: int = 0
+    keyframes: int = 0
+    """Of the packets."""
     decoded: int = 0
+    keyframes_decoded: int = 0
+    """Keyframes of which a frame was decoded; one that is decoded again counts once."""
     sampled: int = 0
     corrupt: int = 0
     """Packets that can't be decoded and frames that were decoded with errors; they are never sampled."""

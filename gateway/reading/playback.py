@@ -59,6 +59,7 @@ class Playback:
         self._stalled = False
         self._decoded = False
         self._keyframes = 0
+        self._keyframe_at_s = -inf
         self._packet_at_s = self._frame_at_s = monotonic()
 
     def run(self, stop: threading.Event) -> None:
@@ -114,6 +115,7 @@ class Playback:
             self._packet_at_s = stamp.arrived_s
             self._keyframes += packet.is_keyframe
             self._stats.packets += 1
+            self._stats.keyframes += stamp.keyframe
             self._stats.received_bytes += packet.size
             return self._frames.take(packet)
         return () if self._source.live else self._frames.end()  # of live video nobody wants what is left at the end
@@ -140,6 +142,9 @@ class Playback:
         Raises SourceError: its range or matrix of colours changed.
         """
         self._stats.decoded += 1
+        if decoded.stamp.keyframe and decoded.stamp.arrived_s > self._keyframe_at_s:
+            self._keyframe_at_s = decoded.stamp.arrived_s
+            self._stats.keyframes_decoded += 1
         self._frame_at_s = monotonic()
         self._watchdog.feed(self._frame_at_s)
         if self._stalled or not self._decoded:

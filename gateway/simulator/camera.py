@@ -25,6 +25,16 @@ class Faults:
     loser: Loser | None = None
 
 
+@dataclass
+class Sent:
+    """What went to a camera's clients since it was made: each picture as often as there were clients for it."""
+
+    pictures: int = 0
+    keyframes: int = 0
+    withheld: int = 0
+    """Kept from a client, whose backlog was full or which waited for a keyframe."""
+
+
 class Viewer:
     """A client which plays. It starts at a keyframe, and starts again at one after anything was kept from it."""
 
@@ -61,6 +71,7 @@ class LiveCamera:
         self.clip = clip
         self.audio = audio
         self.faults = Faults()
+        self.sent = Sent()
         self._stream = RtpStream(name, first_timestamp=first_timestamp, payload_type=clip.codec.payload_type)
         self._clock_off_s = clock_off_s
         self._playhead = Playhead(clip, fps)
@@ -131,6 +142,7 @@ class LiveCamera:
     async def _send(self, unit: AccessUnit, captured_s: float, now_s: float) -> None:
         new = [viewer for viewer in self._viewers if viewer.waiting]
         audience = [viewer for viewer in self._viewers if viewer.admits(unit)]
+        self._count(unit, len(audience))
         self._report(audience, new, now_s)
         packets = iter(self._packets(unit, captured_s))
         while burst := list(islice(packets, _BURST_PACKETS)):
@@ -140,6 +152,11 @@ class LiveCamera:
                     viewer.outlet.send(framed)
             if len(burst) == _BURST_PACKETS:
                 await asyncio.sleep(_BURST_PAUSE_S)
+
+    def _count(self, unit: AccessUnit, clients: int) -> None:
+        self.sent.pictures += clients
+        self.sent.keyframes += clients * unit.keyframe
+        self.sent.withheld += len(self._viewers) - clients
 
     def _packets(self, unit: AccessUnit, captured_s: float) -> list[bytes]:
         packets = self._stream.packets(unit.payloads, captured_s)

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from gateway.simulator.camera import LiveCamera
+from gateway.simulator.camera import LiveCamera, Sent
 from gateway.simulator.clip import Clip, load
 from gateway.simulator.rtp import Garbler, Loser
 from gateway.simulator.server import Server
@@ -97,6 +97,10 @@ class Simulator:
     def viewers(self, path: str) -> int:
         """How many clients the camera plays to."""
         return self._cameras[path].viewers
+
+    def sent(self, path: str) -> Sent:
+        """What the camera has sent so far."""
+        return self._cameras[path].sent
 
     def stall(self, path: str) -> None:
         """Fall silent: connections stay, new ones are let in, and who plays gets no packet and no answer."""

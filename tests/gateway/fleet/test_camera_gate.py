@@ -1,5 +1,6 @@
 """A camera with a gate: what its status, its frames and its metrics say, and what its configuration may say."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,24 @@ async def test_the_gate_is_told_in_status_frames_and_metrics(nats_server: NatsSe
             await until(lambda: counted("vedette_frames_gated_total", camera="yard") > FPS / 2, "counted")
     ages = [frame.headers.age_ms for frame in witness.of("yard") if frame.headers.gate == "onset"]
     assert max(ages) < 1000  # though they arrived up to two GOPs before
+
+
+async def test_every_keyframe_that_a_camera_sends_is_decoded_while_nothing_moves(
+    nats_server: NatsServer, tmp_path: Path
+) -> None:
+    video = Scene(10, gop=12, size=(320, 180)).write(tmp_path / "still.mp4")
+
+    def keyframes(what: str) -> float:
+        return counted(f"vedette_keyframes_{what}_total", camera="still")
+
+    async with simulated("still", video=video) as simulator:
+        camera = {"pipeline": "people", "gate": {"mode": "activity"}, "url": simulator.url("still")}
+        async with gateway(configured(nats_server, {"still": camera})):
+            idle = partial(counted, "vedette_frames_gated_total", camera="still")
+            await until(lambda: keyframes("received") > 12 < idle(), "idle")
+            simulator.stall("still")
+            sent = simulator.sent("still").keyframes
+            await until(lambda: keyframes("received") == keyframes("decoded") == sent, "all have come")
 
 
 def config(**camera: object) -> Config:
