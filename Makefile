@@ -42,7 +42,7 @@ format: $(READY) ## rewrite what ruff can mend
 
 lock: $(READY) ## pin the dependencies of pyproject.toml anew
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra cpu --extra dev \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra cpu --extra s3 --extra dev \
 		--no-annotate --no-header pyproject.toml -o requirements.lock
 
 bench: $(READY) ## every benchmark, over an hour on an idle machine; results in benchmarks/results (QUICK=1: a look, 10 minutes)

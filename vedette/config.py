@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from vedette.ids import Id, default_site
-from vedette.secret import SecretText, SecretUrl
+from vedette.secret import SecretText, SecretTree, SecretUrl
 
 SOURCE_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "v4l2", "file")
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps")
@@ -23,25 +23,10 @@ WHIP = "whip"
 _UNENCODED = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*://(.*\s|[^/?#]*[/?#].*@)", re.DOTALL)
 """A URL with white space, or with an `@` of which nobody knows whether a password or the path has it."""
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
 _Shift = Annotated[float, Field(ge=-8, le=8)]
 _Extent = Annotated[float, Field(ge=0.05, le=8)]
 Point = tuple[Fraction, Fraction]
 Polygon = Annotated[tuple[Point, ...], Field(min_length=3)]
-
-
-def _flag(value: Any) -> Any:
-    return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else value
-
-
-Flag = Annotated[bool, Field(strict=True), BeforeValidator(_flag)]
-"""true or false; `on`, `yes` and 1 are words and numbers here, as in YAML 1.2."""
-
-
-class Settings(BaseModel):
-    """What all parts of the configuration have in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Address(Settings):
@@ -327,17 +312,51 @@ class Pipeline(Settings):
     """For cameras that don't say their own. Default fps 2."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=1)]
     """The models; one, in this version."""
+    guard: Guard | None = None
+    """What is measured and expected of the pictures. Default: nothing, and messages have no `input`."""
 
     @property
     def model_name(self) -> str:
         return self.stages[0].model_name
 
 
+def _repository_url(url: SecretUrl) -> SecretUrl:
+    if not _scheme(url) or "://" not in url.reveal() or "::" in url.reveal():
+        raise ValueError("must be a URL, as in s3://bucket/prefix")
+    return url
+
+
 class Models(Settings):
-    """The model repository."""
+    """The model repository: a folder (`path`), an object-store bucket on the bus (`bucket`), or a `url`."""
 
     path: Path = Path("models")
     """A folder, relative to the configuration file. Default models."""
+    bucket: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    """An object-store bucket in NATS, `vedette-models`; `vedette models pull … --from` makes and fills it."""
+    url: Annotated[SecretUrl, AfterValidator(_repository_url)] | None = None
+    """`s3://bucket/prefix`, or another one that fsspec knows; wants `pip install 'vedette[s3]'`."""
+    options: dict[str, SecretTree] = {}
+    """Of `url`, the arguments of its file system: `{key: "${S3_KEY}", secret: "${file:/run/secrets/s3}", endpoint_url:
+    "http://10.0.0.9:9000"}`."""
+    cache_gib: Annotated[float, Field(ge=0, le=65536)] = 4
+    """Bound of what is kept of a bucket or URL on this machine; models in use stay. Default 4."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Models":
+        places = {"path": self.path != Path("models"), "bucket": self.bucket is not None, "url": self.url is not None}
+        said = [key for key, is_said in places.items() if is_said]
+        if len(said) > 1:
+            raise ValueError(f"has {' and '.join(said)}: a repository is in one place")
+        if self.options and self.url is None:
+            raise ValueError("options are of a url, and there is none")
+        return self
+
+    @property
+    def where(self) -> str:
+        """The place, secrets masked."""
+        if self.bucket is not None:
+            return f"the bucket {self.bucket} on the bus"
+        return str(self.path if self.url is None else self.url)
 
 
 class Inference(Settings):

@@ -203,7 +203,9 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
         return camera
 
     cameras = {name: placed(camera) for name, camera in config.cameras.items()}
-    models = config.models.model_copy(update={"path": absolute(config.models.path)})
+    models = config.models
+    if models.bucket is None and models.url is None:
+        models = models.model_copy(update={"path": absolute(models.path)})
     simulator = config.simulator and config.simulator.model_copy(
         update={"videos": tuple(absolute(video) for video in config.simulator.videos)}
     )

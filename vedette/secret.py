@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import GetCoreSchemaHandler, SerializationInfo
 from pydantic_core import CoreSchema, core_schema
+from typing_extensions import TypeAliasType
 
 from vedette.redaction import redact_url
 
@@ -58,3 +59,18 @@ class SecretUrl(SecretText):
 
     def __str__(self) -> str:
         return redact_url(self.reveal())
+
+
+SecretTree = TypeAliasType(
+    "SecretTree", "SecretText | bool | int | float | list[SecretTree] | dict[str, SecretTree] | None"
+)
+"""Settings of a library, of which we don't know which are secret: every text is."""
+
+
+def revealed(tree: Any) -> Any:
+    """A `SecretTree`, or a dictionary or list of them, with its texts as they are."""
+    if isinstance(tree, SecretText):
+        return tree.reveal()
+    if isinstance(tree, dict):
+        return {key: revealed(value) for key, value in tree.items()}
+    return [revealed(value) for value in tree] if isinstance(tree, list) else tree

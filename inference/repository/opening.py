@@ -1,0 +1,45 @@
+"""The repository that a configuration names."""
+
+from pathlib import Path
+
+from inference.repository.bucket_store import BucketStore
+from inference.repository.cache import Cache
+from inference.repository.folder_store import FolderStore
+from inference.repository.repository import ModelRepository
+from inference.repository.store import Store
+from inference.repository.url_store import UrlStore
+from vedette.bus import Bus
+from vedette.bus_address import address_of, site_folder
+from vedette.config import Config, Models
+from vedette.secret import revealed
+
+_GIB = 2**30
+
+
+def open_repository(config: Config, bus: Bus | None = None, patience_s: float | None = 0.0) -> ModelRepository:
+    """The repository of `models:`; it connects when it is asked for something.
+
+    Args:
+        bus: for a bucket, where there is a connection already; it is left open.
+        patience_s: how long what is not in the cache is asked for, if the place can't be reached; None is for ever.
+    """
+    return ModelRepository(store_of(config, config.models, bus), cache_of(config), patience_s)
+
+
+def store_of(config: Config, models: Models, bus: Bus | None = None) -> Store:
+    """The place that `models` is; a bucket lies on the bus of `config`."""
+    if models.bucket is not None:
+        return BucketStore(lambda: address_of(config), models.bucket, bus)
+    if models.url is not None:
+        return UrlStore(models.url, revealed(models.options))
+    return FolderStore(models.path)
+
+
+def cache_of(config: Config) -> Cache:
+    """The site's on this machine."""
+    return Cache(cache_folder(config), int(config.models.cache_gib * _GIB))
+
+
+def cache_folder(config: Config) -> Path:
+    """Where it lies."""
+    return site_folder(config.site) / "models"
