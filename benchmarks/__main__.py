@@ -4,7 +4,19 @@ import argparse
 import importlib
 import sys
 
-NAMES = ("pipeline", "ingest", "loop_filter", "overload", "adaptive", "latency", "memory", "gate", "webrtc")
+NAMES = (
+    "pipeline",
+    "ingest",
+    "loop_filter",
+    "overload",
+    "adaptive",
+    "latency",
+    "memory",
+    "gate",
+    "webrtc",
+    "guard",
+    "fuzz_decoders",
+)
 
 
 def main() -> None:

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from vedette.guard_settings import Guard
 from vedette.ids import Id, default_site
 from vedette.secret import SecretText, SecretTree, SecretUrl
+from vedette.settings import Flag, Fraction, Settings
 
 SOURCE_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "v4l2", "file")
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps")
@@ -335,7 +337,7 @@ class Models(Settings):
     """An object-store bucket in NATS, `vedette-models`; `vedette models pull … --from` makes and fills it."""
     url: Annotated[SecretUrl, AfterValidator(_repository_url)] | None = None
     """`s3://bucket/prefix`, or another one that fsspec knows; wants `pip install 'vedette[s3]'`."""
-    options: dict[str, SecretTree] = {}
+    options: dict[str, SecretTree] = Field(default_factory=dict)
     """Of `url`, the arguments of its file system: `{key: "${S3_KEY}", secret: "${file:/run/secrets/s3}", endpoint_url:
     "http://10.0.0.9:9000"}`."""
     cache_gib: Annotated[float, Field(ge=0, le=65536)] = 4
@@ -442,8 +444,8 @@ class Config(Settings):
     nats: Nats | None = None
     """Default: an embedded server."""
     listen: Listen = Field(default_factory=Listen)
-    cameras: dict[Id, Camera] = {}
-    pipelines: dict[Id, Pipeline] = {}
+    cameras: dict[Id, Camera] = Field(default_factory=dict)
+    pipelines: dict[Id, Pipeline] = Field(default_factory=dict)
     models: Models = Models()
     gateway: Gateway = Gateway()
     webrtc: WebRtc = WebRtc()

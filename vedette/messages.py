@@ -96,6 +96,23 @@ class Timing(Message):
     batch_size: int
 
 
+class Input(Message):
+    """What the worker thinks of the picture that it inferred; only where the pipeline has a `guard`."""
+
+    verdict: str
+    """`ok`, `suspect` or `rejected`."""
+    reasons: tuple[str, ...] = ()
+    """Why it is not ok: `small`, `large`, `aspect`, `dark`, `bright`, `blurred`, `disagreement`."""
+    luminance: float | None = None
+    """Mean luma, 0 to 255."""
+    sharpness: float | None = None
+    """Variance of the Laplacian at half the model's size; to be compared within a camera."""
+    hash: str | None = None
+    """dHash, 16 hexadecimal digits; similar pictures differ in few of its 64 bits."""
+    disagreement: Fraction | None = None
+    """Of the model's answers on the picture and on squeezed copies of it, where that was checked."""
+
+
 class Detections(Message):
     """All detections in one frame; there is one such message for every frame inferred."""
 
@@ -108,6 +125,8 @@ class Detections(Message):
     incomplete: tuple[str, ...] = ()
     """Stages of a cascade whose answer is missing."""
     timing: Timing | None = None
+    input: Input | None = None
+    """A rejected picture has no detections, unless the pipeline wants them all the same."""
     error: str | None = None
     """Why there are no detections: only with `delivery: complete`, where a bad frame gives a message too."""
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from vedette.camera_check import CameraRefused, check_camera, read_camera
 from vedette.camera_record import settings_of
-from vedette.config import WHIP, Camera, Pipeline, Settings
+from vedette.config import WHIP, Camera, Pipeline
 from vedette.config_problems import KeyPath, Problem
 from vedette.secret import SecretText, SecretUrl
+from vedette.settings import Settings
 
 _MASK = "***"
 _NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt")
