@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from inference.errors import ModelError
+from inference.rollout.settings import Rollout
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
 VERSION = r"(?:0|[1-9][0-9]{0,5})\.(?:0|[1-9][0-9]{0,5})\.(?:0|[1-9][0-9]{0,5})"
@@ -144,6 +145,14 @@ class ModelCard(_Entry):
     batch: BatchLimits
     versions: Mapping[Annotated[str, StringConstraints(pattern=f"^{VERSION}$")], Release] = Field(min_length=1)
     """By semantic version."""
+    rollout: Rollout | None = None
+    """What the versions are for, while nobody has said otherwise by command or API. Default: the newest serves."""
+
+    @model_validator(mode="after")
+    def _rolls_out_what_is_there(self) -> Self:
+        if missing := sorted(set(self.rollout.versions if self.rollout else ()) - set(self.versions)):
+            raise ValueError(f"rollout: there is no version {' and no '.join(missing)}")
+        return self
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:
