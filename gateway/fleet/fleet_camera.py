@@ -153,4 +153,4 @@ def rates_of(camera: CameraConfig, pipeline: str, config: Config) -> RateLimits 
     if sampling.fps is None:
         return None
     least, most = sampling.min_fps or sampling.fps / _LEAST, sampling.max_fps or sampling.fps
-    return RateLimits(sampling.fps, least, most, camera.priority)
+    return RateLimits(sampling.fps, least, most, camera.priority, config.inference.budget_ms / 1000)

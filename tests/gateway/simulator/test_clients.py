@@ -17,9 +17,9 @@ import av.error
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-MEDIA = Path(__file__).parents[1] / "media"
+MEDIA = Path(__file__).parents[2] / "media"
 WALK, WALK_H265, WALK_ODD = MEDIA / "walk-320.mp4", MEDIA / "walk-h265.mp4", MEDIA / "walk-odd.mp4"
-PEDESTRIANS = Path(__file__).parents[2] / "media" / "pedestrians.mp4"
+PEDESTRIANS = Path(__file__).parents[3] / "media" / "pedestrians.mp4"
 
 
 class Picture(NamedTuple):
