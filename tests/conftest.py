@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 from tests.nats_server import NatsServer
 from vedette.bus import Bus, connect
 from vedette.bus_address import STATE_VARIABLE
+
+# No example fails for being slow: the machine may be.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 MEDIA = Path(__file__).parent.parent / "media"
 

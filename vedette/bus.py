@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from nats.aio.client import Client
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
@@ -27,7 +28,8 @@ OLDEST_SERVER = (2, 14)
 _CONFIRM_TIMEOUT_S = 2.0
 _FULL = (10077,)
 """Error codes of JetStream for a message over the stream's limits: maximum messages (per subject) exceeded."""
-_HEADER_OVERHEAD_BYTES = 512
+HEADERS_AT_MOST_BYTES = 1024
+"""What is kept free for headers in a message: those of frames, the id of a recording's frame, a `traceparent`."""
 
 Listener = Callable[[], Awaitable[None]]
 
@@ -117,7 +119,7 @@ class Bus:
         Raises:
             MessageTooLarge: payload and headers are over the server's `max_payload`.
         """
-        if len(payload) + _HEADER_OVERHEAD_BYTES > self.client.max_payload:
+        if len(payload) + HEADERS_AT_MOST_BYTES > self.client.max_payload:
             raise MessageTooLarge(subject, len(payload), self.client.max_payload)
 
     async def ensure(self) -> None:
@@ -154,6 +156,17 @@ class Bus:
         await self._flush(10)
         await self._flush(10)
 
+    async def leave(self, subscription: Subscription) -> None:
+        """End a subscription with a callback; it has then been called for all that the server sent before it knew.
+
+        Raises:
+            NatsError: the connection is lost, or no answer in 10 s.
+        """
+        # The library's `drain` sends its PING before the UNSUB (nats-py 2.16): what comes after the answer is lost.
+        await self.client._send_unsubscribe(subscription._id)
+        await self.settle()
+        await _to_its_end(subscription.drain())  # type: ignore[no-untyped-call]
+
     async def close(self) -> None:
         """Send what is under way and disconnect."""
         self._ready, self.closing = False, True
@@ -168,10 +181,7 @@ class Bus:
                 await client.close()
 
     async def _flush(self, within_s: int) -> None:
-        # In a task of its own: cancelling the library's flush makes its reader fail at the answer (nats-py 2.16).
-        flushing = asyncio.create_task(self.client.flush(within_s))
-        flushing.add_done_callback(lambda task: task.cancelled() or task.exception())  # looked at, if we are gone
-        await asyncio.shield(flushing)
+        await _to_its_end(self.client.flush(within_s))
 
     async def disconnected(self) -> None:
         """Called by the client when the connection is lost."""
@@ -217,6 +227,13 @@ async def _call(listener: Listener) -> None:
         await listener()
     except Exception:
         logger.exception("after the reconnect")
+
+
+async def _to_its_end(flushing: Coroutine[Any, Any, None]) -> None:
+    # In a task of its own: cancelling the library's flush makes its reader fail at the answer (nats-py 2.16).
+    task = asyncio.create_task(flushing)
+    task.add_done_callback(lambda task: task.cancelled() or task.exception())  # looked at, if we are gone
+    await asyncio.shield(task)
 
 
 def describe(error: BaseException) -> str:

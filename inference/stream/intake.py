@@ -198,7 +198,7 @@ class Intake:
         if self._bus.client.is_connected:
             try:
                 async with asyncio.timeout(_LEAVE_WITHIN_S):
-                    await subscription.drain()  # type: ignore[no-untyped-call]
+                    await self._bus.leave(subscription)
             except (NatsError, TimeoutError) as error:
                 logger.debug("leaving: %s", describe(error))
 

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 MOST_SUBJECTS = 1024
 """The server answers 413 to more."""
 _TIMEOUT_S = 2.0
+_LAST_LOOK_S = 0.2
 _END_OF_BATCH, _NOT_ONE = "204", "404"
 
 
@@ -80,7 +81,7 @@ class LatestFrames:
         self._requests += 1
         reply = f"{self._inbox}.{self._requests}"
         self._sent[reply] = readers
-        asyncio.get_running_loop().call_later(_TIMEOUT_S, self._fail, reply, f"no answer in {_TIMEOUT_S:g} s")
+        asyncio.get_running_loop().call_later(_TIMEOUT_S, self._overdue, reply)
         subject, body = f"$JS.API.DIRECT.GET.{FRAMES}", b""
         if len(readers) == 1:
             subject += f".{next(iter(readers))}"
@@ -107,6 +108,12 @@ class LatestFrames:
                 reader.set_result(None)
         else:
             self._fail(message.subject, f"Direct Get: {status} {headers.get('Description', '')}".rstrip())
+
+    def _overdue(self, reply: str) -> None:
+        """Look once more: where it was this process that stood still, the answers lie unread in its socket."""
+        if reply in self._sent:
+            reason = f"no answer in {_TIMEOUT_S:g} s"
+            asyncio.get_running_loop().call_later(_LAST_LOOK_S, self._fail, reply, reason)
 
     def _fail(self, reply: str, reason: str) -> None:
         for reader in self._left(reply):

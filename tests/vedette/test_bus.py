@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nats.aio.msg import Msg
 from nats.js.api import RetentionPolicy, StorageType, StreamConfig
 
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus, connect
+from vedette.bus import HEADERS_AT_MOST_BYTES, Bus, connect
 from vedette.bus_address import BusAddress
 from vedette.config import Retention
 from vedette.errors import BusMisfit, BusUnavailable, MessageTooLarge
@@ -148,7 +149,7 @@ async def test_a_message_over_max_payload_is_refused_and_the_connection_lives(bu
         with pytest.raises(MessageTooLarge) as caught:
             await bus.publish_confirmed(FEED.detections, b"x" * size, {"Vedette-Contract": "1"})
         assert caught.value.size_bytes == size
-    await bus.publish_confirmed(FEED.detections, b"x" * (limit - 512), {"Vedette-Contract": "1"})
+    await bus.publish_confirmed(FEED.detections, b"x" * (limit - HEADERS_AT_MOST_BYTES), {"Vedette-Contract": "1"})
     assert bus.connected
     assert bus.client.stats["reconnects"] == 0
 
@@ -289,6 +290,38 @@ async def test_a_cancelled_flush_leaves_a_connection_that_works(bus: Bus) -> Non
     await bus.settle()
     assert bus.client._reading_task is not None
     assert not bus.client._reading_task.done(), "nobody reads what the server says"
+
+
+async def test_what_comes_while_a_subscription_is_left_reaches_its_callback(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, said, transport = list[str](), list[bytes](), bus.client._transport
+    assert transport is not None
+    write, writelines = transport.write, transport.writelines
+
+    def written(payload: bytes) -> None:
+        said.append(payload)
+        write(payload)
+
+    def lines_written(payloads: list[bytes]) -> None:
+        said.extend(payloads)
+        writelines(payloads)
+
+    async def on_message(message: Msg) -> None:
+        heard.append(message.subject)
+
+    subscription = await bus.client.subscribe("any.>", cb=on_message)
+    await bus.settle()
+    for number in range(100):
+        await bus.client.publish(f"any.{number}")
+    monkeypatch.setattr(transport, "write", written)
+    monkeypatch.setattr(transport, "writelines", lines_written)
+    await bus.leave(subscription)
+    assert len(heard) == 100
+    assert b"PING" in b"".join(said).partition(b"UNSUB")[2].partition(b"UNSUB")[0], "asked whether it knows"
+    await bus.client.publish("any.more")
+    await bus.settle()
+    assert len(heard) == 100
 
 
 async def test_a_cancelled_close_closes(nats_server: NatsServer) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from tests.vedette.samples import NOON, moments
+from vedette.bus import HEADERS_AT_MOST_BYTES
 from vedette.errors import MalformedMessage
 from vedette.frames import FrameHeaders
 from vedette.view import WHOLE, View
@@ -47,7 +48,9 @@ def test_any_headers_are_the_same_after_their_way_over_the_bus(headers: FrameHea
 @given(every_headers)
 def test_headers_leave_room_in_what_the_bus_allows_for_them(headers: FrameHeaders) -> None:
     size = sum(len(name) + len(value) + 4 for name, value in headers.encode().items())
-    assert size < 400  # of 512 bytes; a traceparent takes 70
+    recordings = len(f"Nats-Msg-Id: {'s' * 63}/{'c' * 63}/{'p' * 63}/{headers.epoch}-{headers.seq}\r\n")
+    traceparent, frame = 70, len("NATS/1.0\r\n\r\n")
+    assert size + recordings + traceparent + frame <= HEADERS_AT_MOST_BYTES
 
 
 def test_what_is_unknown_has_no_header() -> None:

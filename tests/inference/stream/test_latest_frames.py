@@ -1,7 +1,9 @@
 import asyncio
 import contextlib
 import datetime as dt
+import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -96,6 +98,23 @@ async def test_without_a_server_a_read_fails_and_nothing_is_left_behind(
             await frames.read(subject(1))
     assert not frames._sent
     assert not frames._unsent
+
+
+async def test_an_answer_that_came_while_this_process_stood_still_is_read(
+    bus: Bus, frames: LatestFrames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latest_frames, "_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(latest_frames, "_LAST_LOOK_S", 20.0)  # for the server: it may stand still as well
+    publish = bus.client.publish
+
+    async def publish_and_stand_still(*request: Any, **named: Any) -> None:
+        await publish(*request, **named)
+        await asyncio.sleep(0)  # the library writes it
+        asyncio.get_running_loop().call_soon(time.sleep, 0.7)
+
+    await store(bus, 1)
+    monkeypatch.setattr(bus.client, "publish", publish_and_stand_still)
+    assert (await frames.read(subject(1))) is not None
 
 
 async def test_reading_works_again_after_a_restart(bus: Bus, frames: LatestFrames, nats_server: NatsServer) -> None:
