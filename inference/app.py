@@ -6,6 +6,11 @@ import os
 
 from inference.dataplane import DataPlane
 from inference.repository.folder import Model, Repository
+from inference.serving.http import Service, serve_http
+from inference.serving.limits import Limits
+from inference.serving.loopback import is_loopback
+from inference.serving.v2.repository import ModelControl
+from inference.serving.v2.rest import RestV2
 from inference.stream.clip_consumer import ClipConsumer
 from inference.stream.intake import Intake
 from inference.stream.latest_frames import LatestFrames
@@ -19,7 +24,7 @@ from vedette.bus import Bus, connect
 from vedette.bus_address import address_of
 from vedette.config import Address, Config
 from vedette.errors import ConfigError
-from vedette.health import Health, serve_health
+from vedette.health import Health
 from vedette.logs import current_model
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
@@ -39,9 +44,9 @@ async def serve(config: Config, model_name: str, listen: Address, stop: Stop) ->
     model = resolve(config, model_name)
     health = Health()
     health.require("bus", lambda: False)  # until there is one
-    async with serve_health(health, listen, "listen.inference") as address:
+    plane = _data_plane(config, model)
+    async with serve_http(health, _services(plane, listen), listen) as address:
         logger.info("%s %s starts; health and metrics on http://%s", model_name, model.version, address)
-        plane = _data_plane(config, model)
         try:
             await _run(config, plane, health, address, stop)
         finally:
@@ -67,6 +72,11 @@ def resolve(config: Config, model_name: str) -> Model:
         asked = ", ".join(f"{reference} in {pipeline}" for reference, pipeline in references.items())
         raise ConfigError(f"one process serves one version of {model_name}, but the pipelines ask for several: {asked}")
     return next(iter(models.values()))
+
+
+def _services(plane: DataPlane, listen: Address) -> list[Service]:
+    """What clients reach over HTTP."""
+    return [RestV2(plane, ModelControl(plane, may_change=is_loopback(listen.host)), Limits())]
 
 
 def _data_plane(config: Config, model: Model) -> DataPlane:

@@ -26,6 +26,61 @@ BATCH_SIZE = Histogram("vedette_batch_size", "Images a batch.", ["model"], bucke
 MODEL_LATENCY = Histogram(
     "model_inference_latency_seconds", "Inference of one batch.", ["model", "version"], buckets=_MILLISECONDS
 )
+REQUESTS = Counter(
+    "vedette_inference_requests",
+    "Requests of clients; the status is ok, cancelled, or why it was refused.",
+    ["model", "version", "protocol", "status"],
+)
+REQUEST_TIME = Histogram(
+    "vedette_inference_request_seconds",
+    "From a request's header to its answer.",
+    ["model", "version", "protocol"],
+    buckets=_MILLISECONDS,
+)
+SERVED_BY = Counter(
+    "vedette_model_pictures",
+    "Pictures inferred, by version and what it is for: stable, candidate, shadow, or requested by its number.",
+    ["model", "version", "role"],
+)
+CANDIDATE_FAILURES = Counter(
+    "vedette_candidate_failures",
+    "Pictures on which the candidate failed; the stable version served them.",
+    ["model", "version"],
+)
+LOAD_FAILURES = Counter(
+    "vedette_model_load_failures",
+    "Versions that could not be loaded or warmed up: unreachable, unusable, device, warm_up. What served goes on.",
+    ["model", "version", "reason"],
+)
+LOAD_TIME = Histogram(
+    "vedette_model_load_seconds",
+    "Until a version was loaded, warmed up and measured beside those that serve.",
+    ["model"],
+    buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 300),
+)
+ROLE = Gauge(
+    "vedette_model_role",
+    "1 for each version and what it is for: stable, candidate or shadow.",
+    ["model", "version", "role"],
+)
+ROLLOUT_SHARE = Gauge("vedette_rollout_share", "Share of the cameras that the candidate serves, 0 to 1.", ["model"])
+SHADOW_FRAMES = Counter(
+    "vedette_shadow_frames",
+    "Frames of a shadow's sample: compared, left out because there was no time, or failed.",
+    ["model", "version", "outcome"],
+)
+SHADOW_DETECTIONS = Counter(
+    "vedette_shadow_detections",
+    "Objects that the stable version (first) or its shadow (second) found: same label, other_label, only_first, "
+    "only_second.",
+    ["model", "version", "label", "outcome"],
+)
+SHADOW_IOU = Histogram(
+    "vedette_shadow_iou",
+    "Overlap of boxes that the stable version and its shadow gave one object.",
+    ["model", "version"],
+    buckets=(0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0),
+)
 SESSIONS_REBUILT = Counter(
     "vedette_sessions_rebuilt",
     "Sessions opened anew after their model failed; the reason is the exception's class.",

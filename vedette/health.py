@@ -53,13 +53,19 @@ def add_health(application: web.Application, health: Health) -> None:
 
 
 @asynccontextmanager
-async def listening(application: web.Application, listen: Address, key: str) -> AsyncIterator[Address]:
+async def listening(
+    application: web.Application, listen: Address, key: str, cancel_handlers: bool = False
+) -> AsyncIterator[Address]:
     """Serve `application` on `listen` while the body runs; yields the real address.
+
+    `cancel_handlers`: a handler whose client goes is cancelled.
 
     Raises:
         StartFailed: the port is taken; `key` is the configuration key to name.
     """
-    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+    runner = web.AppRunner(
+        application, access_log=None, handle_signals=False, shutdown_timeout=0.5, handler_cancellation=cancel_handlers
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, listen.host, listen.port)

@@ -1,0 +1,47 @@
+"""What the protocol tells of server and model; the same for both transports."""
+
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from inference.dataplane import DataPlane
+from inference.runtime.rows import TensorSpec
+from inference.served_version import ServedVersion
+from inference.serving.v2.datatypes import NAMES
+
+SERVER = "vedette"
+EXTENSIONS = ("binary_tensor_data", "classification", "model_repository", "parameters", "schedule_policy")
+PLATFORM = "onnx_onnxv1"
+
+
+def server_metadata() -> dict[str, Any]:
+    """name, version, extensions."""
+    return {"name": SERVER, "version": _version(), "extensions": list(EXTENSIONS)}
+
+
+def model_metadata(plane: DataPlane, found: ServedVersion) -> dict[str, Any]:
+    """name, versions, platform, inputs, outputs; -1 is any length, and the first of a model that takes batches."""
+    tensors = found.tensors
+    return {
+        "name": plane.name,
+        "versions": [found.model.version],
+        "platform": PLATFORM,
+        "inputs": _tensors(tensors.inputs, tensors.batched),
+        "outputs": _tensors(tensors.outputs, tensors.batched),
+    }
+
+
+def _tensors(specs: Iterable[TensorSpec], batched: bool) -> list[dict[str, Any]]:
+    return [{"name": spec.name, "datatype": NAMES[spec.dtype], "shape": _shape(spec, batched)} for spec in specs]
+
+
+def _shape(spec: TensorSpec, batched: bool) -> list[int]:
+    lengths = (None, *spec.shape) if batched else spec.shape
+    return [-1 if length is None else length for length in lengths]
+
+
+def _version() -> str:
+    try:
+        return version("vedette")
+    except PackageNotFoundError:
+        return "unknown"
