@@ -93,3 +93,13 @@ SERVING_FAILURES = Counter(
     ["stream"],
 )
 CLOCK_OFFSET = Gauge("vedette_server_clock_offset_seconds", "The NATS server's clock less this machine's.")
+INPUT_VERDICTS = Counter(
+    "vedette_input_verdicts",
+    "Pictures that the input guard looked at; the reason is the first of several, and empty for ok.",
+    ["camera", "verdict", "reason"],
+)
+SQUEEZED = Counter(
+    "vedette_input_squeezed",
+    "Pictures on whose squeezed copies the model was asked too: agreed, disagreed, or unchecked (no answer in time).",
+    ["pipeline", "outcome"],
+)

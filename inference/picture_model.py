@@ -14,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.detected import detected
+from inference.errors import InferenceError
+from inference.guard.inspection import Inspection, squeezed_copies
+from inference.guard.squeezing import disagreement
+from inference.guard.verdict import Verdict, checked
 from inference.preprocess import Placement, fill, jpeg_size, place, to_normalised
 from inference.repository.folder import Model
 from inference.runtime.batching import DeadlineExceeded, Lane, ModelFailed
@@ -44,6 +48,23 @@ class Inference:
     queue_s: float
     infer_s: float
     batch_size: int
+    verdict: Verdict | None = None
+    """Of the input guard, where it was asked."""
+
+    @property
+    def was_inferred(self) -> bool:
+        """False for a picture that the guard rejected."""
+        return self.batch_size > 0
+
+
+class _Prepared(NamedTuple):
+    """A picture in a slot."""
+
+    slot: NDArray[np.uint8]
+    placement: Placement
+    verdict: Verdict | None
+    copies: Sequence[NDArray[np.uint8]]
+    """Squeezed."""
 
 
 class PictureModel:
@@ -63,33 +84,68 @@ class PictureModel:
         shapes = {(placement.input_height, placement.input_width, 3) for placement in placements}
         return [(np.zeros(shape, np.uint8),) for shape in sorted(shapes)]
 
-    async def infer(self, jpeg: bytes, deadline: float | None = None, lane: Lane = "live") -> Inference:
-        """Detect in one picture.
+    async def infer(
+        self, jpeg: bytes, deadline: float | None = None, lane: Lane = "live", inspection: Inspection | None = None
+    ) -> Inference:
+        """Detect in one picture, and give the guard's verdict on it where it is asked for.
 
         `deadline` is in monotonic seconds. Raises UndecodableImage, DeadlineExceeded, ModelFailed, BatcherClosed.
         """
         started = monotonic()
-        slot, placement = await asyncio.get_running_loop().run_in_executor(self._decoders, self._prepare, jpeg)
-        prepared = monotonic()
-        await self._room(deadline, lane)
-        submitted = monotonic()
-        inferred = await self._tensors.batcher.submit((slot,), deadline, lane)
-        self._give_back(placement, slot)
-        return Inference(
-            self.model,
-            self._found(inferred.result, placement),
-            prepared - started,
-            submitted - prepared + inferred.queue_s,
-            inferred.infer_s,
-            inferred.batch_size,
-        )
+        loop = asyncio.get_running_loop()
+        prepared = await loop.run_in_executor(self._decoders, self._prepare, jpeg, inspection)
+        verdict, prepare_s = prepared.verdict, monotonic() - started
+        if inspection and verdict and not inspection.wants_inference(verdict):
+            self._give_back(prepared.placement, prepared.slot)
+            return Inference(self.model, (), prepare_s, 0.0, 0.0, 0, verdict)
+        detections, queue_s, infer_s, batch_size = await self._detect(prepared.slot, prepared.placement, deadline, lane)
+        self._give_back(prepared.placement, prepared.slot)
+        if inspection and verdict and prepared.copies:
+            verdict = await self._checked(verdict, inspection, detections, prepared, deadline, lane)
+        return Inference(self.model, detections, prepare_s, queue_s, infer_s, batch_size, verdict)
 
-    def _prepare(self, jpeg: bytes) -> tuple[NDArray[np.uint8], Placement]:
+    def _prepare(self, jpeg: bytes, inspection: Inspection | None) -> _Prepared:
         """A picture in a slot, in a decoding thread. Raises UndecodableImage."""
-        placement = place(*jpeg_size(jpeg), self._input)
+        size = jpeg_size(jpeg)
+        placement = place(*size, self._input)
         slot = self._slot(placement)
-        fill(slot, jpeg, placement, self._input.pad)
-        return slot, placement
+        fill(slot, jpeg, placement, self._input.pad, self._input.colour)
+        if inspection is None:
+            return _Prepared(slot, placement, None, ())
+        verdict = inspection.verdict(slot, placement, size, self._input.colour)
+        copies = squeezed_copies(slot) if inspection.squeezed and inspection.wants_inference(verdict) else ()
+        return _Prepared(slot, placement, verdict, copies)
+
+    async def _detect(
+        self, slot: NDArray[np.uint8], placement: Placement, deadline: float | None, lane: Lane
+    ) -> tuple[list[Found], float, float, int]:
+        """Detections, seconds of waiting and of inference, size of the batch."""
+        ready = monotonic()
+        await self._room(deadline, lane)
+        waited_s = monotonic() - ready
+        inferred = await self._tensors.batcher.submit((slot,), deadline, lane)
+        found = self._found(inferred.result, placement)
+        return found, waited_s + inferred.queue_s, inferred.infer_s, inferred.batch_size
+
+    async def _checked(
+        self,
+        verdict: Verdict,
+        inspection: Inspection,
+        detections: Sequence[Found],
+        prepared: _Prepared,
+        deadline: float | None,
+        lane: Lane,
+    ) -> Verdict:
+        """With the largest disagreement of all squeezed copies; unchecked where one of them got no answer in time."""
+        found = 0.0
+        try:
+            for copy in prepared.copies:
+                other, *_ = await self._detect(copy, prepared.placement, deadline, lane)
+                found = max(found, disagreement(detections, other, inspection.floor))
+        except InferenceError:
+            return verdict
+        squeeze = inspection.expected.squeeze
+        return verdict if squeeze is None else checked(verdict, found, squeeze.threshold)
 
     async def _room(self, deadline: float | None, lane: Lane) -> None:
         """In turn: who comes when there is room again does not overtake those who wait for it."""

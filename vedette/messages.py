@@ -194,7 +194,7 @@ class Served(Message):
     seq: int
     """-1: no frame was found."""
     outcome: str
-    """`inferred`, `expired`, `undecodable`, `failed`, `repeated` or `missing`."""
+    """`inferred`, `rejected` (by the input guard), `expired`, `undecodable`, `failed`, `repeated` or `missing`."""
     age_ms: float | None = None
     queue_ms: float | None = None
     """In the batcher."""

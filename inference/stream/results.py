@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from inference.guard.inspection import Inspection
+from inference.guard.verdict import Verdict
 from inference.picture_model import Inference
 from inference.repository.folder import Model
 from vedette.bus import Bus
@@ -18,9 +20,16 @@ class Results:
 
     def __init__(self, bus: Bus, pipeline: Pipeline) -> None:
         self._bus = bus
+        self._guard = pipeline.guard
         stage = pipeline.stages[0]
         self._labels = frozenset(stage.labels) if stage.labels is not None else None
         self._confidence = stage.confidence or 0.0
+
+    def inspection(self, feed: Feed, frame: FrameHeaders) -> Inspection | None:
+        """What the pipeline's guard asks of a frame; None: it has none."""
+        if self._guard is None:
+            return None
+        return Inspection.of_frame(self._guard, f"{feed.camera}/{frame.epoch}-{frame.seq}", self._confidence)
 
     def wanted(self, inference: Inference, view: View = WHOLE) -> tuple[Detection, ...]:
         """The detections that the pipeline asks for; `view` is what the picture shows of the one that boxes are of."""
@@ -41,6 +50,7 @@ class Results:
         timing: Timing | None = None,
         picture: int | None = None,
         error: str | None = None,
+        verdict: Verdict | None = None,
     ) -> None:
         """Publish one frame's message; when this returns it is stored. Published twice, it is stored once.
 
@@ -55,6 +65,7 @@ class Results:
                 model=ModelRef(name=model.card.name, version=model.version, digest=model.digest),
                 detections=detections,
                 timing=timing,
+                input=None if verdict is None else verdict.message(),
                 error=error,
             )
         )
