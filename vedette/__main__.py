@@ -9,7 +9,7 @@ from typing import Any
 def _leave(number: int, frame: Any) -> None:
     # Nothing has begun yet, and nothing is to be said: heavy imports may be under way. A service has done all it was
     # to do; what has a result of its own has failed to give it.
-    os._exit(int(sys.argv[1:2] in (["analyze"], ["apply"], ["cameras"], ["check"])))
+    os._exit(int(sys.argv[1:2] in (["analyze"], ["apply"], ["cameras"], ["check"], ["models"])))
 
 
 # First of all: a Ctrl-C while the rest is imported must not print a traceback. `vedette.process.run` takes over.
@@ -26,6 +26,7 @@ COMMANDS = {
     "check": ("vedette.check", "say whether a configuration is good, and what it resolves to"),
     "apply": ("vedette.apply", "make the cameras of a running site what a configuration says"),
     "cameras": ("gateway.cameras_command", "list, add, change, remove and test cameras"),
+    "models": ("inference.models_command", "list, show, fetch, copy and remove models"),
     "watch": ("vedette.watch", "print detections as they come"),
     "analyze": ("gateway.recordings.analyze_command", "run a recording through the whole system"),
     "simulate": ("gateway.simulator.command", "serve videos as RTSP cameras"),

@@ -35,7 +35,6 @@ from vedette.errors import BusUnavailable
 
 logger = logging.getLogger(__name__)
 
-_CONNECT_WITHIN_S = 5.0
 _ANSWER_WITHIN_S = 10.0
 _CHUNK_BYTES = 128 * 2**10
 _HEADERS_BYTES = 2**10
@@ -186,7 +185,7 @@ class BucketStore:
             await self.close()
         if self._own is None:
             try:
-                self._own = await connect(self._address(), "models", _CONNECT_WITHIN_S, keeps_streams=False)
+                self._own = await connect(self._address(), "models", give_up_after_s=0, keeps_streams=False)
             except BusUnavailable as error:
                 raise RepositoryUnavailable(f"{self.where}: {error}") from error
         return self._own.jetstream

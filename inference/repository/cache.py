@@ -50,9 +50,9 @@ class Cache:
         self._cards = folder / "cards"
         self._max_bytes = max_bytes
 
-    def has(self, sha256: str) -> bool:
+    async def has(self, sha256: str) -> bool:
         """Whether there is a file of that name; whether it is whole is seen when it is taken."""
-        return self._path(sha256).is_file()
+        return await asyncio.to_thread(self._path(sha256).is_file)
 
     async def take(self, sha256: str) -> Held | None:
         """The file, if it is there; one whose bytes have changed is taken out, and isn't."""
@@ -65,7 +65,7 @@ class Cache:
             ModelError: they are not what the digest is of, or over the size that any model may have, or this machine
                 has no room; nothing is kept.
         """
-        incoming = await asyncio.to_thread(_Incoming, self._made(self._files))
+        incoming = await asyncio.to_thread(lambda: _Incoming(_made(self._files)))
         try:
             size_bytes = 0
             async with aclosing(pieces):
@@ -80,20 +80,20 @@ class Cache:
         except OSError as error:
             raise ModelError(f"{self._files}: {error.strerror}") from error
         finally:
-            incoming.close()
+            await asyncio.to_thread(incoming.close)
         await asyncio.to_thread(self._make_room)
         return held
 
     def keep_card(self, place: str, name: str, text: bytes) -> None:
         """Remember a model's card. A cache that can't be written is a warning, not a failure."""
         try:
-            folder = self._made(self._cards / _slug(place))
+            folder = _made(self._cards / _slug(place))
             handle, draft = tempfile.mkstemp(prefix=_INCOMING, dir=folder)
             with os.fdopen(handle, "wb") as file:
                 file.write(text)
             Path(draft).replace(folder / f"{name}.yaml")
-        except OSError as error:
-            logger.warning("the card of %s is not remembered: %s: %s", name, self._cards, error.strerror)
+        except (OSError, ModelError) as error:
+            logger.warning("the card of %s is not remembered: %s", name, error)
 
     def forget_cards_but(self, place: str, names: list[str]) -> None:
         """The place has these models now, no others."""
@@ -116,13 +116,6 @@ class Cache:
         if not _SHA256.fullmatch(sha256):
             raise ValueError(f"{sha256!r} is no SHA-256 digest")
         return self._files / f"{sha256}.onnx"
-
-    def _made(self, folder: Path) -> Path:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ModelError(f"{folder}: {error.strerror}") from error
-        return folder
 
     def _take(self, sha256: str) -> Held | None:
         path = self._path(sha256)
@@ -192,6 +185,14 @@ class _Incoming:
     def close(self) -> None:
         self._path.unlink(missing_ok=True)
         os.close(self._handle)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"{folder}: {error.strerror}") from error
+    return folder
 
 
 def _hold(path: Path) -> Held | None:

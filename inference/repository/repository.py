@@ -129,7 +129,7 @@ class ModelRepository:
             raise no_version(self.where, wanted, card)
 
         async def older() -> Model | None:
-            kept = wanted.newest(version for version in card.versions if self.cached(card, version))
+            kept = wanted.newest([version for version in card.versions if await self.is_local(card, version)])
             if kept is None or kept == newest:
                 return None
             logger.warning("%s %s is not in the cache, and can't be fetched now; %s serves", card.name, newest, kept)
@@ -155,11 +155,11 @@ class ModelRepository:
         held = await cache.take(sha256)
         return Model(card, version, held.path, digest, held) if held else await self._ask(there, instead)
 
-    def cached(self, card: ModelCard, version: str) -> bool:
-        """Whether a version can be had without the place."""
+    async def is_local(self, card: ModelCard, version: str) -> bool:
+        """Whether a version's file is on this machine."""
         if self.store.folder is not None:
-            return (self.store.folder / file_path(card.name, version)).is_file()
-        return self._cache is not None and self._cache.has(card.versions[version].sha256)
+            return await asyncio.to_thread((self.store.folder / file_path(card.name, version)).is_file)
+        return self._cache is not None and await self._cache.has(card.versions[version].sha256)
 
     async def _start_of(self, path: str) -> bytes:
         """An object's bytes, as far as a card may be long and one more."""

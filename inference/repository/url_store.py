@@ -112,6 +112,8 @@ class UrlStore:
             raise
         except PermissionError as error:
             raise ModelError(f"{place}: refused: {_said(error)}") from None
+        except (TypeError, ValueError, AttributeError, KeyError) as error:  # what wrong options come to
+            raise ModelError(f"{place}: {_said(error)}; are models.options right?") from None
         except Exception as error:  # noqa: BLE001 -- each file system raises what its own libraries do
             raise RepositoryUnavailable(f"{place}: {_said(error)}") from None
 

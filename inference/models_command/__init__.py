@@ -1,0 +1,56 @@
+"""`vedette models …`. Each subcommand is a module, imported when it is used."""
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+SUBCOMMANDS = {
+    "list": ("inference.models_command.listing", "say which models there are, and in which versions"),
+    "show": ("inference.models_command.showing", "explain the card of one model"),
+    "pull": ("inference.models_command.pulling", "fetch models into the cache, or from another repository"),
+    "remove": ("inference.models_command.removing", "take a version, or a model, out of the repository"),
+}
+"""Name, module with `add_arguments` and `run`, and summary of each."""
+
+_EPILOG = """\
+vedette models list configs/demo.yaml
+vedette models show configs/demo.yaml coco-detector@^1
+vedette models pull edge.yaml coco-detector --from models
+
+A reference is NAME (the newest version), NAME@1.0.0, NAME@1 or NAME@^1.2 (1.2 or later, below 2).
+"""
+
+
+class _Subcommand(argparse.ArgumentParser):
+    """Its arguments are its module's, which is imported when it is used."""
+
+    module = ""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None, **more: Any) -> Any:
+        module = importlib.import_module(self.module)
+        module.add_arguments(self)
+        self.set_defaults(run_subcommand=module.run)
+        return super().parse_known_args(args, namespace, **more)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `vedette models`."""
+    choices = parser.add_subparsers(
+        title="subcommands", metavar="SUBCOMMAND", dest="subcommand", required=True, parser_class=_Subcommand
+    )
+    for name, (module, summary) in SUBCOMMANDS.items():
+        description = summary[0].upper() + summary[1:] + "."
+        choices.add_parser(
+            name, help=summary, description=description, formatter_class=parser.formatter_class
+        ).module = module
+    parser.epilog = _EPILOG
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the subcommand; returns the exit status."""
+    status: int = args.run_subcommand(args)
+    return status
+
+
+__all__: Sequence[str] = ["SUBCOMMANDS", "add_arguments", "run"]

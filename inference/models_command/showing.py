@@ -1,0 +1,119 @@
+"""`vedette models show CONFIG NAME[@VERSION]`."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from inference.models_command.listing import size_of
+from inference.repository.card import ImageInput, ModelCard
+from inference.repository.folder import no_version
+from inference.repository.opening import open_repository
+from inference.repository.references import Reference, in_order
+from inference.repository.repository import ModelRepository
+from inference.repository.store import file_path
+from vedette.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.process import DONE, Stop
+from vedette.process import run as run_process
+
+_LABELS_SHOWN = 12
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments."""
+    add_config(parser)
+    parser.add_argument("reference", metavar="NAME[@VERSION]", help="the model, and which version; default: the newest")
+    parser.add_argument("--json", action="store_true", help="as one JSON object: the card, and the version it is of")
+    add_logging(parser)
+    parser.epilog = """\
+Example: vedette models show configs/demo.yaml coco-detector@^1
+"""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one version's card; returns the exit status."""
+    begin_logging(args)
+    config = read_config(args.config)
+    wanted = args.reference
+
+    async def body(stop: Stop) -> int:
+        async with open_repository(config) as repository:
+            shown = await stop.unless_requested(find(repository, wanted))
+        if args.json:
+            sys.stdout.write(json.dumps(shown) + "\n")
+        else:
+            sys.stdout.writelines(f"{key:12} {value}\n" for key, value in explained(shown).items())
+        return DONE
+
+    return run_process(body)
+
+
+async def find(repository: ModelRepository, reference: str) -> dict[str, Any]:
+    """The card with the version that fits, its size and where it lies. Raises ModelError, RepositoryUnavailable."""
+    wanted = Reference.parse(reference)
+    card = await repository.card(wanted.name)
+    version = wanted.newest(card.versions)
+    if version is None:
+        raise no_version(repository.where, wanted, card)
+    found = (await repository.objects()).get(file_path(card.name, version))
+    return {
+        "version": version,
+        "card": card.model_dump(mode="json", exclude_none=True),
+        "size_bytes": found.size_bytes if found else None,
+        "local": await repository.is_local(card, version),
+        "where": repository.where,
+        "offline": repository.offline,
+    }
+
+
+def explained(shown: dict[str, Any]) -> dict[str, str]:
+    """What `find` gives, in words."""
+    card, version = ModelCard.model_validate(shown["card"]), shown["version"]
+    release = card.versions[version]
+    rows = {
+        "model": f"{card.name} {version}",
+        "versions": ", ".join(in_order(card.versions)),
+        "task": card.task,
+        "input": _input(release.input or card.input),
+        "output": _output(card),
+        "labels": _some(card.labels),
+        "landmarks": _some(card.landmarks),
+        "thresholds": f"score {card.thresholds.score:g}, IoU {card.thresholds.iou:g}" if card.thresholds else "",
+        "batches": f"up to {card.batch.max}, waiting up to {card.batch.max_delay_ms:g} ms",
+        "built": f"from a raw file with the head {release.build.head}" if release.build else "",
+        "origin": release.origin,
+        "licence": release.licence,
+        "accuracy": release.accuracy or "unknown",
+        "digest": f"sha256:{release.sha256}",
+        "size": size_of(shown["size_bytes"]),
+        "where": f"{shown['where']}{', on this machine too' if shown['local'] else ''}",
+        "offline": shown["offline"] or "",
+    }
+    return {key: value for key, value in rows.items() if value}
+
+
+def _input(image: ImageInput | None) -> str:
+    if image is None:
+        return "tensors, as in the file"
+    kind = f"uint8 {image.layout}, {image.colour}"
+    if image.size is None:
+        size, fit = f"{image.width}x{image.height}", image.fit
+    else:
+        size, fit = f"longest side {image.size}, both sides multiples of {image.multiple}", "letterbox"
+    border = f" ({image.anchor}, border {image.pad})" if fit == "letterbox" else ""
+    return f"pictures: {kind}; {size}; {fit}{border}"
+
+
+def _output(card: ModelCard) -> str:
+    landmarks = f" and {len(card.landmarks)} landmarks" if card.landmarks else ""
+    return {
+        "detection": f"detections: box, score and one of {len(card.labels)} labels{landmarks}",
+        "classification": f"a score for each of {len(card.labels)} labels",
+        "embedding": "a vector",
+        "tensor": "tensors, as in the file",
+    }[card.task]
+
+
+def _some(labels: tuple[str, ...]) -> str:
+    more = len(labels) - _LABELS_SHOWN
+    return ", ".join(labels[:_LABELS_SHOWN]) + (f" and {more} more (--json has all)" if more > 0 else "")
