@@ -342,6 +342,8 @@ class Models(Settings):
     "http://10.0.0.9:9000"}`."""
     cache_gib: Annotated[float, Field(ge=0, le=65536)] = 4
     """Bound of what is kept of a bucket or URL on this machine; models in use stay. Default 4."""
+    poll_s: Annotated[float, Field(ge=0.1, le=86400)] = 5
+    """How often the repository is looked at for new versions, in seconds. Default 5."""
 
     @model_validator(mode="after")
     def _one_place(self) -> "Models":

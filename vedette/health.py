@@ -20,12 +20,21 @@ class Health:
 
     def __init__(self) -> None:
         self._conditions: dict[str, Condition] = {}
+        self._details: dict[str, Callable[[], object]] = {}
         self.stopping = False
         """Set first of all at the end: a process that stops is not ready."""
 
     def require(self, name: str, condition: Condition) -> None:
         """Ready only while `condition()` is true; `name` is shown while it isn't."""
         self._conditions[name] = condition
+
+    def show(self, name: str, detail: Callable[[], object]) -> None:
+        """`/readyz` says `detail()`, which can be written as JSON, under `name`; it is no condition."""
+        self._details[name] = detail
+
+    def details(self) -> dict[str, object]:
+        """What there is to be said beside the conditions, by name."""
+        return {name: detail() for name, detail in self._details.items()}
 
     def missing(self) -> list[str]:
         """The names of the conditions that don't hold; empty means ready."""
@@ -84,10 +93,11 @@ async def _healthz(request: web.Request) -> web.Response:
 
 
 async def _readyz(request: web.Request) -> web.Response:
-    missing = request.app[_HEALTH].missing()
+    health = request.app[_HEALTH]
+    missing = health.missing()
     if missing:
-        return web.json_response({"ready": False, "missing": missing}, status=503)
-    return web.json_response({"ready": True})
+        return web.json_response({"ready": False, "missing": missing, **health.details()}, status=503)
+    return web.json_response({"ready": True, **health.details()})
 
 
 async def _metrics(request: web.Request) -> web.Response:

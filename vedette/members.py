@@ -5,7 +5,8 @@ import json
 import logging
 import os
 import secrets
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 
 from nats.errors import Error as NatsError
 from nats.js.errors import KeyNotFoundError, NoKeysError
@@ -34,6 +35,8 @@ class Member:
     serves: str = ""
     """What it does of its kind: an inference process' model."""
     ready: bool = False
+    detail: Mapping[str, object] = field(default_factory=dict)
+    """How it is, in words of its kind."""
 
 
 def new_member(kind: str, site: str, http: str, serves: str = "") -> Member:
@@ -41,12 +44,16 @@ def new_member(kind: str, site: str, http: str, serves: str = "") -> Member:
     return Member(f"{kind}-{secrets.token_hex(3)}", kind, site, http, os.getpid(), serves)
 
 
-async def announce(bus: Bus, member: Member) -> None:
-    """Say that `member` is alive and ready, until cancelled."""
+def _nothing() -> Mapping[str, object]:
+    return {}
+
+
+async def announce(bus: Bus, member: Member, detail: Callable[[], Mapping[str, object]] = _nothing) -> None:
+    """Say that `member` is alive and ready, and `detail()`, until cancelled."""
     key = f"{member.site}.{member.name}"
-    payload = json.dumps(asdict(member) | {"ready": True}).encode()
     try:
         while True:
+            payload = json.dumps(asdict(member) | {"ready": True, "detail": detail()}).encode()
             try:
                 await (await bus.bucket(MEMBERS)).put(key, payload)
             except (NatsError, TimeoutError) as error:

@@ -22,7 +22,8 @@ from vedette.errors import MalformedMessage
 
 FRAMES, WORK, CLIPS, PICTURES, DETECTIONS, STATUS = "FRAMES", "WORK", "CLIPS", "PICTURES", "DETECTIONS", "STATUS"
 CAMERAS, MEMBERS, LEASES = "vedette-cameras", "vedette-members", "vedette-leases"
-"""KV buckets: desired cameras, live members, and who owns which camera."""
+ROLLOUTS = "vedette-rollouts"
+"""KV buckets: desired cameras, live members, who owns which camera, and by model which of its versions serve."""
 MEMBERSHIP_TTL_S = 2.0
 """A lease or a member's heartbeat that is not renewed for so long is gone."""
 
@@ -179,7 +180,7 @@ def buckets(replicas: int = 1) -> tuple[StreamConfig, ...]:
     """The KV buckets as the streams they are (NATS ADR-8): in files always, because fencing lives in their revisions.
 
     An expired key leaves a marker for a second (ADR-43), which tells watchers; a marker has a revision too.
-    Cameras are kept for ever, and several change at once or none (ADR-50).
+    Cameras are kept for ever, and several change at once or none (ADR-50). Roll-outs are kept with their last changes.
     """
     cameras = _AtomicStreamConfig(
         name=f"KV_{CAMERAS}",
@@ -211,7 +212,18 @@ def buckets(replicas: int = 1) -> tuple[StreamConfig, ...]:
         )
         for bucket in (MEMBERS, LEASES)
     )
-    return (cameras, *membership)
+    rollouts = StreamConfig(
+        name=f"KV_{ROLLOUTS}",
+        subjects=[f"$KV.{ROLLOUTS}.>"],
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_msgs_per_subject=16,
+        max_bytes=4 * _MIB,
+        allow_rollup_hdrs=True,
+        deny_delete=True,
+        num_replicas=replicas,
+    )
+    return (cameras, *membership, rollouts)
 
 
 @dataclass
