@@ -5,7 +5,8 @@ import logging
 import os
 
 from inference.dataplane import DataPlane
-from inference.repository.folder import Model, Repository
+from inference.repository.model import Model
+from inference.repository.opening import open_repository
 from inference.serving.http import Service, serve_http
 from inference.serving.limits import Limits
 from inference.serving.loopback import is_loopback
@@ -41,7 +42,7 @@ async def serve(config: Config, model_name: str, listen: Address, stop: Stop) ->
     Raises ModelError, DeviceUnavailable, ConfigError, StartFailed, BusMisfit, BusUnavailable.
     """
     current_model.set(model_name)
-    model = resolve(config, model_name)
+    model = await stop.unless_requested(resolve(config, model_name))
     health = Health()
     health.require("bus", lambda: False)  # until there is one
     plane = _data_plane(config, model)
@@ -55,8 +56,8 @@ async def serve(config: Config, model_name: str, listen: Address, stop: Stop) ->
     return DONE
 
 
-def resolve(config: Config, model_name: str) -> Model:
-    """The model's version that the pipelines ask for.
+async def resolve(config: Config, model_name: str) -> Model:
+    """The model's version that the pipelines ask for; a distant repository is waited for, if the cache has none.
 
     Raises ConfigError if no pipeline uses it or they ask for different versions, ModelError if it isn't there.
     """
@@ -66,8 +67,8 @@ def resolve(config: Config, model_name: str) -> Model:
         raise ConfigError(
             f"no pipeline uses the model {model_name} (used: {', '.join(config.model_names()) or 'none'})"
         )
-    repository = Repository(config.models.path)
-    models = {reference: repository.resolve(reference) for reference in references}
+    async with open_repository(config, patience_s=None) as repository:
+        models = {reference: await repository.resolve(reference) for reference in references}
     if len({model.version for model in models.values()}) > 1:
         asked = ", ".join(f"{reference} in {pipeline}" for reference, pipeline in references.items())
         raise ConfigError(f"one process serves one version of {model_name}, but the pipelines ask for several: {asked}")

@@ -2,13 +2,18 @@
 
 from inference.errors import ModelError
 from inference.repository.folder import Repository
+from inference.repository.references import Reference
 from vedette.config import Config
 from vedette.config_problems import Problem
 
 
 def problems(config: Config) -> list[Problem]:
-    """Models that are not there, not in a version that fits, or in several versions at once."""
-    repository, found = Repository(config.models.path), []
+    """Models that are not there, not in a version that fits, or in several versions at once.
+
+    A distant repository is not asked: the site that it serves need not run yet.
+    """
+    distant = config.models.bucket is not None or config.models.url is not None
+    repository, found = None if distant else Repository(config.models.path), []
     versions: dict[str, str] = {}
     for name, pipeline in config.pipelines.items():
         for index, stage in enumerate(pipeline.stages):
@@ -21,8 +26,11 @@ def problems(config: Config) -> list[Problem]:
     return found
 
 
-def _against(repository: Repository, reference: str, versions: dict[str, str]) -> str | None:
+def _against(repository: Repository | None, reference: str, versions: dict[str, str]) -> str | None:
     """What speaks against `reference`; `versions` are those that the models before it have. Raises ModelError."""
+    if repository is None:
+        Reference.parse(reference)
+        return None
     model = repository.resolve(reference)
     if not model.path.is_file():
         return f"{model.path}: no such file"

@@ -252,21 +252,21 @@ def configured(*references: str) -> Config:
     return Config.model_validate({"pipelines": pipelines, "models": {"path": ROOT / "models"}})
 
 
-def test_the_version_that_the_pipelines_ask_for_is_served() -> None:
-    assert resolve(configured("coco-detector@^1", "coco-detector@1.0.0"), "coco-detector") == MODEL
+async def test_the_version_that_the_pipelines_ask_for_is_served() -> None:
+    assert await resolve(configured("coco-detector@^1", "coco-detector@1.0.0"), "coco-detector") == MODEL
 
 
-def test_a_model_that_no_pipeline_uses_is_a_mistake_of_the_configuration() -> None:
+async def test_a_model_that_no_pipeline_uses_is_a_mistake_of_the_configuration() -> None:
     with pytest.raises(ConfigError, match=r"no pipeline uses the model others \(used: coco-detector\)"):
-        resolve(configured("coco-detector"), "others")
+        await resolve(configured("coco-detector"), "others")
 
 
-def test_a_version_that_is_not_there_is_a_mistake() -> None:
+async def test_a_version_that_is_not_there_is_a_mistake() -> None:
     with pytest.raises(ModelError, match="has no version"):
-        resolve(configured("coco-detector@2"), "coco-detector")
+        await resolve(configured("coco-detector@2"), "coco-detector")
 
 
-def test_two_versions_in_one_process_are_a_mistake(tmp_path: Path) -> None:
+async def test_two_versions_in_one_process_are_a_mistake(tmp_path: Path) -> None:
     folder = tmp_path / "coco-detector"
     folder.mkdir()
     card = (ROOT / "models/coco-detector/model.yaml").read_text()
@@ -276,4 +276,4 @@ def test_two_versions_in_one_process_are_a_mistake(tmp_path: Path) -> None:
         update={"models": configured("coco-detector").models.model_copy(update={"path": tmp_path})}
     )
     with pytest.raises(ConfigError, match=r"coco-detector@1\.0\.0 in p0, coco-detector@\^1 in p1"):
-        resolve(config, "coco-detector")
+        await resolve(config, "coco-detector")
