@@ -1,7 +1,6 @@
 """A request of either transport, served: checked against the model, run in the request lane, put together again."""
 
 import asyncio
-from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -14,12 +13,10 @@ from inference.runtime.batching import BatcherClosed, BatcherFull, DeadlineExcee
 from inference.runtime.rows import Row, TensorSpec
 from inference.served_version import ServedVersion
 from inference.serving.refusal import Refused
-from inference.serving.v2.asked import Answered, Asked, Output, Schedule, Tensor
+from inference.serving.v2.asked import Answered, Asked, Output, Schedule
 from inference.serving.v2.classification import classified
-from inference.serving.v2.datatypes import NAMES
+from inference.serving.v2.contract import contract_of
 
-MAX_ROWS = 128
-"""Of one request: a quarter of what the lane holds."""
 LAST = 1 << 63
 """The priority of what is late and served all the same."""
 
@@ -41,68 +38,14 @@ async def infer(found: ServedVersion, asked: Asked, deadline: float | None = Non
     """
     if not found.ready:
         raise Refused("unavailable", f"{found.model.card.name} {found.model.version} is not ready", 1.0)
-    outputs = _outputs(found.tensors.outputs, asked)
-    arrays = _inputs(found, asked.inputs)
+    contract = contract_of(found)
+    outputs = contract.outputs(asked)
+    arrays = contract.row(asked.inputs)
     timeout_s = asked.schedule.timeout_s
     if timeout_s is not None:
         deadline = min(monotonic() + timeout_s, deadline or float("inf"))
     row = await _run(found, arrays, deadline, asked.schedule)
     return Answered(found.model, [(output, _answer(found, row[place], output)) for output, place in outputs])
-
-
-def _outputs(specs: Sequence[TensorSpec], asked: Asked) -> list[tuple[Output, int]]:
-    """What is asked for, and its place among the model's outputs."""
-    if not asked.outputs:
-        return [(Output(spec.name, asked.binary), place) for place, spec in enumerate(specs)]
-    places = {spec.name: place for place, spec in enumerate(specs)}
-    found = []
-    for output in asked.outputs:
-        place = places.pop(output.name, None)
-        if place is None:
-            twice = any(spec.name == output.name for spec in specs)
-            why = "is asked for twice" if twice else f"is no output; there are {', '.join(spec.name for spec in specs)}"
-            raise Refused("invalid", f"{output.name[:64]} {why}")
-        found.append((output, place))
-    return found
-
-
-def _inputs(found: ServedVersion, inputs: Sequence[Tensor]) -> Row:
-    """The arrays in the graph's order. Raises Refused where they are not those that the model takes."""
-    specs, batched = found.tensors.inputs, found.tensors.batched
-    named = {tensor.name: tensor for tensor in inputs}
-    if len(named) != len(inputs) or named.keys() != {spec.name for spec in specs}:
-        has = ", ".join(tensor.name[:64] for tensor in inputs) or "none"
-        raise Refused("invalid", f"the inputs are {', '.join(spec.name for spec in specs)}, each once, not {has}")
-    arrays = []
-    for spec in specs:
-        _, datatype, array = named[spec.name]
-        if array.dtype != spec.dtype:
-            raise Refused("invalid", f"{spec.name}: datatype is {NAMES[spec.dtype]}, not {datatype}")
-        wanted = (None, *spec.shape) if batched else spec.shape
-        fits = array.ndim == len(wanted) and all(
-            has > 0 and (length is None or length == has) for has, length in zip(array.shape, wanted, strict=True)
-        )
-        if not fits:
-            raise Refused("invalid", f"{spec.name}: shape is {_text(wanted)}, not {list(array.shape)}")
-        arrays.append(array)
-    return _checked(found, tuple(arrays))
-
-
-def _checked(found: ServedVersion, arrays: Row) -> Row:
-    """What a shape with free lengths does not say: as many rows in each, and pictures no larger than the card's."""
-    if found.tensors.batched:
-        rows = len(arrays[0])
-        if any(len(array) != rows for array in arrays):
-            raise Refused("invalid", f"the inputs have different numbers of rows: {[len(array) for array in arrays]}")
-        if rows > MAX_ROWS:
-            raise Refused("invalid", f"{rows} rows are more than the {MAX_ROWS} that one request may have")
-    if found.model.card.task != "tensor":
-        limits = found.model.card.input_of(found.model.version)
-        height, width = arrays[0].shape[1:3]
-        if not limits.takes(height, width) or max(height, width) > (limits.size or max(height, width)):
-            what = f"at most {limits.size} pixels a side, in multiples of {limits.multiple}"
-            raise Refused("invalid", f"a picture of {width}x{height} does not fit: {what}")
-    return arrays
 
 
 async def _run(found: ServedVersion, arrays: Row, deadline: float | None, schedule: Schedule) -> Row:
@@ -165,7 +108,3 @@ def _answer(found: ServedVersion, array: NDArray[Any], output: Output) -> NDArra
     if not output.classes:
         return np.asarray(array)
     return classified(output.name, array, output.classes, found.model.card.labels, found.tensors.batched)
-
-
-def _text(shape: Sequence[int | None]) -> str:
-    return f"[{', '.join('-1' if length is None else str(length) for length in shape)}]"

@@ -7,6 +7,7 @@ from typing import Any
 from inference.dataplane import DataPlane
 from inference.runtime.rows import TensorSpec
 from inference.served_version import ServedVersion
+from inference.serving.v2.contract import shape_of
 from inference.serving.v2.datatypes import NAMES
 
 SERVER = "vedette"
@@ -32,12 +33,7 @@ def model_metadata(plane: DataPlane, found: ServedVersion) -> dict[str, Any]:
 
 
 def _tensors(specs: Iterable[TensorSpec], batched: bool) -> list[dict[str, Any]]:
-    return [{"name": spec.name, "datatype": NAMES[spec.dtype], "shape": _shape(spec, batched)} for spec in specs]
-
-
-def _shape(spec: TensorSpec, batched: bool) -> list[int]:
-    lengths = (None, *spec.shape) if batched else spec.shape
-    return [-1 if length is None else length for length in lengths]
+    return [{"name": spec.name, "datatype": NAMES[spec.dtype], "shape": shape_of(spec, batched)} for spec in specs]
 
 
 def _version() -> str:
