@@ -12,10 +12,14 @@ NAMES = (
     "adaptive",
     "latency",
     "memory",
+    "camera_memory",
+    "activity",
+    "idle_fleet",
     "gate",
     "webrtc",
     "guard",
     "fuzz_decoders",
+    "serving",
 )
 
 
@@ -23,14 +27,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; default: all")
     parser.add_argument("--quick", action="store_true", help="short, for a look; nothing is kept")
+    parser.add_argument("--only", metavar="SERVER,…", help="of serving: which servers; nothing is kept")
     args = parser.parse_args()
     unknown = set(args.names) - set(NAMES)
     if unknown:
         sys.exit(f"unknown: {', '.join(sorted(unknown))} (known: {', '.join(NAMES)})")
     for name in args.names or NAMES:
-        result = importlib.import_module(f"benchmarks.{name}").run(args.quick)
+        options = {"only": args.only.split(",")} if args.only and name == "serving" else {}
+        result = importlib.import_module(f"benchmarks.{name}").run(args.quick, **options)
         print(result.text(), flush=True)
-        if not args.quick:
+        if not args.quick and not options:
             result.save()
 
 
