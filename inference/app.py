@@ -3,10 +3,18 @@
 import asyncio
 import logging
 import os
+from contextlib import AsyncExitStack
 
 from inference.dataplane import DataPlane
 from inference.repository.model import Model
 from inference.repository.opening import open_repository
+from inference.rollout.available import AvailableVersions
+from inference.rollout.control import RolloutControl
+from inference.rollout.follower import Follower
+from inference.rollout.routes import RolloutRoutes
+from inference.rollout.starting import bounds_of, first_model, start_stable
+from inference.rollout.status import detail_of
+from inference.rollout.store import RolloutStore
 from inference.serving.http import Service, serve_http
 from inference.serving.limits import Limits
 from inference.serving.loopback import is_loopback
@@ -22,9 +30,9 @@ from inference.stream.server_clock import ServerClock
 from inference.stream.tokens import Tokens
 from vedette.background import background, end
 from vedette.bus import Bus, connect
-from vedette.bus_address import address_of
+from vedette.bus_address import BusAddress, address_of
 from vedette.config import Address, Config
-from vedette.errors import ConfigError
+from vedette.errors import BusUnavailable
 from vedette.health import Health
 from vedette.logs import current_model
 from vedette.members import announce, new_member
@@ -34,6 +42,7 @@ from vedette.subjects import CLIPS, WORK, clip_consumer, work_consumer
 logger = logging.getLogger(__name__)
 
 _DRAIN_S = 1.5
+_CONNECT_AT_ONCE_S = 1.0
 
 
 async def serve(config: Config, model_name: str, listen: Address, stop: Stop) -> int:
@@ -42,37 +51,22 @@ async def serve(config: Config, model_name: str, listen: Address, stop: Stop) ->
     Raises ModelError, DeviceUnavailable, ConfigError, StartFailed, BusMisfit, BusUnavailable.
     """
     current_model.set(model_name)
-    model = await stop.unless_requested(resolve(config, model_name))
+    bounds = bounds_of(config, model_name)
     health = Health()
     health.require("bus", lambda: False)  # until there is one
-    plane = _data_plane(config, model)
-    async with serve_http(health, _services(plane, listen), listen) as address:
-        logger.info("%s %s starts; health and metrics on http://%s", model_name, model.version, address)
-        try:
-            await _run(config, plane, health, address, stop)
-        finally:
-            health.stopping = True
-            await plane.close(grace_s=0.5)
+    async with open_repository(config) as repository:
+        available = AvailableVersions(repository, bounds)
+        plane = _data_plane(config, await stop.unless_requested(first_model(available)), available)
+        rollouts = RolloutRoutes(model_name, may_change=is_loopback(listen.host))
+        async with serve_http(health, [*_services(plane, listen), rollouts], listen) as address:
+            version = plane.stable.model.version
+            logger.info("%s %s starts; health and metrics on http://%s", model_name, version, address)
+            try:
+                await _run(config, plane, available, rollouts, health, address, stop)
+            finally:
+                health.stopping = True
+                await plane.close(grace_s=0.5)
     return DONE
-
-
-async def resolve(config: Config, model_name: str) -> Model:
-    """The model's version that the pipelines ask for; a distant repository is waited for, if the cache has none.
-
-    Raises ConfigError if no pipeline uses it or they ask for different versions, ModelError if it isn't there.
-    """
-    using = {name: pipeline for name, pipeline in config.pipelines.items() if pipeline.model_name == model_name}
-    references = {pipeline.stages[0].model: name for name, pipeline in using.items()}
-    if not references:
-        raise ConfigError(
-            f"no pipeline uses the model {model_name} (used: {', '.join(config.model_names()) or 'none'})"
-        )
-    async with open_repository(config, patience_s=None) as repository:
-        models = {reference: await repository.resolve(reference) for reference in references}
-    if len({model.version for model in models.values()}) > 1:
-        asked = ", ".join(f"{reference} in {pipeline}" for reference, pipeline in references.items())
-        raise ConfigError(f"one process serves one version of {model_name}, but the pipelines ask for several: {asked}")
-    return next(iter(models.values()))
 
 
 def _services(plane: DataPlane, listen: Address) -> list[Service]:
@@ -80,26 +74,71 @@ def _services(plane: DataPlane, listen: Address) -> list[Service]:
     return [RestV2(plane, ModelControl(plane, may_change=is_loopback(listen.host)), Limits())]
 
 
-def _data_plane(config: Config, model: Model) -> DataPlane:
+def _data_plane(config: Config, model: Model, available: AvailableVersions) -> DataPlane:
     inference = config.inference
     threads = inference.threads or max(1, (os.cpu_count() or 1) // inference.sessions)
-    return DataPlane(model, inference.device, inference.sessions, threads, decoders=inference.sessions)
+    stages = [pipeline.stages[0] for name, pipeline in config.pipelines.items() if name in available.bounds.references]
+    return DataPlane(
+        model,
+        inference.device,
+        inference.sessions,
+        threads,
+        decoders=inference.sessions,
+        find=available.find,
+        shadow_confidence=min(stage.confidence or 0.0 for stage in stages),
+    )
 
 
-async def _run(config: Config, plane: DataPlane, health: Health, address: Address, stop: Stop) -> None:
+async def _run(
+    config: Config,
+    plane: DataPlane,
+    available: AvailableVersions,
+    rollouts: RolloutRoutes,
+    health: Health,
+    address: Address,
+    stop: Stop,
+) -> None:
     bus_address, name = address_of(config), plane.name
     health.require("model", lambda: plane.ready)
-    await stop.unless_requested(plane.start())
-    async with await stop.unless_requested(connect(bus_address, f"inference {name}")) as bus:
-        health.require("bus", lambda: bus.connected)
-        member = new_member("inference", config.site, str(address), name)
-        tokens, clock, frames = Tokens(bus), ServerClock(bus), LatestFrames(bus)
-        intakes = _intakes(config, bus, plane, tokens, clock, frames)
-        health.require("consumers", lambda: all(intake.ready for intake in intakes))
-        await clock.measure()
-        async with background(bus.until_lost(), tokens.keep_alive(), clock.run(), frames.run(), announce(bus, member)):
-            logger.info("%s %s is served on http://%s", name, plane.stable.model.version, address)
-            await _consume(intakes, health, stop)
+    async with AsyncExitStack() as connected:
+        bus = await stop.unless_requested(_connect_at_once(bus_address, name))
+        if bus is not None:
+            await connected.enter_async_context(bus)
+        store = RolloutStore(bus) if bus is not None else None
+        found, stored = await stop.unless_requested(start_stable(plane, available, store))
+        if bus is None:
+            bus = await stop.unless_requested(connect(bus_address, f"inference {name}"))
+            await connected.enter_async_context(bus)
+        store = RolloutStore(bus)
+        rollouts.connect(RolloutControl(available, store), bus)
+        follower = Follower(plane, available, store, config.models.poll_s)
+        follower.begin(found, stored)
+        health.show("rollout", lambda: detail_of(plane, follower))
+        await _serve_streams(config, plane, follower, bus, health, address, stop)
+
+
+async def _connect_at_once(address: BusAddress, name: str) -> Bus | None:
+    """None if it can't be: the model is loaded meanwhile."""
+    try:
+        return await connect(address, f"inference {name}", give_up_after_s=_CONNECT_AT_ONCE_S)
+    except BusUnavailable:
+        return None
+
+
+async def _serve_streams(
+    config: Config, plane: DataPlane, follower: Follower, bus: Bus, health: Health, address: Address, stop: Stop
+) -> None:
+    health.require("bus", lambda: bus.connected)
+    member = new_member("inference", config.site, str(address), plane.name)
+    tokens, clock, frames = Tokens(bus), ServerClock(bus), LatestFrames(bus)
+    intakes = _intakes(config, bus, plane, tokens, clock, frames)
+    health.require("consumers", lambda: all(intake.ready for intake in intakes))
+    await clock.measure()
+    announcing = announce(bus, member, lambda: detail_of(plane, follower))
+    async with background(bus.until_lost(), tokens.keep_alive(), clock.run(), frames.run(), announcing, follower.run()):
+        await stop.unless_requested(follower.until_followed())
+        logger.info("%s %s is served on http://%s", plane.name, plane.stable.model.version, address)
+        await _consume(intakes, health, stop)
 
 
 def _intakes(

@@ -1,6 +1,11 @@
 """One version of a model as this process holds it: for tensors, and for pictures where it takes them."""
 
+import asyncio
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Self
 
 from inference.errors import ModelError
 from inference.picture_model import PictureModel
@@ -9,12 +14,24 @@ from inference.runtime.loaded_model import LoadedModel
 
 
 class ServedVersion:
-    """`start` before the first row, `close` after the last."""
+    """`start` before the first row, `close` or `retire` after the last."""
 
-    def __init__(self, model: Model, device: str, sessions: int, threads: int, decoders: Executor) -> None:
+    def __init__(
+        self,
+        model: Model,
+        device: str,
+        sessions: int,
+        threads: int,
+        decoders: Executor,
+        on_thread: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_thread` is called in each session's thread before its session is opened."""
         self.model = model
-        self.tensors = LoadedModel(model, device, sessions, threads)
+        self.tensors = LoadedModel(model, device, sessions, threads, on_thread)
         self._pictures = None if model.card.task == "tensor" else PictureModel(self.tensors, decoders)
+        self._users = 0
+        self._unused = asyncio.Event()
+        self._unused.set()
 
     @property
     def pictures(self) -> PictureModel:
@@ -35,6 +52,26 @@ class ServedVersion:
         """Whether a session is in service."""
         return self.tensors.ready
 
+    @contextmanager
+    def use(self) -> Iterator[Self]:
+        """Until the body ends, `retire` waits: another version may take this one's place meanwhile."""
+        self._users += 1
+        self._unused.clear()
+        try:
+            yield self
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._unused.set()
+
+    async def retire(self, grace_s: float) -> None:
+        """Wait until nobody uses it, at most `grace_s`, and stop. Nobody may begin to meanwhile."""
+        started = monotonic()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self._unused.wait()
+        await self.close(max(0.0, grace_s - (monotonic() - started)))
+
     async def close(self, grace_s: float) -> None:
-        """Finish what is in hand within `grace_s`, and stop."""
+        """Take nothing in any more, finish what is in hand within `grace_s`, and stop."""
         await self.tensors.close(grace_s)

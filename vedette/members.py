@@ -70,15 +70,15 @@ async def _leave(bus: Bus, key: str) -> None:
         logger.debug("leaving: %s", describe(error))
 
 
-async def live_members(bus: Bus, site: str) -> list[Member]:
-    """The members of a site that are alive now, by name.
+async def live_members(bus: Bus, site: str | None) -> list[Member]:
+    """The members of a site, or of all (None), that are alive now, by name.
 
     Raises:
         BusUnavailable: the server doesn't answer.
     """
     try:
         bucket = await bus.bucket(MEMBERS)
-        keys = [key for key in await bucket.keys() if key.startswith(f"{site}.")]
+        keys = [key for key in await bucket.keys() if site is None or key.startswith(f"{site}.")]
         found = [await _member(bucket, key) for key in keys]
     except NoKeysError:
         return []

@@ -2,16 +2,14 @@
 
 from hashlib import blake2b
 
-_PLACES = 2**64
-
 
 def place_of(site: str, camera: str) -> float:
     """Where a camera stands from 0 to below 1, for ever and in every process: uniform over cameras.
 
-    It is the first half of a 53-bit fraction of blake2b, so that it is exact in a float.
+    53 bits of blake2b as a fraction, which a float holds exactly.
     """
     digest = blake2b(f"{site}/{camera}".encode(), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) / 2**53
+    return (int.from_bytes(digest, "big") >> 11) / 2.0**53
 
 
 def in_share(site: str, camera: str, share: float) -> bool:

@@ -1,7 +1,7 @@
 """One version of a model in memory: its sessions and the batcher in front of them, for tensors of any kind."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from inference import metrics
 from inference.errors import DeviceUnavailable, ModelError
@@ -19,8 +19,17 @@ logger = logging.getLogger(__name__)
 class LoadedModel:
     """`start` before the first row, `close` after the last."""
 
-    def __init__(self, model: Model, device: str, sessions: int, threads: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        device: str,
+        sessions: int,
+        threads: int,
+        on_thread: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_thread` is called in each session's thread before its session is opened."""
         self.model = model
+        self._on_thread = on_thread
         self.inputs: tuple[TensorSpec, ...] = ()
         """Known after `start`, as are `outputs`, `batched` and `runs_on`."""
         self.outputs: tuple[TensorSpec, ...] = ()
@@ -82,6 +91,7 @@ class LoadedModel:
         await self.batcher.close(grace_s)
 
     def _open_session(self) -> ModelSession:
+        self._on_thread()
         session = open_session(self.model, self._device, self._threads)
         self.inputs, self.outputs, self.batched = session.inputs, session.outputs, session.batched
         self.runs_on = session.device
