@@ -1,14 +1,16 @@
 """What the protocol tells of server and model; the same for both transports."""
 
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 from typing import Any
 
 from inference.dataplane import DataPlane
 from inference.runtime.rows import TensorSpec
-from inference.served_version import ServedVersion
+from inference.serving.refusal import Refused
 from inference.serving.v2.contract import shape_of
 from inference.serving.v2.datatypes import NAMES
+from inference.serving.v2.inference import served
 
 SERVER = "vedette"
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository", "parameters", "schedule_policy")
@@ -20,8 +22,14 @@ def server_metadata() -> dict[str, Any]:
     return {"name": SERVER, "version": _version(), "extensions": list(EXTENSIONS)}
 
 
-def model_metadata(plane: DataPlane, found: ServedVersion) -> dict[str, Any]:
-    """name, versions, platform, inputs, outputs; -1 is any length, and the first of a model that takes batches."""
+def model_metadata(plane: DataPlane, name: str, version: str | None) -> dict[str, Any]:
+    """name, versions, platform, inputs, outputs; -1 is any length, and the first of a model that takes batches.
+
+    Raises Refused.
+    """
+    found = served(plane, name, version)
+    if not found.ready:
+        raise Refused("unavailable", f"{name} {found.model.version} is not ready", 1.0)
     tensors = found.tensors
     return {
         "name": plane.name,
@@ -38,6 +46,6 @@ def _tensors(specs: Iterable[TensorSpec], batched: bool) -> list[dict[str, Any]]
 
 def _version() -> str:
     try:
-        return version("vedette")
+        return version_of("vedette")
     except PackageNotFoundError:
         return "unknown"

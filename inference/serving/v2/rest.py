@@ -1,5 +1,6 @@
 """Open Inference Protocol v2 over HTTP."""
 
+import asyncio
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any
@@ -28,9 +29,9 @@ _MAX_COMMAND_BYTES = 64 * 1024
 class RestV2:
     """The routes below `/v2`."""
 
-    def __init__(self, plane: DataPlane, repository: ModelControl, limits: Limits) -> None:
+    def __init__(self, plane: DataPlane, control: ModelControl, limits: Limits) -> None:
         self._plane = plane
-        self._repository = repository
+        self._control = control
         self._limits = limits
         self._meter = Meter(plane.name, "http")
 
@@ -61,6 +62,9 @@ class RestV2:
         except Refused as error:
             self._meter.count(version, error.kind, begun)
             return refused(error)
+        except asyncio.CancelledError:
+            self._meter.count(version, "cancelled", begun)
+            raise
         self._meter.count(version, "ok", begun)
         return response
 
@@ -91,31 +95,26 @@ class RestV2:
         return web.json_response({"ready": ready}, status=200 if ready else STATUS["unavailable"])
 
     async def _model(self, request: web.Request) -> web.Response:
-        found = self._asked_for(request)
-        if not found.ready:
-            raise Refused("unavailable", f"{self._plane.name} {found.model.version} is not ready", 1.0)
-        return web.json_response(model_metadata(self._plane, found))
+        names = request.match_info
+        return web.json_response(model_metadata(self._plane, names["model"], names.get("version")))
 
     async def _model_ready(self, request: web.Request) -> web.Response:
-        found = self._asked_for(request)
+        found = served(self._plane, request.match_info["model"], request.match_info.get("version"))
         return web.json_response(
             {"name": self._plane.name, "ready": found.ready}, status=200 if found.ready else STATUS["unavailable"]
         )
 
     async def _index(self, request: web.Request) -> web.Response:
         asked = await _command(request)
-        return web.json_response(self._repository.index(only_ready=asked.get("ready") is True))
+        return web.json_response(self._control.index(only_ready=asked.get("ready") is True))
 
     async def _load(self, request: web.Request) -> web.Response:
-        await self._repository.load(request.match_info["model"], await _parameters(request))
+        await self._control.load(request.match_info["model"], await _parameters(request))
         return web.json_response({})
 
     async def _unload(self, request: web.Request) -> web.Response:
-        await self._repository.unload(request.match_info["model"], await _parameters(request))
+        await self._control.unload(request.match_info["model"], await _parameters(request))
         return web.json_response({})
-
-    def _asked_for(self, request: web.Request) -> ServedVersion:
-        return served(self._plane, request.match_info["model"], request.match_info.get("version"))
 
 
 async def _command(request: web.Request) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The messages of the protocol over gRPC, generated from `open_inference.proto`."""
