@@ -72,6 +72,8 @@ class OnnxFile:
     metadata: Mapping[str, str]
     model: Any = field(repr=False)
     """The onnx.ModelProto."""
+    data: bytes = field(repr=False)
+    """The file's."""
 
 
 class _Refusal(Exception):
@@ -129,6 +131,7 @@ def _inspected(data: bytes, where: str, digest: str) -> OnnxFile:
         tuple(_tensor(value) for value in graph.output),
         {entry.key: entry.value for entry in model.metadata_props},
         model,
+        data,
     )
 
 

@@ -8,8 +8,14 @@ from typing import Any
 SUBCOMMANDS = {
     "list": ("inference.models_command.listing", "say which models there are, and in which versions"),
     "show": ("inference.models_command.showing", "explain the card of one model"),
+    "add": ("inference.models_command.adding", "inspect an ONNX file, build a model around it, and enter it"),
+    "build": ("inference.models_command.building", "make a version again from the raw file"),
+    "verify": ("inference.models_command.verifying", "check digests and graphs, and run each model once"),
     "pull": ("inference.models_command.pulling", "fetch models into the cache, or from another repository"),
     "remove": ("inference.models_command.removing", "take a version, or a model, out of the repository"),
+    "rollout": ("inference.models_command.rolling", "say which versions serve whom, or change it"),
+    "promote": ("inference.models_command.rolling", "make the candidate of a roll-out the stable version"),
+    "rollback": ("inference.models_command.rolling", "end a candidate, or return to the version before"),
 }
 """Name, module with `add_arguments` and `run`, and summary of each."""
 

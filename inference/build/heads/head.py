@@ -129,4 +129,6 @@ class Head:
     recognise: Callable[[Raw, Mapping[str, Any]], Options]
     """The options for outputs of these shapes, some of which are given. Raises Unfit."""
     decode: Callable[[Any, Target], Decoding]
+    labels: tuple[str, ...] = ()
+    """Where all its networks have the same."""
     landmarks: tuple[str, ...] = ()

@@ -55,8 +55,10 @@ def recognise(raw: Raw, given: Mapping[str, Any]) -> NanoDetOptions:
     if "classes" in given and "sides" in given:
         return NanoDetOptions(**given)
     values = tuple(given.get("strides", (8, 16, 32)))
-    if len(raw.outputs) != 2 * len(values) or raw.classes is None:
-        raise Unfit(f"it has {2 * len(values)} outputs and labels that say how many classes there are")
+    if len(raw.outputs) != 2 * len(values):
+        raise Unfit(f"it has {2 * len(values)} outputs, not {len(raw.outputs)}")
+    if raw.classes is None:
+        raise Unfit("which outputs are classes can be told from their number: pass --labels")
     shapes = {name: shape for name, shape in raw.outputs.items() if len(shape) == 3}
     by_stride = [{s[2]: name for name, s in shapes.items() if s[1] == raw.cells([stride])} for stride in values]
     widths = {width for found in by_stride for width in found if width != raw.classes}

@@ -40,9 +40,9 @@ _BODY = """\
 {corners}
 
     pairs = Reshape (point_rows, by_point)
-    cell_rows = Transpose <perm = [1, 0]> (across_down)
-    cell_points = Unsqueeze (cell_rows, among)
-    placed = Add (pairs, cell_points)
+    origin_rows = Transpose <perm = [1, 0]> (across_down)
+    origin_points = Unsqueeze (origin_rows, among)
+    placed = Add (pairs, origin_points)
     step_points = Reshape (step, by_step)
     scaled = Mul (placed, step_points)
     points = Reshape (scaled, by_cell)"""
@@ -95,5 +95,6 @@ HEAD = Head(
     YuNetOptions,
     recognise,
     decode,
+    labels=("face",),
     landmarks=("right eye", "left eye", "nose", "right corner of the mouth", "left corner of the mouth"),
 )
