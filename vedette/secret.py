@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, SerializationInfo
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticSerializationUnexpectedValue, core_schema
 from typing_extensions import TypeAliasType
 
 from vedette.redaction import redact_url
@@ -47,7 +47,9 @@ class SecretText:
         )
 
 
-def _shown(secret: SecretText, info: SerializationInfo[Any]) -> object:
+def _shown(secret: object, info: SerializationInfo[Any]) -> object:
+    if not isinstance(secret, SecretText):
+        raise PydanticSerializationUnexpectedValue(None)  # in a union it is one of the others
     shown_as: Callable[[SecretText], object] = (info.context or {}).get(SHOWN_AS, str)
     return shown_as(secret)
 

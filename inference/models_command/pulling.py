@@ -16,6 +16,7 @@ from inference.repository.opening import cache_of, open_repository, store_of
 from inference.repository.repository import ModelRepository
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.config import Config, Models
+from vedette.config_file import load_config
 from vedette.errors import ConfigError
 from vedette.process import DONE, Stop
 from vedette.process import run as run_process
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             if args.source is None:
                 await stop.unless_requested(_fetch_all(repository, references, args.json))
                 return DONE
-            async with _source(config, args.source) as source:
+            async with await asyncio.to_thread(_source, config, args.source) as source:
                 await stop.unless_requested(_copy_all(source, repository, references, args.json))
         return DONE
 
@@ -71,7 +72,7 @@ def _used(config: Config) -> list[str]:
 
 def _source(config: Config, place: str) -> ModelRepository:
     if place.endswith((".yaml", ".yml")):
-        other = read_config(Path(place))
+        other = load_config(Path(place))
         return ModelRepository(store_of(other, other.models), cache_of(config), _PATIENCE_S)
     bucket = re.fullmatch(r"nats:(.*)", place)
     try:

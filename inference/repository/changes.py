@@ -45,13 +45,14 @@ async def copy_version(source: ModelRepository, target: ModelRepository, referen
     if version not in now.versions:  # taken out between the two
         raise no_version(source.where, Reference.parse(f"{name}@{version}"), now)
     if name not in await target.names():
-        await _write(target, model, of_version(text, version))
+        await _write(target, model, await asyncio.to_thread(of_version, text, version))
         return Copied(model, was_there=False)
     there = await target.card(name)
     _check_fits(model, there, target.where)
     if version in there.versions:
         return Copied(model, was_there=True)
-    await _write(target, model, with_version(await target.card_text(name), version, text))
+    card = await asyncio.to_thread(with_version, await target.card_text(name), version, text)
+    await _write(target, model, card)
     return Copied(model, was_there=False)
 
 
@@ -67,7 +68,8 @@ async def remove_version(repository: ModelRepository, name: str, version: str) -
         raise no_version(repository.where, Reference.parse(f"{name}@{version}"), card)
     if len(card.versions) == 1:
         raise ModelError(f"{version} is the last version of {name}; --all removes the model")
-    await _write_card(repository, name, without_version(await repository.card_text(name), version))
+    text = await asyncio.to_thread(without_version, await repository.card_text(name), version)
+    await _write_card(repository, name, text)
     path = file_path(name, version)
     if path in await repository.store.objects():
         await repository.store.remove(path)
@@ -112,8 +114,15 @@ async def _write_card(target: ModelRepository, name: str, text: bytes) -> None:
     place = f"{target.where}/{card_path(name)}"
     if len(text) > MAX_CARD_BYTES:
         raise ModelError(f"{place}: would be longer than {MAX_CARD_BYTES} bytes")
-    ModelCard.parse(text, place)  # what we write can be read
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / "model.yaml"
-        await asyncio.to_thread(draft.write_bytes, text)
+    await asyncio.to_thread(ModelCard.parse, text, place)  # what we write can be read
+    draft = await asyncio.to_thread(_draft, text)
+    try:
         await target.store.write(card_path(name), draft)
+    finally:
+        await asyncio.to_thread(draft.unlink)
+
+
+def _draft(text: bytes) -> Path:
+    with tempfile.NamedTemporaryFile(suffix=".yaml", delete=False) as file:
+        file.write(text)
+    return Path(file.name)

@@ -18,7 +18,15 @@ from vedette.secret import SecretUrl
 _PIECE_BYTES = 2 * 2**20
 _TIMEOUT_S = 60.0
 """For a piece: a link of 35 kB/s still does."""
-_S3_DEFAULTS = {"connect_timeout": 5, "read_timeout": 15, "retries": {"max_attempts": 1}}
+_S3_DEFAULTS = {
+    "connect_timeout": 5,
+    "read_timeout": 15,
+    "retries": {"max_attempts": 1},
+    "request_checksum_calculation": "when_required",
+    "response_checksum_validation": "when_required",
+}
+"""Of the library's client. Some S3-compatible servers say the whole object's checksum of a part of it (rclone 1.75),
+and others know none; what is fetched is compared with the card's digest anyway."""
 _TOKENS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 """What file systems say of an object that changes with it; the first that is there."""
 
@@ -126,7 +134,7 @@ def _connect(url: SecretUrl, options: Mapping[str, Any]) -> tuple[Any, str]:
 
         protocol = url.reveal().partition("://")[0]
         if protocol in ("s3", "s3a"):
-            options = {"config_kwargs": _S3_DEFAULTS, **options}
+            options = {**options, "config_kwargs": {**_S3_DEFAULTS, **options.get("config_kwargs", {})}}
         system, root = fsspec.core.url_to_fs(
             url.reveal(), skip_instance_cache=True, use_listings_cache=False, **options
         )
