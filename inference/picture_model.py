@@ -137,11 +137,12 @@ class PictureModel:
         lane: Lane,
     ) -> Verdict:
         """With the largest disagreement of all squeezed copies; unchecked where one of them got no answer in time."""
-        found = 0.0
+        found, thresholds = 0.0, self.model.card.thresholds
+        floor = max(inspection.floor, thresholds.confidence if thresholds else 0.0)
         try:
             for copy in prepared.copies:
                 other, *_ = await self._detect(copy, prepared.placement, deadline, lane)
-                found = max(found, disagreement(detections, other, inspection.floor))
+                found = max(found, disagreement(detections, other, floor))
         except InferenceError:
             return verdict
         squeeze = inspection.expected.squeeze

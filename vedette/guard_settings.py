@@ -24,8 +24,8 @@ class Squeeze(Settings):
 
     share: Fraction = 0.01
     """Of the frames that are checked; each costs two further inferences. Default 0.01."""
-    threshold: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Of the disagreement, 0 to 1, from which on a picture is suspect. Default 0.5."""
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.4
+    """Of the disagreement, 0 to 1, from which on a picture is suspect. Default 0.4."""
 
 
 class Guard(Settings):

@@ -47,23 +47,24 @@ SQUEEZERS: dict[str, Callable[[Image], Image]] = {"bits": fewer_bits, "median": 
 
 
 def disagreement(one: Sequence[Box], other: Sequence[Box], floor: float) -> float:
-    """How far two answers are apart, 0 (the same) to 1 (nothing in common).
+    """How far two answers are apart on the object on which they differ most: 0 (alike) to 1 (sure, and not there).
 
-    The weight of a box is how far its confidence is above `floor`, as a share of what it could be: a box that flickers
-    about the threshold weighs nothing. Boxes match one to one with the same label and IoU >= 0.5, the most confident
-    first. What is missing of the smaller weight in each pair, and the weight of those without a partner, is set against
-    the weight of all, or of one sure box in each answer if that is more.
+    The weight of a box is how far its confidence is above `floor`, as a share of what it could be, so that one that
+    flickers about the threshold weighs nothing. Boxes match one to one with the same label and IoU >= 0.5, the most
+    confident first; a pair differs by its weights, what has no partner by its own. The largest and not the sum: one
+    person hidden in a crowd is as bad as one hidden alone.
     """
-    ours, theirs = _weighed(one, floor), _weighed(other, floor)
-    total = sum(weight for _, weight in ours) + sum(weight for _, weight in theirs)
-    free = list(theirs)
-    common = 0.0
-    for box, weight in ours:
-        partner = max(free, key=lambda other: _overlap(box, other[0]), default=None)
-        if partner is not None and _overlap(box, partner[0]) >= _IOU:
+    found = _weighed(one, floor)
+    free = _weighed(other, floor)
+    largest = 0.0
+    for box, weight in found:
+        partner = max(free, key=lambda candidate: _overlap(box, candidate[0]), default=None)
+        if partner is None or _overlap(box, partner[0]) < _IOU:
+            largest = max(largest, weight)
+        else:
             free.remove(partner)
-            common += min(weight, partner[1])
-    return (total - 2 * common) / max(total, 2.0)
+            largest = max(largest, abs(weight - partner[1]))
+    return max([largest, *(weight for _, weight in free)])
 
 
 def is_sampled(frame_id: str, share: float) -> bool:

@@ -16,11 +16,13 @@ from nats.aio.msg import Msg
 from inference import metrics
 from inference.dataplane import DataPlane
 from inference.errors import UndecodableImage
+from inference.guard.verdict import Verdict
 from inference.repository.folder import Model
 from inference.runtime.batching import BatcherClosed, ModelFailed
 from inference.stream.results import Results, timing
 from inference.stream.room import Place
 from inference.stream.tokens import Tokens, feed_of
+from inference.stream.verdicts import note_verdict
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.frames import FrameHeaders
 from vedette.logs import current_camera
@@ -73,8 +75,11 @@ class ClipConsumer:
             metrics.REDELIVERED.labels(feed.pipeline).inc()
         if delivery > _DELIVERIES_WITHOUT_WORD:
             return await self._fail(feed, clip, headers, f"no result in {_DELIVERIES_WITHOUT_WORD} deliveries")
+        inspection = self._results.inspection(feed, headers)
         try:
-            inference = await self._plane.infer(clip.data, lane="complete")
+            inference = await self._plane.infer(
+                clip.data, lane="complete", inspection=inspection, source=(feed.site, feed.camera)
+            )
         except UndecodableImage as error:
             return await self._fail(feed, clip, headers, f"undecodable: {error}", "undecodable")
         except ModelFailed as error:
@@ -82,8 +87,13 @@ class ClipConsumer:
                 raise
             return await self._fail(feed, clip, headers, str(error))
         place.inferred()
-        wanted = self._results.wanted(inference, headers.view)
-        await self._publish(feed, inference.model, clip, headers, wanted, timing(inference, headers, None))
+        note_verdict(_CAMERA, feed.pipeline, inspection, inference)
+        if not inference.was_inferred:
+            await self._publish(feed, inference.model, clip, headers, verdict=inference.verdict)
+            DROPPED.labels(_CAMERA, "rejected", "inference").inc()
+            return "rejected"
+        wanted, took = self._results.wanted(inference, headers.view), timing(inference, headers, None)
+        await self._publish(feed, inference.model, clip, headers, wanted, took, verdict=inference.verdict)
         metrics.INFERRED.labels(_CAMERA, feed.pipeline).inc()
         for detection in wanted:
             metrics.DETECTIONS.labels(_CAMERA, detection.label).inc()
@@ -91,7 +101,7 @@ class ClipConsumer:
 
     async def _fail(self, feed: Feed, clip: Msg, headers: FrameHeaders, error: str, outcome: str = "failed") -> str:
         logger.warning("frame %s: %s", headers.seq, error)
-        await self._publish(feed, self._plane.stable.model, clip, headers, error=error)
+        await self._publish(feed, self._plane.choose((feed.site, feed.camera)).model, clip, headers, error=error)
         return outcome
 
     async def _publish(
@@ -103,13 +113,14 @@ class ClipConsumer:
         detections: tuple[Detection, ...] = (),
         took: Timing | None = None,
         error: str | None = None,
+        verdict: Verdict | None = None,
     ) -> None:
         """Until it is stored, however long that takes."""
         retry = Retry(_BACKOFF)
         while True:
             try:
                 return await self._results.publish(
-                    feed, model, headers, clip.metadata.timestamp, detections, took, error=error
+                    feed, model, headers, clip.metadata.timestamp, detections, took, error=error, verdict=verdict
                 )
             except BusUnavailable as unavailable:
                 logger.warning("frame %s waits: %s", headers.seq, unavailable)

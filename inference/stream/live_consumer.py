@@ -21,6 +21,7 @@ from inference.stream.results import Results, timing
 from inference.stream.room import Place
 from inference.stream.server_clock import ServerClock
 from inference.stream.tokens import Tokens, feed_of
+from inference.stream.verdicts import note_verdict
 from vedette.bus import Bus
 from vedette.errors import BusUnavailable, MalformedMessage, MessageTooLarge
 from vedette.frames import FrameHeaders
@@ -132,15 +133,28 @@ class LiveConsumer:
     async def _infer(self, feed: Feed, frame: _Frame, place: Place) -> Served:
         if frame.deadline_s is not None and monotonic() > frame.deadline_s:
             raise DeadlineExceeded("over its budget when it was read")
-        inference = await self._plane.infer(frame.jpeg, frame.deadline_s)
+        inspection = self._results.inspection(feed, frame.headers)
+        inference = await self._plane.infer(
+            frame.jpeg, frame.deadline_s, inspection=inspection, source=(feed.site, feed.camera)
+        )
         place.inferred()
+        note_verdict(feed.camera, feed.pipeline, inspection, inference)
+        if not inference.was_inferred:
+            return await self._reject(feed, frame, inference)
         age_ms = frame.age_ms
         wanted = self._results.wanted(inference, frame.headers.view)
         picture = await self._keep_picture(feed, frame) if wanted else None
         took = timing(inference, frame.headers, age_ms)
-        await self._results.publish(feed, inference.model, frame.headers, frame.arrived_at, wanted, took, picture)
+        await self._results.publish(
+            feed, inference.model, frame.headers, frame.arrived_at, wanted, took, picture, verdict=inference.verdict
+        )
         self._count(feed, frame, inference, age_ms, wanted)
         return _note(frame, "inferred", inference.queue_s * 1000)
+
+    async def _reject(self, feed: Feed, frame: _Frame, inference: Inference) -> Served:
+        """The guard did not let it be inferred: its message says so, and has no detections."""
+        await self._results.publish(feed, inference.model, frame.headers, frame.arrived_at, verdict=inference.verdict)
+        return self._dropped(feed, "rejected", _note(frame, "rejected"))
 
     async def _keep_picture(self, feed: Feed, frame: _Frame) -> int | None:
         """Store the very picture that was inferred; its sequence number. Detections don't depend on it."""

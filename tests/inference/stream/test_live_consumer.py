@@ -374,10 +374,10 @@ async def test_an_unforeseen_error_ends_its_frame_alone_and_that_is_served_later
 ) -> None:
     infer, failures = plane.infer, iter([RuntimeError("a defect")])
 
-    async def defective(jpeg: bytes, deadline: float | None = None) -> Inference:
+    async def defective(jpeg: bytes, deadline: float | None = None, **named: object) -> Inference:
         for failure in failures:
             raise failure
-        return await infer(jpeg, deadline)
+        return await infer(jpeg, deadline, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(plane, "infer", defective)
     notes = await listen(bus)
