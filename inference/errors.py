@@ -2,6 +2,7 @@
 
 InferenceError
 ├── ModelError           a model, its card or its reference is unusable: the process exits
+├── RepositoryUnavailable (inference/repository/store.py)  a place of models can't be reached: tried again
 ├── DeviceUnavailable    the device asked for is not there: the process exits
 ├── BatchFailed          the runtime failed on a batch: its session is replaced, its images are run one by one
 ├── UndecodableImage     one picture is unusable: that message ends, its batch-mates go on

@@ -20,6 +20,7 @@ PURE = (
     "gateway/reading/decode_strategy.py",
     "gateway/sources/pacing.py",
     "gateway/reading/watchdog.py",
+    "inference/repository/references.py",
     "inference/runtime/batch_policy.py",
     "inference/runtime/batching.py",
     "vedette/retry.py",

@@ -49,7 +49,7 @@ class SecretText:
 
 def _shown(secret: object, info: SerializationInfo[Any]) -> object:
     if not isinstance(secret, SecretText):
-        raise PydanticSerializationUnexpectedValue(None)  # in a union it is one of the others
+        raise PydanticSerializationUnexpectedValue("no secret")  # in a union it is one of the others
     shown_as: Callable[[SecretText], object] = (info.context or {}).get(SHOWN_AS, str)
     return shown_as(secret)
 

@@ -21,7 +21,7 @@ _TIMEOUT_S = 60.0
 _S3_DEFAULTS = {
     "connect_timeout": 5,
     "read_timeout": 15,
-    "retries": {"max_attempts": 1},
+    "retries": {"max_attempts": 0},
     "request_checksum_calculation": "when_required",
     "response_checksum_validation": "when_required",
 }
@@ -143,6 +143,8 @@ def _connect(url: SecretUrl, options: Mapping[str, Any]) -> tuple[Any, str]:
         raise ModelError(f"models.url: {url} needs a package that is not there ({error}); {hint}") from None
     except Exception as error:  # noqa: BLE001 -- an option that a file system does not know, or worse
         raise ModelError(f"models.url: {url}: {_said(error)}") from None
+    if hasattr(system, "retries"):
+        system.retries = 1  # s3fs: we try again ourselves, and what is in the cache does not wait for it
     return (system if system.async_impl else AsyncFileSystemWrapper(system)), root.rstrip("/")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from inference.errors import ModelError
+from inference.repository import bucket_store as bucket_module
 from inference.repository import cache as cache_module
 from inference.repository.bucket_store import BucketStore
 from inference.repository.cache import Cache
@@ -99,6 +100,22 @@ async def test_what_is_nowhere_yet_is_waited_for(nats_server: NatsServer, tmp_pa
         await asyncio.to_thread(nats_server.start)
         async with asyncio.timeout(45):
             assert (await waiting).version == "1.2.0"
+
+
+async def test_a_server_that_dies_while_a_file_is_read_is_noticed(
+    distant: tuple[Callable[[], Store], Gone], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket_module, "_ANSWER_WITHIN_S", 1.0)
+    open_place, end = distant
+    store = open_place()
+    await write(store, tmp_path / "draft", file_path("small", "1.0.0"), graph("1.0.0", 6 * 2**20))
+    pieces = store.read(file_path("small", "1.0.0"))
+    assert await anext(pieces)
+    await asyncio.to_thread(end)
+    with pytest.raises(RepositoryUnavailable, match=r"small/1\.0\.0/model\.onnx"):
+        async for _ in pieces:
+            pass
+    await store.close()
 
 
 class Breaking(FolderStore):
