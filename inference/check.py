@@ -3,38 +3,40 @@
 from inference.errors import ModelError
 from inference.repository.folder import Repository
 from inference.repository.references import Reference
+from inference.repository.store import file_path
+from inference.rollout.plan import Bounds, plan_of
 from vedette.config import Config
 from vedette.config_problems import Problem
 
 
 def problems(config: Config) -> list[Problem]:
-    """Models that are not there, not in a version that fits, or in several versions at once.
+    """Models that are not there, not in a version that fits, or not in one that fits all pipelines.
 
     A distant repository is not asked: the site that it serves need not run yet.
     """
     distant = config.models.bucket is not None or config.models.url is not None
     repository, found = None if distant else Repository(config.models.path), []
-    versions: dict[str, str] = {}
+    asked: dict[str, dict[str, str]] = {}
     for name, pipeline in config.pipelines.items():
         for index, stage in enumerate(pipeline.stages):
+            references = asked.setdefault(stage.model_name, {})
+            references[name] = stage.model
             try:
-                text = _against(repository, stage.model, versions)
+                text = _against(repository, Bounds(stage.model_name, references))
             except ModelError as error:
                 text = str(error)
             if text:
+                del references[name]
                 found.append(Problem(("pipelines", name, "stages", index, "model"), text))
     return found
 
 
-def _against(repository: Repository | None, reference: str, versions: dict[str, str]) -> str | None:
-    """What speaks against `reference`; `versions` are those that the models before it have. Raises ModelError."""
-    if repository is None:
+def _against(repository: Repository | None, bounds: Bounds) -> str | None:
+    """What speaks against the last reference, together with those before it. Raises ModelError."""
+    for reference in bounds.references.values():
         Reference.parse(reference)
+    if repository is None:
         return None
-    model = repository.resolve(reference)
-    if not model.path.is_file():
-        return f"{model.path}: no such file"
-    first = versions.setdefault(model.card.name, model.version)
-    if first != model.version:
-        return f"{reference} is {model.version}, but another pipeline has {first}; one process serves one version"
-    return None
+    card = repository.card(bounds.name)
+    path = repository.path / file_path(bounds.name, plan_of(card, bounds, card.rollout).stable)
+    return None if path.is_file() else f"{path}: no such file"

@@ -74,7 +74,8 @@ class Follower:
 
     def begin(self, found: Found, stored: Stored) -> None:
         """What was known when the stable version was loaded. Versions that failed since then are not tried again."""
-        self._found, self.stored, self._was_read = found, stored, stored.revision > 0
+        self._found, self.stored = found, stored
+        self._was_read = self._was_read or stored.revision > 0
         for version in self._plane.held.failures:
             self._tried[version, False] = (found.key(version), stored.revision)
 

@@ -59,11 +59,7 @@ def plan_of(card: ModelCard, bounds: Bounds, rollout: Rollout | None, serving: s
     rollout = rollout or Rollout()
     allowed, faults = bounds.allowed(card), []
     if not allowed:
-        asked = ", ".join(f"{reference} in {pipeline}" for pipeline, reference in bounds.references.items())
-        raise ModelError(
-            f"no version of {bounds.name} is what every pipeline asks for ({asked});"
-            f" there are: {', '.join(in_order(card.versions))}"
-        )
+        raise _nothing_allowed(card, bounds)
 
     def possible(version: str | None) -> str | None:
         fault = None if version is None else fault_of(card, bounds, version)
@@ -90,6 +86,15 @@ def fault_of(card: ModelCard, bounds: Bounds, version: str) -> str | None:
     if version not in card.versions:
         return f"{bounds.name} has no version {version}; there are: {', '.join(in_order(card.versions))}"
     return bounds.refusal(version)
+
+
+def _nothing_allowed(card: ModelCard, bounds: Bounds) -> ModelError:
+    there = f"there are: {', '.join(in_order(card.versions))}"
+    for reference in bounds.references.values():
+        if not any(_fits(reference, version) for version in card.versions):
+            return ModelError(f"{bounds.name} has no version for '{reference}'; {there}")
+    asked = ", ".join(f"{reference} in {pipeline}" for pipeline, reference in bounds.references.items())
+    return ModelError(f"no version of {bounds.name} is what every pipeline asks for ({asked}); {there}")
 
 
 def _default(allowed: Sequence[str], rollout: Rollout, serving: str | None) -> str:

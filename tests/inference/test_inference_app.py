@@ -9,16 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from inference.app import resolve
-from inference.errors import ModelError
 from tests.inference.process import CONFIG, Process, Processes, processes_of
-from tests.inference.worker import MODEL, ROOT, Camera, Notes, listen, pending, stored
+from tests.inference.worker import ROOT, Camera, Notes, listen, pending, stored
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import end
 from vedette.bus import Bus
-from vedette.config import Config
-from vedette.errors import BusFull, ConfigError
+from vedette.errors import BusFull
 from vedette.subjects import CLIPS, DETECTIONS, WORK
 
 NO_BUS = 1  # nothing listens on this port
@@ -245,35 +242,3 @@ async def test_a_model_that_is_not_the_cards_is_refused_with_the_reason(
     assert await process.ended(20) == 2
     assert f"vedette: {file}: its digest is sha256:" in process.text
     assert "Traceback" not in process.text
-
-
-def configured(*references: str) -> Config:
-    pipelines = {f"p{number}": {"stages": [{"model": name}]} for number, name in enumerate(references)}
-    return Config.model_validate({"pipelines": pipelines, "models": {"path": ROOT / "models"}})
-
-
-async def test_the_version_that_the_pipelines_ask_for_is_served() -> None:
-    assert await resolve(configured("coco-detector@^1", "coco-detector@1.0.0"), "coco-detector") == MODEL
-
-
-async def test_a_model_that_no_pipeline_uses_is_a_mistake_of_the_configuration() -> None:
-    with pytest.raises(ConfigError, match=r"no pipeline uses the model others \(used: coco-detector\)"):
-        await resolve(configured("coco-detector"), "others")
-
-
-async def test_a_version_that_is_not_there_is_a_mistake() -> None:
-    with pytest.raises(ModelError, match="has no version"):
-        await resolve(configured("coco-detector@2"), "coco-detector")
-
-
-async def test_two_versions_in_one_process_are_a_mistake(tmp_path: Path) -> None:
-    folder = tmp_path / "coco-detector"
-    folder.mkdir()
-    card = (ROOT / "models/coco-detector/model.yaml").read_text()
-    newer = card[card.index("  1.0.0:") :].replace("1.0.0", "1.1.0", 1)
-    (folder / "model.yaml").write_text(card + newer)
-    config = configured("coco-detector@1.0.0", "coco-detector@^1").model_copy(
-        update={"models": configured("coco-detector").models.model_copy(update={"path": tmp_path})}
-    )
-    with pytest.raises(ConfigError, match=r"coco-detector@1\.0\.0 in p0, coco-detector@\^1 in p1"):
-        await resolve(config, "coco-detector")
