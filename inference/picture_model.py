@@ -138,7 +138,7 @@ class PictureModel:
     ) -> Verdict:
         """With the largest disagreement of all squeezed copies; unchecked where one of them got no answer in time."""
         found, thresholds = 0.0, self.model.card.thresholds
-        floor = max(inspection.floor, thresholds.confidence if thresholds else 0.0)
+        floor = max(inspection.floor, thresholds.score if thresholds else 0.0)
         try:
             for copy in prepared.copies:
                 other, *_ = await self._detect(copy, prepared.placement, deadline, lane)
