@@ -35,6 +35,7 @@ check: $(READY) ## lint, formatting, types, generated files
 	$(BIN)/mypy
 	$(BIN)/python -m vedette.schema_files --check
 	$(BIN)/python models/build/coco_detector.py --check
+	$(BIN)/python models/build/faces.py --check
 
 format: $(READY) ## rewrite what ruff can mend
 	$(BIN)/ruff check --fix .

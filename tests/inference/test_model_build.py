@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.detected import detected
+from inference.errors import ModelError
 from inference.repository.folder import Repository
 from inference.runtime.rows import Row
 from inference.runtime.session import ModelSession, open_session
@@ -70,13 +71,15 @@ def test_other_thresholds_give_another_digest() -> None:
 
 def test_weights_other_than_the_published_ones_are_refused() -> None:
     script = build_script()
-    with pytest.raises(ValueError, match="not the published weights"):
-        script.build(script.WEIGHTS.read_bytes() + b"\0", MODEL.card)
+    weights = bytearray(script.WEIGHTS.read_bytes())
+    weights[-1] ^= 1
+    with pytest.raises(ModelError, match="its sha256 is .*, the card of coco-detector wants"):
+        script.build(bytes(weights), MODEL.card)
 
 
 def test_a_card_with_other_than_80_labels_is_refused() -> None:
     script = build_script()
-    with pytest.raises(ValueError, match="80 classes, the card names 79"):
+    with pytest.raises(ModelError, match="80 classes, the card names 79"):
         script.build(script.WEIGHTS.read_bytes(), MODEL.card.model_copy(update={"labels": MODEL.card.labels[:-1]}))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from inference.build.heads.boxes import best_only
 from inference.build.heads.head import Decoding, Head, Preset, Raw, Target, Unfit
-from inference.build.heads.rtdetr import BOXES, BOXES_CONSTANTS, QueryOptions, two_outputs
+from inference.build.heads.rtdetr import BOXES, BOXES_CONSTANTS, QueryOptions, named, two_outputs
 
 _BODY = """\
     logits = Transpose <perm = [0, 2, 1]> (logit_rows)
@@ -22,7 +22,7 @@ _BODY = """\
 
 def recognise(raw: Raw, given: Mapping[str, Any]) -> QueryOptions:
     """One more logit than there are labels."""
-    options = QueryOptions(**given) if "boxes" in given else two_outputs(raw, 1)
+    options = named(raw, given, 1) if "boxes" in given else two_outputs(raw, 1)
     if options.logits is None:
         raise Unfit("it has logits of its own: name them with the option logits")
     return options

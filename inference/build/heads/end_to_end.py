@@ -43,7 +43,13 @@ class EndToEndOptions(Options):
 def recognise(raw: Raw, given: Mapping[str, Any]) -> EndToEndOptions:
     """By shapes; of two outputs [N, M] by the names `scores` and `labels` or `classes`."""
     if "boxes" in given:
-        return EndToEndOptions(**given)
+        options = EndToEndOptions(**given)
+        apart = options.scores is not None and options.labels is not None
+        raw.require(options.boxes, 1, None, 4 if apart else 6)
+        for name in (options.scores, options.labels):
+            if name is not None:
+                raw.require(name, 1, raw.outputs[options.boxes][1])
+        return options
     if len(raw.outputs) == 1:
         name, (_, candidates, values) = raw.only(3)
         if values != 6 or candidates > _MOST:

@@ -37,6 +37,16 @@ class Raw:
         """Of the grids of these strides together."""
         return sum(-(-self.height // stride) * -(-self.width // stride) for stride in strides)
 
+    def require(self, name: str, *shape: int | None) -> None:
+        """That there is such an output; None is any length. Raises Unfit."""
+        found = self.outputs.get(name)
+        if found is None:
+            raise Unfit(f"it has no output {name!r}")
+        fits = len(found) == len(shape) and all(want in (None, has) for has, want in zip(found, shape, strict=True))
+        if not fits:
+            wanted = ", ".join("?" if length is None else str(length) for length in shape)
+            raise Unfit(f"{name} is {list(found)}, not [{wanted}]")
+
     def only(self, rank: int) -> tuple[str, Shape]:
         """The one output there is. Raises Unfit."""
         if len(self.outputs) != 1:

@@ -53,7 +53,11 @@ class NanoDetOptions(Options):
 def recognise(raw: Raw, given: Mapping[str, Any]) -> NanoDetOptions:
     """By the number of cells, as files list them in any order."""
     if "classes" in given and "sides" in given:
-        return NanoDetOptions(**given)
+        options = NanoDetOptions(**given)
+        for stride, classes, sides in zip(options.strides, options.classes, options.sides, strict=True):
+            raw.require(classes, 1, raw.cells([stride]), raw.classes)
+            raw.require(sides, 1, raw.cells([stride]), 4 * options.bins)
+        return options
     values = tuple(given.get("strides", (8, 16, 32)))
     if len(raw.outputs) != 2 * len(values):
         raise Unfit(f"it has {2 * len(values)} outputs, not {len(raw.outputs)}")
@@ -67,8 +71,8 @@ def recognise(raw: Raw, given: Mapping[str, Any]) -> NanoDetOptions:
     (width,) = widths
     if width % 4:
         raise Unfit(f"{width} values don't make four sides")
-    classes, sides = (tuple(found[size] for found in by_stride) for size in (raw.classes, width))
-    return NanoDetOptions(**{"strides": values, "bins": width // 4, "classes": classes, "sides": sides, **given})
+    named, distances = (tuple(found[size] for found in by_stride) for size in (raw.classes, width))
+    return NanoDetOptions(**{"strides": values, "bins": width // 4, "classes": named, "sides": distances, **given})
 
 
 def decode(options: NanoDetOptions, target: Target) -> Decoding:

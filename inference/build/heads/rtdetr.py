@@ -44,13 +44,25 @@ class QueryOptions(Options):
 def recognise(raw: Raw, given: Mapping[str, Any]) -> QueryOptions:
     """As many logits as there are labels."""
     if "boxes" in given:
-        return QueryOptions(**given)
+        return named(raw, given, 0)
     if len(raw.outputs) == 1:
         name, (_, queries, values) = raw.only(3)
         if raw.classes is None or values != 4 + raw.classes or queries > _MOST:
             raise Unfit(f"{name} is not [N, up to {_MOST}, 4 + as many as there are labels]")
         return QueryOptions(boxes=name)
     return two_outputs(raw, 0)
+
+
+def named(raw: Raw, given: Mapping[str, Any], beyond: int) -> QueryOptions:
+    """The outputs that are asked for, `beyond` more logits than labels. Raises Unfit."""
+    options = QueryOptions(**given)
+    classes = None if raw.classes is None else raw.classes + beyond
+    if options.logits is None:
+        raw.require(options.boxes, 1, None, classes and classes + 4)
+    else:
+        raw.require(options.boxes, 1, None, 4)
+        raw.require(options.logits, 1, raw.outputs[options.boxes][1], classes)
+    return options
 
 
 def two_outputs(raw: Raw, beyond: int) -> QueryOptions:

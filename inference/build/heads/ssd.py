@@ -105,7 +105,9 @@ def recognise(raw: Raw, given: Mapping[str, Any]) -> SsdOptions:
             raise Unfit("it has two outputs, [N, A, 4] and [N, A, one more than there are labels]")
         given = {"scores": scores[0], "locations": locations[0], **given}
     options = SsdOptions(**given)
-    found = raw.outputs.get(options.locations, (0, 0))[1]
+    raw.require(options.locations, 1, None, 4)
+    found = raw.outputs[options.locations][1]
+    raw.require(options.scores, 1, found, None if raw.classes is None else raw.classes + 1)
     if options.grids and found != len(default_boxes(options.grids)):
         raise Unfit(f"{options.locations} has {found} boxes, the grids {len(default_boxes(options.grids))}")
     return options

@@ -1,0 +1,321 @@
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+
+from inference.build.contract import graph_faults
+from inference.build.fused_graph import fuse
+from inference.build.heads import HEADS
+from inference.build.heads.head import Raw
+from inference.build.onnx_file import inspect
+from inference.build.recognition import recognise
+from inference.errors import ModelError
+from inference.repository.card import ModelCard
+from tests.inference.build import decoding_reference as reference
+from tests.inference.build.decoding_reference import IOU, SCORE, SIDE
+from tests.inference.build.networks import network, pictures
+
+LABELS = ("person", "car", "dog")
+Array = NDArray[Any]
+
+
+def spread(*shape: int, least: float = 0.0, most: float = 1.0, seed: int = 1) -> Array:
+    return np.random.default_rng([seed, *shape]).uniform(least, most, shape).astype(np.float32)
+
+
+def boxes(candidates: int) -> Array:
+    """[2, candidates, 4]: middles in the picture and a little beyond, sizes up to half of it; pixels."""
+    return np.concatenate(
+        [spread(2, candidates, 2, least=-4, most=SIDE + 4), spread(2, candidates, 2, least=4, most=SIDE / 2)], axis=2
+    )
+
+
+def scores(candidates: int, classes: int = 3, seed: int = 2) -> Array:
+    """Most of them low."""
+    return spread(2, candidates, classes, seed=seed) ** 3
+
+
+def rows(*parts: Array) -> Array:
+    return np.concatenate(parts, axis=2)
+
+
+CELLS = 64 + 16 + 4
+CORNERS = np.sort(boxes(40).reshape(2, 40, 2, 2), axis=2).reshape(2, 40, 4)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A head's raw outputs [2, …], and what must be said beside the labels."""
+
+    head: str
+    outputs: Mapping[str, Array]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    named: bool = False
+    """Whether the head can't be recognised."""
+    labels: tuple[str, ...] = LABELS
+    landmarks: tuple[str, ...] = ()
+
+
+def _yunet() -> Mapping[str, Array]:
+    outputs = {}
+    for stride in (8, 16, 32):
+        count = (SIDE // stride) ** 2
+        outputs[f"cls_{stride}"] = spread(2, count, 1, least=-0.2, most=1.2, seed=stride)
+        outputs[f"obj_{stride}"] = spread(2, count, 1, least=-0.2, most=1.2, seed=stride + 1)
+        outputs[f"bbox_{stride}"] = spread(2, count, 4, least=-0.5, most=1, seed=stride)
+        outputs[f"kps_{stride}"] = spread(2, count, 10, least=-1, most=1, seed=stride)
+    return outputs
+
+
+def _nanodet() -> Mapping[str, Array]:
+    outputs = {}
+    for stride in (32, 8, 16):  # in another order than by stride
+        count = (SIDE // stride) ** 2
+        outputs[f"dis_{stride}"] = spread(2, count, 32, least=-3, most=3)
+        outputs[f"cls_{stride}"] = scores(count)
+    return outputs
+
+
+GRIDS = [
+    {"cells": 2, "step": 32 / 64, "smallest": 20 / 64, "largest": 40 / 64, "ratios": [2]},
+    {"cells": 1, "step": 64 / 64, "smallest": 40 / 64, "largest": 60 / 64, "ratios": []},
+]
+POINTS = ("a", "b", "c", "d", "e")
+
+CASES = {
+    "yolov5": Case("yolov5", {"output0": rows(boxes(3 * CELLS), spread(2, 3 * CELLS, 1), scores(3 * CELLS) ** 0.3)}),
+    "yolov8": Case("yolov8", {"output0": rows(boxes(CELLS), scores(CELLS)).transpose(0, 2, 1).copy()}),
+    "yolox": Case(
+        "yolox",
+        {"output": rows(spread(2, CELLS, 4, least=-0.5), spread(2, CELLS, 1), scores(CELLS) ** 0.3)},
+        named=True,
+    ),
+    "end-to-end": Case(
+        "end-to-end",
+        {"output0": rows(CORNERS, spread(2, 40, 1), np.arange(80, dtype=np.float32).reshape(2, 40, 1) % 3)},
+    ),
+    "end-to-end apart": Case(
+        "end-to-end",
+        {
+            "detection_boxes": CORNERS / SIDE,
+            "detection_scores": spread(2, 40),
+            "detection_classes": np.arange(80, dtype=np.float32).reshape(2, 40) % 3 + 1,
+            "num_detections": np.array([40, 40], np.float32),
+        },
+        {"corners": "yxyx", "unit": "share", "first_label": 1},
+    ),
+    "rtdetr": Case("rtdetr", {"pred_logits": spread(2, 50, 3, least=-6, most=3), "pred_boxes": boxes(50) / SIDE}),
+    "rtdetr in one": Case("rtdetr", {"output0": rows(boxes(50) / SIDE, scores(50))}),
+    "detr": Case("detr", {"pred_boxes": boxes(50) / SIDE, "pred_logits": spread(2, 50, 4, least=-3, most=3)}),
+    "nanodet": Case("nanodet", _nanodet()),
+    "nanodet-plus": Case(
+        "nanodet-plus", {"output": rows(scores(CELLS + 1), spread(2, CELLS + 1, 32, least=-3, most=3))}
+    ),
+    "ssd corners": Case("ssd", {"boxes": CORNERS / SIDE, "scores": scores(40, 4)}, {"boxes": "corners"}, named=True),
+    "ssd offsets": Case(
+        "ssd",
+        {"loc": spread(2, 18, 4, least=-3, most=3), "conf": spread(2, 18, 4, least=-3, most=3)},
+        {"boxes": "offsets", "grids": GRIDS, "activation": "softmax"},
+        named=True,
+    ),
+    "yunet": Case("yunet", _yunet(), labels=("face",), landmarks=POINTS),
+}
+
+
+def raw_of(case: Case) -> Raw:
+    return Raw({name: (1, *sets.shape[1:]) for name, sets in case.outputs.items()}, SIDE, SIDE, len(case.labels))
+
+
+def card_of(case: Case, digest: str, options: Mapping[str, Any], **more: Any) -> ModelCard:
+    build = {"head": case.head, "sha256": digest, "options": options}
+    data: dict[str, Any] = {
+        "name": "known",
+        "task": HEADS[case.head].task,
+        "labels": case.labels,
+        "landmarks": case.landmarks,
+        "input": {"height": SIDE, "width": SIDE, "layout": "NHWC", "colour": "RGB"},
+        "thresholds": {"score": SCORE, "iou": IOU},
+        "batch": {"max": 8, "max_delay_ms": 5},
+        "versions": {"1.0.0": {"sha256": "0" * 64, "origin": "x", "licence": "x", "build": build}},
+    }
+    return ModelCard.model_validate({**data, **more})
+
+
+def fused(case: Case, **more: Any) -> bytes:
+    file = inspect(network(case.outputs, **more), "known.onnx")
+    _, options = recognise(raw_of(case), case.head, case.options, "known.onnx")
+    card = card_of(case, file.sha256, options.model_dump(mode="json", exclude_none=True))
+    built = fuse(file, card, "1.0.0")
+    assert graph_faults(inspect(built, "built"), card) == []
+    return built
+
+
+def run(graph: bytes, images: NDArray[np.uint8]) -> dict[str, Array]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"images": images}), strict=True))
+
+
+@cache
+def built(name: str) -> bytes:
+    return fused(CASES[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("which", [(0,), (1, 0, 1)], ids=["alone", "in a batch"])
+def test_a_graph_gives_what_the_published_decoding_gives(name: str, which: tuple[int, ...]) -> None:
+    case = CASES[name]
+    decode, suppress = reference.REFERENCES[name]
+    given = run(built(name), pictures(which))
+    for place, chosen in enumerate(which):
+        raw = {output: sets[chosen] for output, sets in case.outputs.items()}
+        expected = reference.detections(decode(raw), suppress)
+        count = given["counts"][place]
+        assert 5 < len(expected) <= 100
+        assert count == len(expected)
+        np.testing.assert_allclose(given["scores"][place, :count], [found.score for found in expected], atol=1e-5)
+        np.testing.assert_array_equal(given["labels"][place, :count], [found.label for found in expected])
+        np.testing.assert_allclose(given["boxes"][place, :count], [found.corners for found in expected], atol=1e-3)
+        if case.landmarks:
+            points = [found.points for found in expected]
+            np.testing.assert_allclose(given["landmarks"][place, :count], points, atol=1e-3)
+        for output in given.keys() - {"counts"}:
+            assert not given[output][place, count:].any()
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.named])
+def test_a_head_is_recognised_by_the_shapes_of_its_outputs(name: str) -> None:
+    case = CASES[name]
+    head, _ = recognise(raw_of(case), None, case.options, "known.onnx")
+    assert head.name == case.head
+
+
+def test_what_could_be_two_heads_must_be_named() -> None:
+    with pytest.raises(ModelError, match="that may be yolov5 or yolox: pass --head"):
+        recognise(raw_of(CASES["yolox"]), None, {}, "known.onnx")
+    with pytest.raises(ModelError, match="that may be classification or embedding: pass --head"):
+        recognise(Raw({"out": (1, 10)}, SIDE, SIDE, None), None, {}, "known.onnx")
+
+
+def test_what_is_no_head_is_told_with_the_reason_of_each() -> None:
+    with pytest.raises(ModelError) as caught:
+        recognise(Raw({"a": (1, 7, 9), "b": (3,)}, SIDE, SIDE, 3), None, {}, "known.onnx")
+    assert "known.onnx: for a picture of 64x64 it gives a [1, 7, 9], b [3]; that is none of the heads" in str(
+        caught.value
+    )
+    for name in HEADS:
+        assert f"\n  {name}: " in str(caught.value)
+
+
+def test_a_head_that_was_named_and_does_not_fit_is_refused_with_the_reason() -> None:
+    with pytest.raises(ModelError, match=r"not yolov8: output0 has 7 values a candidate; 2 labels need 6"):
+        recognise(Raw({"output0": (1, 7, CELLS)}, SIDE, SIDE, 2), "yolov8", {}, "known.onnx")
+    with pytest.raises(ModelError, match=r"--options of ssd: grids.*0.*cells"):
+        recognise(raw_of(CASES["ssd offsets"]), "ssd", {"boxes": "offsets", "grids": [{}]}, "known.onnx")
+    with pytest.raises(ModelError, match=r"--options of yolov8: strides"):
+        recognise(raw_of(CASES["yolov8"]), "yolov8", {"strides": [8]}, "known.onnx")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"dtype": "float16"},
+        {"dtype": "uint8"},
+        {"planes": False},
+        {"image": "images"},
+        {"image": "pixels", "opset": 13},
+        {"opset": 11},
+        {"opset": 21},
+        {"opset": 23},
+    ],
+    ids=str,
+)
+def test_networks_are_fused_whatever_they_take_and_however_old_they_are(more: dict[str, Any]) -> None:
+    expected = run(built("yolov8"), pictures([1, 0]))
+    given = run(fused(CASES["yolov8"], **more), pictures([1, 0]))
+    assert given["counts"].min() > 5
+    for name, values in expected.items():
+        np.testing.assert_allclose(given[name], values, atol=1e-3)
+
+
+def test_outputs_in_half_precision_are_decoded_too() -> None:
+    case = CASES["yolov8"]
+    halves = {name: sets.astype(np.float16) for name, sets in case.outputs.items()}
+    given = run(fused(Case(case.head, halves)), pictures([0]))
+    expected = run(built("yolov8"), pictures([0]))
+    assert abs(int(given["counts"][0]) - int(expected["counts"][0])) <= 1
+    np.testing.assert_allclose(given["scores"][0, :5], expected["scores"][0, :5], atol=2e-3)
+
+
+def test_names_of_the_network_may_be_those_of_the_graph_around_it() -> None:
+    case = CASES["ssd corners"]  # its outputs are `boxes` and `scores`
+    given = run(fused(case, image="images"), pictures([1]))
+    np.testing.assert_array_equal(given["boxes"], run(built("ssd corners"), pictures([1]))["boxes"])
+
+
+def test_a_network_of_one_picture_stays_one() -> None:
+    case = CASES["yolov8"]
+    graph = fused(Case(case.head, {name: sets[:1] for name, sets in case.outputs.items()}), batch=1)
+    (images,) = inspect(graph, "built").inputs
+    assert images.shape == (1, SIDE, SIDE, 3)
+    np.testing.assert_array_equal(run(graph, pictures([0]))["boxes"], run(built("yolov8"), pictures([0]))["boxes"])
+
+
+@pytest.mark.parametrize(("activation", "least"), [("softmax", 1.0), ("sigmoid", 0.5), ("none", 0.0)])
+def test_a_classification_gives_a_score_for_each_label(activation: str, least: float) -> None:
+    logits = spread(2, 3, 1, 1, least=0.1, most=0.9)
+    case = Case("classification", {"out": logits}, {"activation": activation})
+    file = inspect(network(case.outputs), "known.onnx")
+    card = card_of(case, file.sha256, case.options, thresholds=None)
+    given = run(fuse(file, card, "1.0.0"), pictures([1, 0, 1]))["scores"]
+    flat = logits[[1, 0, 1], :, 0, 0].astype(float)
+    odds = np.exp(flat) / np.exp(flat).sum(1, keepdims=True)
+    expected = {"softmax": odds, "sigmoid": 1 / (1 + np.exp(-flat)), "none": flat}[activation]
+    np.testing.assert_allclose(given, expected, atol=1e-6)
+    assert given.sum(1).min() > least - 1e-6
+
+
+def test_an_embedding_has_the_length_1_and_nothing_has_0() -> None:
+    vectors = np.stack([spread(8, least=-2, most=2), np.zeros(8, np.float32)])
+    case = Case("embedding", {"out": vectors}, labels=())
+    file = inspect(network(case.outputs), "known.onnx")
+    card = card_of(case, file.sha256, {}, thresholds=None)
+    given = run(fuse(file, card, "1.0.0"), pictures([0, 1]))["embeddings"]
+    np.testing.assert_allclose(given[0], vectors[0] / np.linalg.norm(vectors[0]), atol=1e-6)
+    assert not given[1].any()
+
+
+def test_mean_and_deviation_are_taken_from_the_pixels() -> None:
+    case = CASES["yolov8"]
+    file = inspect(network(case.outputs), "known.onnx")
+    card = card_of(case, file.sha256, {})
+    build = card.versions["1.0.0"].build
+    assert build is not None
+    release = card.versions["1.0.0"].model_copy(
+        update={"build": build.model_copy(update={"mean": (100.0, 0.0, 0.0), "deviation": (25.0, 1.0, 1.0)})}
+    )
+    graph = fuse(file, card.model_copy(update={"versions": {"1.0.0": release}}), "1.0.0")
+    images = pictures([125, 100])  # (125 - 100) / 25 is the second set
+    expected = run(built("yolov8"), pictures([1, 0]))
+    np.testing.assert_array_equal(run(graph, images)["boxes"], expected["boxes"])
+
+
+def test_a_file_other_than_the_one_that_was_built_from_is_refused() -> None:
+    file = inspect(network(CASES["yolov8"].outputs), "known.onnx")
+    with pytest.raises(ModelError, match=rf"known.onnx: its sha256 is {file.sha256}, the card of known wants 1111"):
+        fuse(file, card_of(CASES["yolov8"], "1" * 64, {}), "1.0.0")
+    with pytest.raises(ModelError, match="'yolov8' is no head for classification"):
+        fuse(file, card_of(CASES["yolov8"], file.sha256, {}, task="classification", thresholds=None), "1.0.0")
+    with pytest.raises(ModelError, match=r"build.options of yolov8: nonsense"):
+        fuse(file, card_of(CASES["yolov8"], file.sha256, {"nonsense": 1}), "1.0.0")
+
+
+def test_the_same_file_and_card_give_the_same_bytes() -> None:
+    assert fused(CASES["yunet"]) == built("yunet")
