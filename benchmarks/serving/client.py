@@ -51,6 +51,7 @@ class Caller(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
+        self._record.callers.add(self)
         self._send()
 
     def _send(self) -> None:
@@ -68,13 +69,20 @@ class Caller(asyncio.Protocol):
         self._send()
 
     def connection_lost(self, _: Exception | None) -> None:
+        self._record.callers.discard(self)
         self._record.lost(self._request)
+
+    def end(self) -> None:
+        self._transport.abort()
 
 
 class Recorder:
     def __init__(self, port: int) -> None:
         self.outcome = Outcome()
         self.counting = False
+        self.callers: set[Caller] = set()
+        """Who is connected."""
+        self._ended = False
         self._port = port
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -89,6 +97,8 @@ class Recorder:
 
     def lost(self, request: bytes) -> None:
         """A server that closes a connection gets a new one."""
+        if self._ended:
+            return
         self.outcome.failures += self.counting
         task = asyncio.create_task(self.connect(request))
         self._tasks.add(task)
@@ -104,6 +114,16 @@ class Recorder:
                 await asyncio.sleep(RECONNECT_S)
             else:
                 return
+
+    async def end(self) -> None:
+        """Close all connections."""
+        self._ended = True
+        for task in self._tasks:
+            task.cancel()
+        for caller in self.callers:
+            caller.end()
+        while self.callers:
+            await asyncio.sleep(0)
 
 
 def parse(buffer: bytearray) -> tuple[int, bytes, dict[str, str]] | None:
@@ -127,6 +147,7 @@ async def call(job: Job) -> Outcome:
     recorder.counting = True
     await asyncio.sleep(job.seconds)
     recorder.counting = False
+    await recorder.end()
     return recorder.outcome
 
 

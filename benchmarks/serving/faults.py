@@ -1,6 +1,7 @@
 """What goes wrong in service, on purpose, and whom it hurts. Each caller has a connection of its own."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ async def call(port: int, request: bytes, ready: asyncio.Event, timeout_s: float
         pass
     finally:
         writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
     return Reply(None, (time.perf_counter() - begun_s) * 1000)
 
 
@@ -62,7 +65,7 @@ def one_bad_picture(port: int, good: bytes, bad: bytes, bursts: int) -> dict[str
     return {
         "mates": len(mates),
         "mates_failed": sum(not _served(reply) for reply in mates),
-        "bad_one_got": _statuses([burst[0] for burst in replies]),
+        "bad_one_got": statuses([burst[0] for burst in replies]),
     }
 
 
@@ -86,7 +89,7 @@ def crowd(port: int, request: bytes, callers: int) -> dict[str, object]:
     return {
         "callers": callers,
         "served": len(served),
-        "got": _statuses(replies),
+        "got": statuses(replies),
         "with_retry_after": sum("retry-after" in reply.answer.headers for reply in refused if reply.answer),
         "served_p99_ms": round(percentile(served, 99)) if served else None,
         "refused_p99_ms": round(percentile([reply.ms for reply in refused], 99)) if refused else None,
@@ -97,6 +100,7 @@ def _served(reply: Reply) -> bool:
     return reply.answer is not None and reply.answer.status == 200
 
 
-def _statuses(replies: Sequence[Reply]) -> dict[str, int]:
+def statuses(replies: Sequence[Reply]) -> dict[str, int]:
+    """How many got which status; `nothing`: no answer."""
     counts = Counter(str(reply.answer.status) if reply.answer else "nothing" for reply in replies)
     return dict(sorted(counts.items()))

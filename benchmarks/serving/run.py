@@ -80,9 +80,8 @@ class Run:
             self._folder,
             self._bench.decoder,
         )
-        found = of_bare_loops(
-            site, self._jpeg, workload.warm_up_s * self._extent.share, workload.seconds * self._extent.share
-        )
+        warm_up_s, seconds = workload.warm_up_s * self._extent.share, workload.seconds * self._extent.share
+        found = of_bare_loops(site, self._jpeg, warm_up_s, seconds)
         self.measured[BARE, workload.name, 0].append(found)
 
     def _measure(self, target: Target, workload: Workload) -> None:
