@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from inference.dataplane import DataPlane
 from inference.repository.model import Model
@@ -38,6 +38,7 @@ from vedette.logs import current_model
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
 from vedette.subjects import CLIPS, WORK, clip_consumer, work_consumer
+from vedette.worker_addresses import WorkerAddress
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ _DRAIN_S = 1.5
 _CONNECT_AT_ONCE_S = 1.0
 
 
-async def serve(config: Config, model_name: str, listen: Address, stop: Stop) -> int:
+async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: Stop) -> int:
     """Serve `model_name` until stopped; returns the exit status.
 
     Raises ModelError, DeviceUnavailable, ConfigError, StartFailed, BusMisfit, BusUnavailable.
@@ -57,10 +58,14 @@ async def serve(config: Config, model_name: str, listen: Address, stop: Stop) ->
     async with open_repository(config) as repository:
         available = AvailableVersions(repository, bounds)
         plane = _data_plane(config, await stop.unless_requested(first_model(available)), available)
-        rollouts = RolloutRoutes(model_name, may_change=is_loopback(listen.host))
-        async with serve_http(health, [*_services(plane, listen), rollouts], listen) as address:
+        rollouts = RolloutRoutes(model_name, may_change=is_loopback(listen.http.host))
+        limits = Limits.of(config.inference)
+        control = ModelControl(plane, may_change=is_loopback(listen.http.host) and is_loopback(listen.grpc.host))
+        services: list[Service] = [RestV2(plane, control, limits), rollouts]
+        async with serve_http(health, services, listen.http) as address, _grpc(plane, control, limits, listen) as grpc:
             version = plane.stable.model.version
             logger.info("%s %s starts; health and metrics on http://%s", model_name, version, address)
+            logger.info("Open Inference Protocol over gRPC on %s", grpc)
             try:
                 await _run(config, plane, available, rollouts, health, address, stop)
             finally:
@@ -69,9 +74,13 @@ async def serve(config: Config, model_name: str, listen: Address, stop: Stop) ->
     return DONE
 
 
-def _services(plane: DataPlane, listen: Address) -> list[Service]:
-    """What clients reach over HTTP."""
-    return [RestV2(plane, ModelControl(plane, may_change=is_loopback(listen.host)), Limits())]
+def _grpc(
+    plane: DataPlane, control: ModelControl, limits: Limits, listen: WorkerAddress
+) -> AbstractAsyncContextManager[Address]:
+    """The gRPC server, imported when health is served already: its libraries take 0.2 s."""
+    from inference.serving.v2.grpc_server import GrpcV2, serve_grpc
+
+    return serve_grpc(GrpcV2(plane, control, limits), listen.grpc, limits)
 
 
 def _data_plane(config: Config, model: Model, available: AvailableVersions) -> DataPlane:

@@ -7,13 +7,17 @@ from vedette.command_line import add_config, add_logging, address, begin_logging
 from vedette.errors import ConfigError
 from vedette.process import Stop
 from vedette.process import run as run_process
+from vedette.worker_addresses import worker_address
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vedette inference`."""
     add_config(parser)
     parser.add_argument("--model", metavar="NAME", help="which of the configuration's models; needed if it has several")
-    parser.add_argument("--listen", type=address, help="host:port of health and metrics; default: listen.inference")
+    parser.add_argument("--listen", type=address, help="host:port of HTTP; default: listen.inference")
+    parser.add_argument(
+        "--grpc-listen", type=address, help="host:port of gRPC; default: one port up from --listen, or listen.grpc"
+    )
     add_logging(parser)
     parser.epilog = "Example: vedette inference configs/demo.yaml --model coco-detector --listen 127.0.0.1:8010"
 
@@ -22,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """Run until stopped; returns the exit status."""
     begin_logging(args)
     config = read_config(args.config)
-    listen = args.listen or config.listen.inference
+    listen = worker_address(config, args.listen, args.grpc_listen)
 
     async def body(stop: Stop) -> int:
         return await serve(config, args.model or _only_model(config.model_names()), listen, stop)

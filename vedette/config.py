@@ -67,7 +67,10 @@ class Listen(Settings):
     gateway: Address = _address("127.0.0.1:8080")
     """Health, metrics and API of the gateway, and where cameras publish; default 127.0.0.1:8080."""
     inference: Address = _address("127.0.0.1:8000")
-    """Health and metrics of the first inference process, each further one 10 ports up; default 127.0.0.1:8000."""
+    """HTTP of the first inference process (REST, health, metrics), each further one 10 ports up; default
+    127.0.0.1:8000."""
+    grpc: Address | None = None
+    """The same of gRPC. Default: the port after that of HTTP."""
 
 
 class Nats(Settings):
@@ -376,6 +379,10 @@ class Inference(Settings):
     """Processes a model that `vedette up` starts. Default 1."""
     budget_ms: Annotated[float, Field(gt=0)] = 1000
     """A live frame older than this is dropped, not inferred. Default 1000."""
+    request_mib: Annotated[int, Field(ge=1, le=2047)] = 64
+    """Bound of one request's body over HTTP, and message over gRPC. Default 64."""
+    request_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 30
+    """How long a request waits for the model that asks for no shorter time. Default 30."""
 
 
 class Gateway(Settings):

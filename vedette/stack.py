@@ -3,24 +3,23 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
 from vedette.bus_address import site_folder
 from vedette.child import Child, end_all
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.embedded_nats import EmbeddedNats
-from vedette.errors import ConfigError, StartFailed
+from vedette.errors import StartFailed
 from vedette.process import FAILED, MISUSED
 from vedette.retry import Backoff, Retry
+from vedette.worker_addresses import worker_addresses
 
 logger = logging.getLogger(__name__)
 
 _NATS_START_S = 10.0
 _SOURCES_END_S, _WORKERS_END_S, _BROKER_ENDS_S = 1.6, 1.6, 0.8
-_PORTS_APART = 10
-_LAST_PORT = 65535
 _AT_ITS_START_S = 5.0
 _BACKOFF = Backoff(first_s=0.2, cap_s=10.0, healthy_after_s=30.0)
 
@@ -70,7 +69,8 @@ class Stack:
         addresses = worker_addresses(self._config)
         for model in self._config.model_names():
             for replica in range(replicas):
-                listen = ["--listen", str(next(addresses))]
+                address = next(addresses)
+                listen = ["--listen", str(address.http), "--grpc-listen", str(address.grpc)]
                 arguments = ["inference", str(self._config_path), "--model", model, *listen, *self._log_options]
                 child = self._service(f"inference-{model}-{replica}", arguments)
                 self._workers.append(child)
@@ -117,25 +117,6 @@ class Stack:
         folder = site_folder(self._config.site) / "log"
         log = folder / f"{name}.log" if self._to_files or always_log else None
         return Child(name, command, log, {"PYTHONUNBUFFERED": "1"})
-
-
-def worker_addresses(config: Config) -> Iterator[Address]:
-    """Where inference processes listen: `listen.inference`, and 10 ports up each, but where others are to listen.
-
-    Raises ConfigError when no port is left.
-    """
-    listen = config.listen
-    others = {listen.nats.port, listen.gateway.port, config.simulator.listen.port if config.simulator else 0}
-    address = listen.inference
-    yield address
-    while address.port <= _LAST_PORT - _PORTS_APART:
-        address = address.with_offset(_PORTS_APART)
-        if address.port == 0 or address.port not in others:
-            yield address
-    raise ConfigError(
-        f"listen.inference: {listen.inference}: every further inference process listens {_PORTS_APART} ports up, and "
-        f"no port up to {_LAST_PORT} is left; choose a lower one, or 0 for free ones"
-    )
 
 
 async def _answering(child: Child, host: str, port: int) -> None:

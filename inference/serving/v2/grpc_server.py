@@ -39,6 +39,8 @@ CODES: Mapping[Kind, grpc.StatusCode] = {
     "failed": grpc.StatusCode.INTERNAL,
     "slow": grpc.StatusCode.DEADLINE_EXCEEDED,
 }
+ADMIN = frozenset({"RepositoryModelLoad", "RepositoryModelUnload"})
+"""Methods that change something."""
 STREAM_WINDOW = 8
 """Requests of one stream that are under way; more are not read."""
 

@@ -34,7 +34,7 @@ def served(plane: DataPlane, name: str, version: str | None) -> ServedVersion:
 async def infer(found: ServedVersion, asked: Asked, deadline: float | None = None) -> Answered:
     """The outputs that are asked for. `deadline` is in monotonic seconds; the request may have an earlier one.
 
-    Raises Refused.
+    `found` must have been looked up without an await since: it may be let go at any moment. Raises Refused.
     """
     if not found.ready:
         raise Refused("unavailable", f"{found.model.card.name} {found.model.version} is not ready", 1.0)
@@ -44,7 +44,8 @@ async def infer(found: ServedVersion, asked: Asked, deadline: float | None = Non
     timeout_s = asked.schedule.timeout_s
     if timeout_s is not None:
         deadline = min(monotonic() + timeout_s, deadline or float("inf"))
-    row = await _run(found, arrays, deadline, asked.schedule)
+    with found.use():
+        row = await _run(found, arrays, deadline, asked.schedule)
     return Answered(found.model, [(output, _answer(found, row[place], output)) for output, place in outputs])
 
 

@@ -23,7 +23,11 @@ JSON_LENGTH = "Inference-Header-Content-Length"
 TIMEOUT = "Request-Timeout-Ms"
 _MODEL = "/v2/models/{model}"
 _VERSION = _MODEL + "/versions/{version}"
+_LOAD, _UNLOAD = (f"/v2/repository/models/{{model}}/{verb}" for verb in ("load", "unload"))
 _MAX_COMMAND_BYTES = 64 * 1024
+
+ADMIN = frozenset({("POST", _LOAD), ("POST", _UNLOAD)})
+"""Methods and paths of the routes that change something."""
 
 
 class RestV2:
@@ -47,18 +51,16 @@ class RestV2:
             web.get("/v2/health/live", self._live),
             web.get("/v2/health/ready", self._ready),
             web.post("/v2/repository/index", self._index),
-            web.post("/v2/repository/models/{model}/load", self._load),
-            web.post("/v2/repository/models/{model}/unload", self._unload),
+            web.post(_LOAD, self._load),
+            web.post(_UNLOAD, self._unload),
         ]
 
     async def _infer(self, request: web.Request) -> web.Response:
         begun = monotonic()
-        names = request.match_info
         version = ""
         try:
-            found = served(self._plane, names.get("model", self._plane.name), names.get("version"))
-            version = found.model.version
-            response = await self._inferred(request, found, begun)
+            version = self._version(request).model.version  # before the body is read
+            response = await self._inferred(request, begun)
         except Refused as error:
             self._meter.count(version, error.kind, begun)
             return refused(error)
@@ -68,17 +70,21 @@ class RestV2:
         self._meter.count(version, "ok", begun)
         return response
 
-    async def _inferred(self, request: web.Request, found: ServedVersion, begun: float) -> web.Response:
+    async def _inferred(self, request: web.Request, begun: float) -> web.Response:
         deadline = begun + self._timeout_s(request)
         json_bytes = _whole_number(request, JSON_LENGTH)
         body = await read_body(request, self._limits.body_bytes)
         asked = read_request(body, json_bytes)
-        answered = await infer(found, asked, deadline)
+        answered = await infer(self._version(request), asked, deadline)
         parts, json_bytes = write_answer(answered, asked.id)
         if json_bytes is None:
             return web.Response(body=parts[0], headers={"Content-Type": "application/json"})
         headers = {"Content-Type": "application/octet-stream", JSON_LENGTH: str(json_bytes)}
         return web.Response(body=b"".join(parts), headers=headers)
+
+    def _version(self, request: web.Request) -> ServedVersion:
+        names = request.match_info
+        return served(self._plane, names.get("model", self._plane.name), names.get("version"))
 
     def _timeout_s(self, request: web.Request) -> float:
         asked_ms = _whole_number(request, TIMEOUT)
@@ -99,7 +105,7 @@ class RestV2:
         return web.json_response(model_metadata(self._plane, names["model"], names.get("version")))
 
     async def _model_ready(self, request: web.Request) -> web.Response:
-        found = served(self._plane, request.match_info["model"], request.match_info.get("version"))
+        found = self._version(request)
         return web.json_response(
             {"name": self._plane.name, "ready": found.ready}, status=200 if found.ready else STATUS["unavailable"]
         )
