@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from inference.models_command.listing import size_of
 from inference.repository.card import ImageInput, ModelCard
@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
         async with open_repository(config) as repository:
             shown = await stop.unless_requested(find(repository, wanted))
         if args.json:
-            sys.stdout.write(json.dumps(shown) + "\n")
+            said = {**asdict(shown), "card": shown.card.model_dump(mode="json", exclude_unset=True)}
+            sys.stdout.write(json.dumps(said) + "\n")
         else:
             sys.stdout.writelines(f"{key:12} {value}\n" for key, value in explained(shown).items())
         return DONE
@@ -48,27 +49,41 @@ def run(args: argparse.Namespace) -> int:
     return run_process(body)
 
 
-async def find(repository: ModelRepository, reference: str) -> dict[str, Any]:
-    """The card with the version that fits, its size and where it lies. Raises ModelError, RepositoryUnavailable."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A version, with the card that it is in."""
+
+    card: ModelCard
+    version: str
+    size_bytes: int | None
+    """None: not known, for the place can't be reached, or has no such file."""
+    local: bool
+    """It is on this machine."""
+    where: str
+    offline: str | None
+
+
+async def find(repository: ModelRepository, reference: str) -> Shown:
+    """The newest version that fits. Raises ModelError, RepositoryUnavailable."""
     wanted = Reference.parse(reference)
     card = await repository.card(wanted.name)
     version = wanted.newest(card.versions)
     if version is None:
         raise no_version(repository.where, wanted, card)
     found = (await repository.objects()).get(file_path(card.name, version))
-    return {
-        "version": version,
-        "card": card.model_dump(mode="json", exclude_none=True),
-        "size_bytes": found.size_bytes if found else None,
-        "local": await repository.is_local(card, version),
-        "where": repository.where,
-        "offline": repository.offline,
-    }
+    return Shown(
+        card=card,
+        version=version,
+        size_bytes=found.size_bytes if found else None,
+        local=await repository.is_local(card, version),
+        where=repository.where,
+        offline=repository.offline,
+    )
 
 
-def explained(shown: dict[str, Any]) -> dict[str, str]:
-    """What `find` gives, in words."""
-    card, version = ModelCard.model_validate(shown["card"]), shown["version"]
+def explained(shown: Shown) -> dict[str, str]:
+    """The same in words, by topic."""
+    card, version = shown.card, shown.version
     release = card.versions[version]
     rows = {
         "model": f"{card.name} {version}",
@@ -85,9 +100,9 @@ def explained(shown: dict[str, Any]) -> dict[str, str]:
         "licence": release.licence,
         "accuracy": release.accuracy or "unknown",
         "digest": f"sha256:{release.sha256}",
-        "size": size_of(shown["size_bytes"]),
-        "where": f"{shown['where']}{', on this machine too' if shown['local'] else ''}",
-        "offline": shown["offline"] or "",
+        "size": size_of(shown.size_bytes),
+        "where": f"{shown.where}{', on this machine too' if shown.local else ''}",
+        "offline": shown.offline or "",
     }
     return {key: value for key, value in rows.items() if value}
 
