@@ -12,7 +12,6 @@ Rotation in EXIF is not applied: cameras rotate pixels.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,15 +19,9 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from inference.errors import UndecodableImage
+from inference.guard.jpeg import JPEG_SIGNATURE, read_jpeg
+from inference.guard.limits import MAX_PIXELS, USUAL, Limits
 from inference.repository.card import Colour, ImageInput
-
-MAX_PIXELS = 7680 * 4320
-"""8K: the largest picture that cameras make."""
-
-MAX_SCANS = 32
-"""Encoders write about ten, and a thumbnail may add as many. A scan of 53 bytes costs 28 ms of an 8K picture."""
-
-_SCAN = b"\xff\xda"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +66,12 @@ def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
 def jpeg_size(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """(width, height) from the header, in microseconds.
 
-    Raises UndecodableImage for what is no JPEG, and for what would take too long to decode: more than `max_pixels`, or
-    more scans than an honest encoder writes.
+    Raises UndecodableImage for what is no JPEG, or one of a kind that cameras don't make, and for what would take too
+    long to decode: more than `max_pixels`, or more scans than an honest encoder writes.
     """
-    try:
-        header: tuple[Any, ...] = simplejpeg.decode_jpeg_header(data)
-    except ValueError as error:
-        raise UndecodableImage("not a JPEG, or its header is damaged") from error
-    height, width = int(header[0]), int(header[1])
-    if width * height > max_pixels:
-        raise UndecodableImage(f"{width}x{height} is more than {max_pixels} pixels")
-    if data.count(_SCAN) > MAX_SCANS:
-        raise UndecodableImage(f"more than {MAX_SCANS} scans")
+    if not data.startswith(JPEG_SIGNATURE):
+        raise UndecodableImage("not a JPEG")
+    width, height, _ = read_jpeg(data, USUAL if max_pixels == USUAL.pixels else Limits(pixels=max_pixels))
     return width, height
 
 
