@@ -120,9 +120,9 @@ def _input(image: ImageInput | None) -> str:
 
 
 def _output(card: ModelCard) -> str:
-    landmarks = f" and {len(card.landmarks)} landmarks" if card.landmarks else ""
+    landmarks = f", {len(card.landmarks)} landmarks" if card.landmarks else ""
     return {
-        "detection": f"detections: box, score and one of {len(card.labels)} labels{landmarks}",
+        "detection": f"detections: box, score, label (of {len(card.labels)}){landmarks}",
         "classification": f"a score for each of {len(card.labels)} labels",
         "embedding": "a vector",
         "tensor": "tensors, as in the file",

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from inference.repository.card import ModelCard
 
-_SHARED = tuple(key for key in ModelCard.model_fields if key != "versions")
+_SHARED = tuple(key for key in ModelCard.model_fields if key not in ("versions", "rollout"))
 
 
 def with_version(text: bytes, version: str, other: bytes) -> bytes:
@@ -25,8 +25,9 @@ def without_version(text: bytes, version: str) -> bytes:
 
 
 def of_version(text: bytes, version: str) -> bytes:
-    """A card with one of its versions alone."""
+    """A card with one of its versions alone, and without its roll-out: that is the site's."""
     document = _read(text)
+    document.pop("rollout", None)
     for other in [key for key in document["versions"] if key != version]:
         del document["versions"][other]
     return _written(document)

@@ -83,7 +83,7 @@ def test_a_folder_is_listed_and_a_card_explained(models: Command) -> None:
     assert re.search(rf"coco-detector +{MODEL.version} +detection +[0-9.]+ MiB +yes", models("list", site).out)
     shown = models("show", site, DETECTOR).out
     for said in (
-        "one of 80 labels",
+        "label (of 80)",
         "pictures: uint8 NHWC, BGR; ",
         "score 0.2, IoU 0.6",
         "Apache-2.0",

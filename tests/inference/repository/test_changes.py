@@ -102,3 +102,18 @@ async def test_the_last_version_goes_with_its_model_only(
     assert list(await store.objects()) == ["other/1.0.0/model.onnx", "other/model.yaml"]
     with pytest.raises(ModelError, match="no model 'small'; there are: other"):
         await remove_model(target, "small")
+
+
+async def test_a_roll_out_stays_where_it_is_and_what_it_names_is_not_removed(
+    source: ModelRepository, tmp_path: Path
+) -> None:
+    target = ModelRepository(FolderStore(tmp_path / "target"), None)
+    rolling = card("small", ["1.0.0", "1.2.0", "2.0.0"]) + "rollout: {stable: 1.0.0, candidate: 1.2.0, share: 0.1}\n"
+    await write(source.store, tmp_path / "draft", card_path("small"), rolling.encode())
+    await copy_version(source, target, "small")
+    assert b"rollout" not in await target.card_text("small")
+    await copy_version(target, source, "small")  # whose card says the same but for the roll-out
+    with pytest.raises(ModelError, match=r"rollout: there is no version 1\.2\.0"):
+        await remove_version(source, "small", "1.2.0")
+    assert await read(source.store, file_path("small", "1.2.0")) == graph("1.2.0")
+    await remove_version(source, "small", "2.0.0")
