@@ -70,7 +70,7 @@ def run(quick: bool = False) -> Result:
         "clean_frames": len(slots),
         "false_alarms": sum(alarms),
         "clean_disagreement_p50_p95_max": _spread([max(found.values()) for found in clean]),
-        "attacks": _attacks(slots, 2 if quick else 8, queries=30 if quick else 300),
+        "attacks": _attacks(slots, 2 if quick else 6, queries=30 if quick else 250),
         **_costs(),
     }
     what = f"the guard's cost, and feature squeezing (threshold {THRESHOLD}) against attacks on coco-detector"
@@ -126,14 +126,14 @@ def _attacks(slots: list[Image], count: int, queries: int) -> dict[str, Any]:
             if target is None:
                 continue
             search = Search(
-                lambda picture, target=target: _seen(picture, target),  # type: ignore[misc]
+                lambda picture, target=target: seen(picture, target),  # type: ignore[misc]
                 FLOOR - 0.05,
                 queries,
                 np.random.default_rng(number),
             )
             attacked = attack(slot, search, _area(target, slot, 0, 1), _area(target, slot, 0.2, 0.6))
             by_squeezer = _disagreements(attacked)
-            alarm, hidden = max(by_squeezer.values()) >= THRESHOLD, _seen(attacked, target) < FLOOR
+            alarm, hidden = max(by_squeezer.values()) >= THRESHOLD, seen(attacked, target) < FLOOR
             tally.tried, tally.hidden, tally.alarms = tally.tried + 1, tally.hidden + hidden, tally.alarms + alarm
             tally.caught += hidden and alarm
             found.append(by_squeezer)
@@ -151,7 +151,7 @@ def _target(found: list[Found]) -> Found | None:
     return max(people, key=lambda box: box.bbox[2] * box.bbox[3], default=None)
 
 
-def _seen(picture: Image, target: Found) -> float:
+def seen(picture: Image, target: Found) -> float:
     """The confidence of what the model still sees there, whatever it takes it for."""
     return max((box.confidence for box in answer(picture) if _overlap(box, target) > 0.4), default=0.0)
 
