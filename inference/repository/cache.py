@@ -188,8 +188,10 @@ class _Incoming:
 
 
 def _made(folder: Path) -> Path:
+    """The folder, for this user alone, and so are those above that it makes: credentials come to lie beside it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for part in (*reversed(folder.parents), folder):
+            part.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise ModelError(f"{folder}: {error.strerror}") from error
     return folder

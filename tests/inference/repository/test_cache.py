@@ -87,3 +87,9 @@ def test_cards_are_remembered_by_place(tmp_path: Path) -> None:
     cache.forget_cards_but("nats:a", ["small", "new"])
     assert (cache.card_names("nats:a"), cache.card_names("nats:b")) == (["small"], ["small"])
     assert cache.card_text("nats:c", "small") is None
+
+
+async def test_what_it_makes_is_for_its_user_alone(tmp_path: Path) -> None:
+    await fill(Cache(tmp_path / "state/site/models", SIZE), "1.0.0")
+    for path in (tmp_path / "state", *(tmp_path / "state").rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0
