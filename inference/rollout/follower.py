@@ -62,8 +62,8 @@ class Follower:
         self._followed = asyncio.Event()
 
     async def until_followed(self) -> None:
-        """Wait until the stable version is the one that the bucket wants, or could not be loaded: another one must not
-        serve before. Where the bucket can't be read for 10 s, what is loaded serves."""
+        """Wait until stable version and candidate are those that the bucket wants, or could not be loaded: no camera
+        changes its version because a process starts. After 10 s what is loaded serves."""
         try:
             async with asyncio.timeout(_READ_WITHIN_S):
                 await self._followed.wait()
@@ -168,10 +168,10 @@ class Follower:
         for fault in plan.faults:
             logger.error("the roll-out of %s: %s", self._plane.name, fault)
         self._assign(plan)  # what goes, goes at once
-        for number, (version, key) in enumerate(zip(plan.versions, wanted.keys, strict=True)):
-            if number == 1:
-                self._followed.set()
+        for version, key in zip(plan.versions, wanted.keys, strict=True):
             background = version == plan.shadow
+            if background:
+                self._followed.set()
             tried = (key, wanted.revision)
             if self._tried.get((version, background)) == tried:
                 problems.append(f"{version}: {self._plane.held.failures.get(version, 'failed')}")

@@ -10,9 +10,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -73,6 +74,17 @@ class Process:
         assert found is not None, self.text
         return await asyncio.to_thread(_get, found[1] + path)
 
+    async def send(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Status and JSON of an answer to JSON."""
+        found = _ADDRESS.search(self.text)
+        assert found is not None, self.text
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(found[1] + path, data, dict(headers or {}), method=method)
+        status, text = await asyncio.to_thread(_get, request)
+        return status, json.loads(text)
+
     async def missing(self) -> list[str]:
         """What it is not ready for; empty: it is ready."""
         status, text = await self.get("/readyz")
@@ -91,9 +103,9 @@ class Process:
         self._process.wait()
 
 
-def _get(url: str) -> tuple[int, str]:
+def _get(url: str | urllib.request.Request) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=15) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
