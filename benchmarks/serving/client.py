@@ -105,7 +105,7 @@ class Recorder:
         task.add_done_callback(self._tasks.discard)
 
     async def connect(self, request: bytes) -> None:
-        while True:
+        while not self._ended:
             try:
                 await asyncio.get_running_loop().create_connection(
                     lambda: Caller(request, self), "127.0.0.1", self._port
@@ -118,8 +118,7 @@ class Recorder:
     async def end(self) -> None:
         """Close all connections."""
         self._ended = True
-        for task in self._tasks:
-            task.cancel()
+        await asyncio.gather(*self._tasks)  # who is connecting just now ends with the others
         for caller in self.callers:
             caller.end()
         while self.callers:
