@@ -1,4 +1,4 @@
-"""A loaded model that takes pictures: JPEG in, detections out.
+"""A loaded model that takes pictures: JPEG, PNG or WebP in, detections out.
 
 A picture that can't be decoded ends here, before it could spoil a batch.
 """
@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from inference.detected import detected
 from inference.errors import InferenceError
+from inference.guard.decoding import decode
+from inference.guard.header import examine
 from inference.guard.inspection import Inspection, squeezed_copies
 from inference.guard.squeezing import disagreement
 from inference.guard.verdict import Verdict, checked
-from inference.preprocess import Placement, fill, jpeg_size, place, to_normalised
+from inference.preprocess import Placement, fill, place, put, to_normalised
 from inference.repository.folder import Model
 from inference.runtime.batching import DeadlineExceeded, Lane, ModelFailed
 from inference.runtime.loaded_model import LoadedModel
@@ -85,15 +87,16 @@ class PictureModel:
         return [(np.zeros(shape, np.uint8),) for shape in sorted(shapes)]
 
     async def infer(
-        self, jpeg: bytes, deadline: float | None = None, lane: Lane = "live", inspection: Inspection | None = None
+        self, data: bytes, deadline: float | None = None, lane: Lane = "live", inspection: Inspection | None = None
     ) -> Inference:
-        """Detect in one picture, and give the guard's verdict on it where it is asked for.
+        """Detect in one picture (JPEG, PNG or WebP), and give the guard's verdict on it where it is asked for.
 
-        `deadline` is in monotonic seconds. Raises UndecodableImage, DeadlineExceeded, ModelFailed, BatcherClosed.
+        Exif orientation is applied: boxes are of the picture as a viewer shows it. `deadline` is in monotonic seconds.
+        Raises UndecodableImage, DeadlineExceeded, ModelFailed, BatcherClosed.
         """
         started = monotonic()
         loop = asyncio.get_running_loop()
-        prepared = await loop.run_in_executor(self._decoders, self._prepare, jpeg, inspection)
+        prepared = await loop.run_in_executor(self._decoders, self._prepare, data, inspection)
         verdict, prepare_s = prepared.verdict, monotonic() - started
         if inspection and verdict and not inspection.wants_inference(verdict):
             self._give_back(prepared.placement, prepared.slot)
@@ -104,12 +107,18 @@ class PictureModel:
             verdict = await self._checked(verdict, inspection, detections, prepared, deadline, lane)
         return Inference(self.model, detections, prepare_s, queue_s, infer_s, batch_size, verdict)
 
-    def _prepare(self, jpeg: bytes, inspection: Inspection | None) -> _Prepared:
+    def _prepare(self, data: bytes, inspection: Inspection | None) -> _Prepared:
         """A picture in a slot, in a decoding thread. Raises UndecodableImage."""
-        size = jpeg_size(jpeg)
+        header = examine(data)
+        size = header.displayed_size
         placement = place(*size, self._input)
         slot = self._slot(placement)
-        fill(slot, jpeg, placement, self._input.pad, self._input.colour)
+        if header.format == "jpeg" and header.orientation == 1:
+            fill(slot, data, placement, self._input.pad, self._input.colour)
+        else:
+            shown = (placement.width, placement.height)
+            cover = shown if header.orientation < 5 else shown[::-1]
+            put(slot, decode(data, cover=cover, colour=self._input.colour), placement, self._input.pad)
         if inspection is None:
             return _Prepared(slot, placement, None, ())
         verdict = inspection.verdict(slot, placement, size, self._input.colour)

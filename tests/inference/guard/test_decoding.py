@@ -1,5 +1,6 @@
 import struct
 import zlib
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -81,6 +82,23 @@ def test_a_jpeg_may_come_out_smaller_but_not_too_small() -> None:
     assert decode(data, cover=(160, 90)).shape == (90, 160, 3)
     assert decode(data, cover=(161, 90)).shape == (135, 240, 3)
     assert decode(data, cover=(900, 900)).shape == (360, 640, 3)
+
+
+@pytest.mark.parametrize("encode", [png, webp])
+def test_other_pictures_too_and_what_is_small_is_not_lost(encode: Callable[[Image], bytes]) -> None:
+    stripes = np.zeros((360, 640, 3), np.uint8)
+    stripes[:, ::4] = 200
+    data = encode(stripes)
+    assert decode(data, cover=(160, 90)).shape == (90, 160, 3)
+    assert np.abs(decode(data, cover=(160, 90)).astype(int) - 50).max() <= 1
+    assert decode(data, cover=(161, 90)).shape == (120, 213, 3)
+    assert decode(data, cover=(400, 90)).shape == (360, 640, 3)
+    assert decode(with_exif(data, 6), cover=(160, 90)).shape == (160, 90, 3)
+
+
+@pytest.mark.parametrize("data", [jpeg(PICTURE), png(PICTURE), webp(PICTURE)])
+def test_the_channels_come_in_the_order_that_is_asked_for(data: bytes) -> None:
+    assert np.array_equal(decode(data, colour="RGB"), decode(data)[..., ::-1])
 
 
 def test_a_jpeg_that_is_cut_off_is_refused() -> None:

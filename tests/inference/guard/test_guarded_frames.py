@@ -1,7 +1,7 @@
 """The guard in the streams: a real server, the real model, from the frame to the stored event."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import cv2
 import jsonschema
@@ -14,6 +14,7 @@ from inference.guard.inspection import Inspection
 from inference.guard.measures import measure
 from inference.picture_model import PictureModel
 from inference.runtime.batching import DeadlineExceeded
+from tests.inference.guard.pictures import Image, jpeg, png, webp, with_exif
 from tests.inference.stream.test_live_consumer import SCHEMA, dropped, total
 from tests.inference.worker import PEOPLE, Camera, encoded, jpegs, listen, open_plane, pictures, working
 from tests.waiting import until
@@ -137,3 +138,18 @@ async def test_without_an_answer_on_the_copies_in_time_the_frame_is_served_all_t
     assert found.detections
     assert found.verdict is not None
     assert (found.verdict.verdict, found.verdict.disagreement) == ("ok", None)
+
+
+@pytest.mark.parametrize("make", [png, webp, jpeg])
+async def test_pictures_of_all_formats_are_inferred_as_a_viewer_shows_them(
+    plane: DataPlane, make: Callable[[Image], bytes]
+) -> None:
+    upright = await plane.infer(png(pictures()[0]))
+    lying = np.ascontiguousarray(np.rot90(pictures()[0]))
+    turned = await plane.infer(with_exif(make(lying), 6))
+    sure = [found for found in upright.detections if found.confidence > 0.5]
+    assert sure
+    for found in sure:
+        assert any(
+            other.label == found.label and np.allclose(other.bbox, found.bbox, atol=0.02) for other in turned.detections
+        )
