@@ -1,6 +1,9 @@
 """A version that was built, put into a repository: the file first, then the card that names it."""
 
+import asyncio
+import shutil
 import tempfile
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,13 +25,38 @@ async def enter(made: Made, repository: ModelRepository) -> Copied:
     share; RepositoryUnavailable.
     """
     (version,) = made.card.versions
-    with tempfile.TemporaryDirectory() as folder:
-        card, graph = (Path(folder) / path for path in (card_path(made.card.name), file_path(made.card.name, version)))
-        graph.parent.mkdir(parents=True)
-        graph.write_bytes(made.graph)
-        card.write_bytes(card_text(made))
-        draft = ModelRepository(FolderStore(Path(folder)), None)
+    folder = await asyncio.to_thread(_repository_of, made, version)
+    try:
+        draft = ModelRepository(FolderStore(folder), None)
         return await copy_version(draft, repository, f"{made.card.name}@{version}")
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder)
+
+
+async def replace_file(repository: ModelRepository, name: str, version: str, graph: bytes) -> None:
+    """Put a version's file, which has the digest of its card, where it is missing or damaged.
+
+    Raises RepositoryUnavailable.
+    """
+    path = file_path(name, version)
+    folder = await asyncio.to_thread(_draft, {path: graph})
+    try:
+        await repository.store.write(path, folder / path)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder)
+
+
+def _repository_of(made: Made, version: str) -> Path:
+    return _draft({file_path(made.card.name, version): made.graph, card_path(made.card.name): card_text(made)})
+
+
+def _draft(files: Mapping[str, bytes]) -> Path:
+    """A folder of these files."""
+    folder = Path(tempfile.mkdtemp())
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
 
 
 def card_text(made: Made) -> bytes:

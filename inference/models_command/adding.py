@@ -13,6 +13,7 @@ from inference.build.heads import HEADS
 from inference.build.labels import read_labels
 from inference.build.onnx_file import OnnxFile, read_onnx
 from inference.build.recipe import Made, Wishes, make
+from inference.errors import ModelError
 from inference.repository.card import ModelCard
 from inference.repository.opening import open_repository
 from inference.repository.repository import ModelRepository
@@ -73,14 +74,18 @@ def run(args: argparse.Namespace) -> int:
     """Inspect, build, run and enter it; returns the exit status."""
     begin_logging(args)
     config = read_config(args.config)
+    try:
+        file, wishes = read_onnx(args.file), _wishes(args)
+    except ModelError as error:
+        sys.stderr.write(f"vedette: {error}\n")
+        return error.exit_status
 
     async def body(stop: Stop) -> int:
         async with open_repository(config, patience_s=_PATIENCE_S) as repository:
             there = await stop.unless_requested(_card(repository, args.name))
             if there is not None and args.version in there.versions:
                 raise ConfigError(f"--version: {args.name} has {args.version} already: give it another number")
-            file = await asyncio.to_thread(read_onnx, args.file)
-            made = await stop.unless_requested(asyncio.to_thread(make, file, _wishes(args), there))
+            made = await stop.unless_requested(asyncio.to_thread(make, file, wishes, there))
             if not args.dry_run:
                 await stop.unless_requested(enter(made, repository))
             _tell(args, file, made, repository.where)

@@ -4,17 +4,17 @@ import argparse
 import asyncio
 import hashlib
 import sys
-import tempfile
 from pathlib import Path
 
+from inference.build.entry import replace_file
 from inference.build.fused_graph import fuse
 from inference.build.onnx_file import inspect, read_onnx
 from inference.build.proof import prove
+from inference.repository.card import ModelCard
+from inference.repository.folder import no_version
 from inference.repository.opening import open_repository
 from inference.repository.references import Reference
-from inference.repository.store import file_path
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.errors import ConfigError
 from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 
@@ -41,31 +41,31 @@ def run(args: argparse.Namespace) -> int:
     """Build, check and enter it; returns the exit status, 1 if it is not what the card says."""
     begin_logging(args)
     config = read_config(args.config)
-    wanted = Reference.parse(args.reference)
 
     async def body(stop: Stop) -> int:
+        wanted = Reference.parse(args.reference)
         async with open_repository(config, patience_s=_PATIENCE_S) as repository:
             card = await stop.unless_requested(repository.card(wanted.name))
             version = wanted.newest(card.versions)
             if version is None:
-                raise ConfigError(f"{args.reference}: there are {', '.join(card.versions)}")
-            file = await asyncio.to_thread(read_onnx, args.file)
-            graph = await asyncio.to_thread(fuse, file, card, version)
-            await stop.unless_requested(
-                asyncio.to_thread(prove, inspect(graph, f"{args.file}, as it is built"), card, version)
-            )
+                raise no_version(repository.where, wanted, card)
+            graph = await stop.unless_requested(asyncio.to_thread(_built, args.file, card, version))
             digest = hashlib.sha256(graph).hexdigest()
             same = digest == card.versions[version].sha256
             if args.output is not None:
-                args.output.write_bytes(graph)
+                await asyncio.to_thread(args.output.write_bytes, graph)
             elif same:
-                with tempfile.TemporaryDirectory() as folder:
-                    draft = Path(folder) / "model.onnx"
-                    draft.write_bytes(graph)
-                    await repository.store.write(file_path(card.name, version), draft)
-            sys.stdout.write(f"{card.name}@{version}: sha256 {digest}\n")
-            if not same:
-                sys.stderr.write(f"vedette: the card says {card.versions[version].sha256}\n")
+                await stop.unless_requested(replace_file(repository, card.name, version, graph))
+        sys.stdout.write(f"{card.name}@{version}: sha256 {digest}\n")
+        if not same:
+            sys.stderr.write(f"vedette: the card says {card.versions[version].sha256}\n")
         return DONE if same else FAILED
 
     return run_process(body)
+
+
+def _built(path: Path, card: ModelCard, version: str) -> bytes:
+    """The graph, proven. Raises ModelError."""
+    graph = fuse(read_onnx(path), card, version)
+    prove(inspect(graph, f"{path}, as it is built"), card, version)
+    return graph

@@ -73,7 +73,7 @@ def test_weights_other_than_the_published_ones_are_refused() -> None:
     script = build_script()
     weights = bytearray(script.WEIGHTS.read_bytes())
     weights[-1] ^= 1
-    with pytest.raises(ModelError, match="its sha256 is .*, the card of coco-detector wants"):
+    with pytest.raises(ModelError, match=r"its sha256 is .*, the card of coco-detector wants"):
         script.build(bytes(weights), MODEL.card)
 
 

@@ -26,15 +26,19 @@ def network(
     metadata: Mapping[str, str] | None = None,
 ) -> bytes:
     """A file with one input [N, 3, H, W] (or [N, H, W, 3]) and the given outputs [sets, …], of which each picture gets
-    the set that its first value names, rounded down."""
+    the set that its first value names, rounded down and modulo their number."""
     shape = [batch, 3, height, width] if planes else [batch, height, width, 3]
     nodes = [
         helper.make_node("Cast", [image], ["as_float"], to=TensorProto.FLOAT),
         helper.make_node("Flatten", ["as_float"], ["in_line"], axis=1),
         helper.make_node("Gather", ["in_line", "place"], ["first"], axis=1),
-        helper.make_node("Cast", ["first"], ["which"], to=TensorProto.INT64),
+        helper.make_node("Cast", ["first"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Mod", ["whole", "how many"], ["which"]),
     ]
-    constants = [numpy_helper.from_array(np.array(0, np.int64), "place")]
+    count = min(len(sets) for sets in outputs.values())
+    constants = [
+        numpy_helper.from_array(np.array(value, np.int64), name) for name, value in (("place", 0), ("how many", count))
+    ]
     values = []
     for name, sets in outputs.items():
         constants.append(numpy_helper.from_array(sets, f"sets of {name}"))
