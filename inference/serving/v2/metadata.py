@@ -1,7 +1,6 @@
 """What the protocol tells of server and model; the same for both transports."""
 
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -13,13 +12,14 @@ from inference.serving.v2.datatypes import NAMES
 from inference.serving.v2.inference import served
 
 SERVER = "vedette"
+VERSION = version_of("vedette")  # read from a file: now, and not when somebody asks
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository", "parameters", "schedule_policy")
 PLATFORM = "onnx_onnxv1"
 
 
 def server_metadata() -> dict[str, Any]:
     """name, version, extensions."""
-    return {"name": SERVER, "version": _version(), "extensions": list(EXTENSIONS)}
+    return {"name": SERVER, "version": VERSION, "extensions": list(EXTENSIONS)}
 
 
 def model_metadata(plane: DataPlane, name: str, version: str | None) -> dict[str, Any]:
@@ -42,10 +42,3 @@ def model_metadata(plane: DataPlane, name: str, version: str | None) -> dict[str
 
 def _tensors(specs: Iterable[TensorSpec], batched: bool) -> list[dict[str, Any]]:
     return [{"name": spec.name, "datatype": NAMES[spec.dtype], "shape": shape_of(spec, batched)} for spec in specs]
-
-
-def _version() -> str:
-    try:
-        return version_of("vedette")
-    except PackageNotFoundError:
-        return "unknown"
