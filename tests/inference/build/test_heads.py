@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
@@ -299,10 +300,10 @@ def test_mean_and_deviation_are_taken_from_the_pixels() -> None:
     build = card.versions["1.0.0"].build
     assert build is not None
     release = card.versions["1.0.0"].model_copy(
-        update={"build": build.model_copy(update={"mean": (100.0, 0.0, 0.0), "deviation": (25.0, 1.0, 1.0)})}
+        update={"build": build.model_copy(update={"mean": (75.0, 0.0, 0.0), "deviation": (25.0, 1.0, 1.0)})}
     )
     graph = fuse(file, card.model_copy(update={"versions": {"1.0.0": release}}), "1.0.0")
-    images = pictures([125, 100])  # (125 - 100) / 25 is the second set
+    images = pictures([100, 125])  # (100 - 75) / 25 is the second set, and the other the first
     expected = run(built("yolov8"), pictures([1, 0]))
     np.testing.assert_array_equal(run(graph, images)["boxes"], expected["boxes"])
 
@@ -315,6 +316,47 @@ def test_a_file_other_than_the_one_that_was_built_from_is_refused() -> None:
         fuse(file, card_of(CASES["yolov8"], file.sha256, {}, task="classification", thresholds=None), "1.0.0")
     with pytest.raises(ModelError, match=r"build.options of yolov8: nonsense"):
         fuse(file, card_of(CASES["yolov8"], file.sha256, {"nonsense": 1}), "1.0.0")
+
+
+def test_boxes_in_the_size_that_the_network_asks_for_are_those_of_the_input() -> None:
+    # as RT-DETR's export_onnx.py has it: `orig_target_sizes` is width and height, in which the boxes come out
+    sizes = onnx.helper.make_tensor_value_info("orig_target_sizes", onnx.TensorProto.INT64, ["N", 2])
+    outputs = {"labels": np.arange(40).reshape(2, 20) % 3, "boxes": CORNERS[:, :20] / SIDE, "scores": spread(2, 20)}
+    model = onnx.load_from_string(network(outputs, also=[sizes], height="H", width="W"))
+    nodes = model.graph.node
+    (boxes_node,) = (node for node in nodes if node.output[0] == "boxes")
+    boxes_node.output[0] = "shares"
+    nodes.append(onnx.helper.make_node("Cast", ["orig_target_sizes"], ["sides"], to=onnx.TensorProto.FLOAT))
+    nodes.append(onnx.helper.make_node("Concat", ["sides", "sides"], ["twice"], axis=1))
+    nodes.append(onnx.helper.make_node("Unsqueeze", ["twice", "second axis"], ["reach"]))
+    nodes.append(onnx.helper.make_node("Mul", ["shares", "reach"], ["boxes"]))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1]), "second axis"))
+    case = Case("end-to-end", outputs)
+    file = inspect(model.SerializeToString(), "known.onnx")
+    _, options = recognise(raw_of(case), None, {}, "known.onnx")
+    given_options = options.model_dump(mode="json", exclude_none=True)
+    size = {"size": 64, "multiple": 32, "layout": "NHWC", "colour": "RGB"}
+    graph = fuse(file, card_of(case, file.sha256, given_options, input=size), "1.0.0")
+    given = run(graph, pictures([1, 0], height=32, width=64))
+    for place, chosen in enumerate([1, 0]):
+        order = [place for place in np.argsort(-outputs["scores"][chosen]) if outputs["scores"][chosen][place] > SCORE]
+        expected = np.clip(outputs["boxes"][chosen][order], 0, 1) * [64, 32, 64, 32]
+        assert given["counts"][place] == len(order)
+        np.testing.assert_allclose(given["boxes"][place, : len(order)], expected, atol=1e-3)
+        np.testing.assert_array_equal(given["labels"][place, : len(order)], outputs["labels"][chosen][order])
+
+
+def test_cells_that_the_border_cuts_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference, "SIDE", 40)
+    cells = 25 + 9 + 4 + 1
+    outputs = {"output": rows(scores(cells), spread(2, cells, 32, least=-3, most=3))}
+    case = Case("nanodet-plus", outputs)
+    file = inspect(network(outputs, height=40, width=40), "known.onnx")
+    size = {"height": 40, "width": 40, "layout": "NHWC", "colour": "RGB"}
+    given = run(fuse(file, card_of(case, file.sha256, {}, input=size), "1.0.0"), pictures([1], 40, 40))
+    expected = reference.detections(reference.nanodet_plus({"output": outputs["output"][1]}), True)
+    assert given["counts"][0] == len(expected) > 3
+    np.testing.assert_allclose(given["boxes"][0, : len(expected)], [found.corners for found in expected], atol=1e-3)
 
 
 def test_the_same_file_and_card_give_the_same_bytes() -> None:
