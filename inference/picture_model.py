@@ -13,31 +13,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.detected import detected
 from inference.errors import InferenceError
 from inference.guard.decoding import decode
 from inference.guard.header import examine
 from inference.guard.inspection import Inspection, squeezed_copies
 from inference.guard.squeezing import disagreement
 from inference.guard.verdict import Verdict, checked
-from inference.preprocess import Placement, fill, place, put, to_normalised
+from inference.picture_answer import Found, PictureAnswer, Scored, answer_of
+from inference.preprocess import Placement, fill, place, put
 from inference.repository.folder import Model
-from inference.runtime.batching import DeadlineExceeded, Lane, ModelFailed
+from inference.runtime.batching import BatcherFull, DeadlineExceeded, Lane
 from inference.runtime.loaded_model import LoadedModel
 from inference.runtime.rows import Row
 
 USUAL_ASPECTS = ((16, 9), (4, 3))
 """Of cameras: the shapes that are warmed up and measured before the model is ready."""
+REQUESTS_DECODED = 4
+"""Pictures of requests that are with the decoding threads at a time; the others wait before them."""
 _SLOTS_KEPT = 64
-
-
-class Found(NamedTuple):
-    """One object as the model sees it; most are below what a pipeline asks for, and never become a message."""
-
-    label: str
-    confidence: float
-    bbox: tuple[float, float, float, float]
-    """x, y, width, height of the picture, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +45,12 @@ class Inference:
     batch_size: int
     verdict: Verdict | None = None
     """Of the input guard, where it was asked."""
+    size: tuple[int, int] = (0, 0)
+    """Width and height of the picture as a viewer shows it, pixels."""
+    classes: Sequence[Scored] = ()
+    """Of a classifier, the likeliest first."""
+    embedding: Sequence[float] = ()
+    """Of a model that embeds."""
 
     @property
     def was_inferred(self) -> bool:
@@ -64,13 +63,22 @@ class _Prepared(NamedTuple):
 
     slot: NDArray[np.uint8]
     placement: Placement
+    size: tuple[int, int]
     verdict: Verdict | None
     copies: Sequence[NDArray[np.uint8]]
     """Squeezed."""
 
 
+class _Turn(NamedTuple):
+    """When a picture is inferred, and before whom."""
+
+    deadline: float | None
+    lane: Lane
+    priority: int
+
+
 class PictureModel:
-    """One version of a detector. Pictures are decoded in the threads of `decoders`, which are not its own."""
+    """One version of a model that takes pictures. They are decoded in the threads of `decoders`, not its own."""
 
     def __init__(self, tensors: LoadedModel, decoders: Executor) -> None:
         """Raises ModelError if the model takes no pictures."""
@@ -78,6 +86,7 @@ class PictureModel:
         self._tensors = tensors
         self._input = self.model.card.input_of(self.model.version)
         self._decoders = decoders
+        self._decoding = asyncio.Semaphore(REQUESTS_DECODED)
         self._slots: dict[tuple[int, int], list[NDArray[np.uint8]]] = {}
 
     def warm_up(self) -> list[Row]:
@@ -87,25 +96,54 @@ class PictureModel:
         return [(np.zeros(shape, np.uint8),) for shape in sorted(shapes)]
 
     async def infer(
-        self, data: bytes, deadline: float | None = None, lane: Lane = "live", inspection: Inspection | None = None
+        self,
+        data: bytes,
+        deadline: float | None = None,
+        lane: Lane = "live",
+        inspection: Inspection | None = None,
+        priority: int = 0,
     ) -> Inference:
-        """Detect in one picture (JPEG, PNG or WebP), and give the guard's verdict on it where it is asked for.
+        """What the model says of one picture (JPEG, PNG or WebP), and the guard's verdict where it is asked for.
 
         Exif orientation is applied: boxes are of the picture as a viewer shows it. `deadline` is in monotonic seconds.
-        Raises UndecodableImage, DeadlineExceeded, ModelFailed, BatcherClosed.
+        In the lane of requests nobody waits for room. Raises UndecodableImage, BatcherFull (of requests alone),
+        DeadlineExceeded, ModelFailed, BatcherClosed.
         """
         started = monotonic()
-        loop = asyncio.get_running_loop()
-        prepared = await loop.run_in_executor(self._decoders, self._prepare, data, inspection)
+        turn = _Turn(deadline, lane, priority)
+        prepared = await self._decoded(data, inspection, turn)
         verdict, prepare_s = prepared.verdict, monotonic() - started
         if inspection and verdict and not inspection.wants_inference(verdict):
             self._give_back(prepared.placement, prepared.slot)
-            return Inference(self.model, (), prepare_s, 0.0, 0.0, 0, verdict)
-        detections, queue_s, infer_s, batch_size = await self._detect(prepared.slot, prepared.placement, deadline, lane)
+            return Inference(self.model, (), prepare_s, 0.0, 0.0, 0, verdict, prepared.size)
+        answer, queue_s, infer_s, batch_size = await self._detect(prepared.slot, prepared.placement, turn)
         self._give_back(prepared.placement, prepared.slot)
         if inspection and verdict and prepared.copies:
-            verdict = await self._checked(verdict, inspection, detections, prepared, deadline, lane)
-        return Inference(self.model, detections, prepare_s, queue_s, infer_s, batch_size, verdict)
+            verdict = await self._checked(verdict, inspection, answer.detections, prepared, turn)
+        return Inference(
+            self.model,
+            answer.detections,
+            prepare_s,
+            queue_s,
+            infer_s,
+            batch_size,
+            verdict,
+            prepared.size,
+            answer.classes,
+            answer.embedding,
+        )
+
+    async def _decoded(self, data: bytes, inspection: Inspection | None, turn: _Turn) -> _Prepared:
+        """A picture in a slot. Requests wait here for one another, so that a frame of a camera finds few before it."""
+        loop = asyncio.get_running_loop()
+        if turn.lane != "request":
+            return await loop.run_in_executor(self._decoders, self._prepare, data, inspection)
+        if self._tensors.ready and not self._tensors.batcher.room("request"):
+            raise BatcherFull("the request lane is full", 1.0)
+        async with self._decoding:
+            if turn.deadline is not None and monotonic() > turn.deadline:
+                raise DeadlineExceeded("the deadline passed before the picture was decoded")
+            return await loop.run_in_executor(self._decoders, self._prepare, data, inspection)
 
     def _prepare(self, data: bytes, inspection: Inspection | None) -> _Prepared:
         """A picture in a slot, in a decoding thread. Raises UndecodableImage."""
@@ -120,21 +158,22 @@ class PictureModel:
             cover = shown if header.orientation < 5 else shown[::-1]
             put(slot, decode(data, cover=cover, colour=self._input.colour), placement, self._input.pad)
         if inspection is None:
-            return _Prepared(slot, placement, None, ())
+            return _Prepared(slot, placement, size, None, ())
         verdict = inspection.verdict(slot, placement, size, self._input.colour)
         copies = squeezed_copies(slot) if inspection.squeezed and inspection.wants_inference(verdict) else ()
-        return _Prepared(slot, placement, verdict, copies)
+        return _Prepared(slot, placement, size, verdict, copies)
 
     async def _detect(
-        self, slot: NDArray[np.uint8], placement: Placement, deadline: float | None, lane: Lane
-    ) -> tuple[list[Found], float, float, int]:
-        """Detections, seconds of waiting and of inference, size of the batch."""
+        self, slot: NDArray[np.uint8], placement: Placement, turn: _Turn
+    ) -> tuple[PictureAnswer, float, float, int]:
+        """The answer, seconds of waiting and of inference, size of the batch."""
         ready = monotonic()
-        await self._room(deadline, lane)
+        if turn.lane != "request":
+            await self._room(turn.deadline, turn.lane)
         waited_s = monotonic() - ready
-        inferred = await self._tensors.batcher.submit((slot,), deadline, lane)
-        found = self._found(inferred.result, placement)
-        return found, waited_s + inferred.queue_s, inferred.infer_s, inferred.batch_size
+        inferred = await self._tensors.batcher.submit((slot,), turn.deadline, turn.lane, turn.priority)
+        answer = answer_of(inferred.result, placement, self.model.card)
+        return answer, waited_s + inferred.queue_s, inferred.infer_s, inferred.batch_size
 
     async def _checked(
         self,
@@ -142,16 +181,15 @@ class PictureModel:
         inspection: Inspection,
         detections: Sequence[Found],
         prepared: _Prepared,
-        deadline: float | None,
-        lane: Lane,
+        turn: _Turn,
     ) -> Verdict:
         """With the largest disagreement of all squeezed copies; unchecked where one of them got no answer in time."""
         found, thresholds = 0.0, self.model.card.thresholds
         floor = max(inspection.floor, thresholds.score if thresholds else 0.0)
         try:
             for copy in prepared.copies:
-                other, *_ = await self._detect(copy, prepared.placement, deadline, lane)
-                found = max(found, disagreement(detections, other, floor))
+                other, *_ = await self._detect(copy, prepared.placement, turn)
+                found = max(found, disagreement(detections, other.detections, floor))
         except InferenceError:
             return verdict
         squeeze = inspection.expected.squeeze
@@ -176,17 +214,3 @@ class PictureModel:
         kept = self._slots.setdefault((placement.input_height, placement.input_width), [])
         if len(kept) < _SLOTS_KEPT:
             kept.append(slot)
-
-    def _found(self, row: Row, placement: Placement) -> list[Found]:
-        """Raises ModelFailed for what can't be a detection: it would fail each time that the frame is served."""
-        names = self.model.card.labels
-        boxes, scores, labels = detected(row)
-        sound = np.isfinite(boxes).all() and ((scores >= 0) & (scores <= 1)).all()
-        if not sound or not ((labels >= 0) & (labels < len(names))).all():
-            raise ModelFailed("the model gave boxes, scores or labels that are out of range")
-        fractions = to_normalised(boxes, placement).astype(np.float64).round(5).tolist()
-        confidences = scores.astype(np.float64).round(4).tolist()
-        return [
-            Found(names[label], confidence, tuple(bbox))
-            for bbox, confidence, label in zip(fractions, confidences, labels.tolist(), strict=True)
-        ]

@@ -4,7 +4,8 @@ import json
 import jsonschema
 import pytest
 
-from inference.picture_model import Found, Inference
+from inference.picture_answer import Found
+from inference.picture_model import Inference
 from inference.stream.results import Results, timing
 from tests.inference.stream.test_live_consumer import SCHEMA
 from tests.inference.worker import HEADERS, MODEL
