@@ -12,6 +12,8 @@ from vedette.errors import StartFailed
 
 Condition = Callable[[], bool]
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series a counter, of when it was made
+_LINGER_S = 1.0
+"""How long what is still to come of a refused body is taken and thrown away, so that its sender reads the answer."""
 _HEALTH: "web.AppKey[Health]" = web.AppKey("health")
 
 
@@ -73,7 +75,12 @@ async def listening(
         StartFailed: the port is taken; `key` is the configuration key to name.
     """
     runner = web.AppRunner(
-        application, access_log=None, handle_signals=False, shutdown_timeout=0.5, handler_cancellation=cancel_handlers
+        application,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=0.5,
+        handler_cancellation=cancel_handlers,
+        lingering_time=_LINGER_S,
     )
     await runner.setup()
     try:

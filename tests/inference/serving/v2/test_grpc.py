@@ -1,6 +1,5 @@
 """The protocol over gRPC as it is written down, with the bare stub of grpcio."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from google.protobuf.message import Message
 from inference.serving.limits import Limits
 from inference.serving.v2.grpc_server import SERVICE, GrpcV2, serve_grpc
 from inference.serving.v2.protobuf import generate
-from inference.serving.v2.protobuf import google_rpc_pb2 as rpc
 from inference.serving.v2.protobuf import open_inference_pb2 as oip
 from inference.serving.v2.repository import ModelControl
 from tests.inference.serving.models import KINDS, echo, words
@@ -122,33 +120,6 @@ async def test_contents_that_are_out_of_range_or_given_twice_are_refused(colour_
     for raw, says in (([], "out of the range of UINT8"), ([bytes(48)], "either contents or raw_input_contents")):
         with pytest.raises(grpc.aio.AioRpcError, match=says):
             await infer(colour_server, picture(inputs=[tensor], raw_input_contents=raw))
-
-
-async def test_who_is_refused_for_load_is_told_when_to_come_back(colour_server: Server) -> None:
-    at_once = picture(parameters={"timeout": oip.InferParameter(int64_param=1)})
-    blocked = [
-        infer(
-            colour_server,
-            picture(
-                inputs=[Input(name="images", datatype="UINT8", shape=[128, 4, 4, 3])],
-                raw_input_contents=[bytes(48 * 128)],
-            ),
-        )
-        for _ in range(4)
-    ]
-    waiting = asyncio.gather(*blocked)
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        while not waiting.done():  # one microsecond is too short to wait for anybody
-            await infer(colour_server, at_once)
-    await waiting
-    code = caught.value.code()
-    if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return
-    assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
-    metadata = dict(caught.value.trailing_metadata() or ())
-    status = rpc.Status.FromString(metadata["grpc-status-details-bin"])
-    assert (status.code, status.details[0].type_url) == (8, "type.googleapis.com/google.rpc.RetryInfo")
-    assert int(metadata["grpc-retry-pushback-ms"]) >= 0
 
 
 async def test_a_port_that_is_taken_is_one_line_that_names_the_key(colour_server: Server) -> None:
