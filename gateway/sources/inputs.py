@@ -39,11 +39,17 @@ class Input:
     format: str | None = None
     """Where it doesn't follow from the URL or the data."""
     polled: bool = False
-    """Reading can go on after a time-out. FFmpeg can do that with RTSP alone."""
+    """Reading can go on after a time-out. FFmpeg can do that with datagrams alone: in a connection it forgets the part
+    of a packet that it has read, and takes what follows for the beginning of another."""
 
     @property
     def live(self) -> bool:
         return self.carrier != "file"
+
+    @property
+    def video_only(self) -> bool:
+        """Whether nothing is known of what else it sends."""
+        return _VIDEO_ONLY.items() <= self.options.items()
 
 
 def is_live(url: str) -> bool:
@@ -92,7 +98,7 @@ def _carriers(transport: Transport) -> tuple[Literal["tcp", "udp", "http"], ...]
 def _rtsp(url: str, carrier: Literal["tcp", "udp", "http"]) -> Input:
     if carrier == "http":
         url = _at_port(url, 80)
-    return Input(url, carrier, {"rtsp_transport": carrier, **_QUICK, **_VIDEO_ONLY}, polled=True)
+    return Input(url, carrier, {"rtsp_transport": carrier, **_QUICK, **_VIDEO_ONLY}, polled=carrier == "udp")
 
 
 def _rtsps(url: str, transport: Transport, tls: Tls) -> Input:
@@ -103,9 +109,9 @@ def _rtsps(url: str, transport: Transport, tls: Tls) -> Input:
     if transport == "udp":
         raise SourceError(Reason.UNSUPPORTED_URL, f"{url}: over UDP its pictures would not be encrypted; use tcp")
     if transport != "http":
-        return Input(url, "tcp", {"rtsp_transport": "tcp", **options}, polled=True)
+        return Input(url, "tcp", {"rtsp_transport": "tcp", **options})
     tunnelled = _at_port("rtsp" + url[len("rtsps") :], 443)
-    return Input(tunnelled, "https", {"rtsp_transport": "https", **options}, polled=True)
+    return Input(tunnelled, "https", {"rtsp_transport": "https", **options})
 
 
 def _at_port(url: str, port: int) -> str:

@@ -170,7 +170,7 @@ class _Watch:
             b_frames=self._reordered,
             kbps=self._bytes * 8 / 1000 / span_s if span_s > 0 else None,
             transport=info.transport,
-            audio=None if self._source.input.polled else bool(self._source.container.streams.audio),
+            audio=None if self._source.input.video_only else bool(self._source.container.streams.audio),
             clock_behind_s=min(self._delays, key=abs, default=None),
             opened_s=self._opened_s,
             first_picture_s=self._first_s,

@@ -1,7 +1,8 @@
 """A source that must not be interrupted while it reads, read in a thread of its own.
 
-FFmpeg's HTTP, HLS and RTMP can't go on after a time-out, and a device knows none. So their thread waits as long as it
-must, and the reader's thread looks at what came, at its stop flag and at its watchdog whenever it likes.
+FFmpeg can't go on after a time-out within a connection (RTSP over TCP, HTTP, HLS, RTMP), and a device knows none. So
+their thread waits as long as it must, and the reader's thread looks at what came, at its stop flag and at its watchdog
+whenever it likes.
 """
 
 import threading

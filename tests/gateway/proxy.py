@@ -19,7 +19,7 @@ class Relay:
         self.tasks: set[asyncio.Task[None]] = set()
 
     def stall(self) -> None:
-        """Hold everything, as a radio link does."""
+        """Hold everything, as a radio link does: in the middle of a packet."""
         self.passing.clear()
 
     def resume(self) -> None:
@@ -39,7 +39,10 @@ async def relayed(port: int, certificate: Certificate | None = None) -> AsyncIte
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(16384):
-                await relay.passing.wait()
+                if not relay.passing.is_set():
+                    writer.write(data[: len(data) // 2])
+                    data = data[len(data) // 2 :]
+                    await relay.passing.wait()
                 writer.write(data)
                 await writer.drain()
         writer.close()

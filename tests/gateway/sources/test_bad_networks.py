@@ -55,3 +55,22 @@ async def test_a_link_that_stalls_and_breaks_recovers_and_disturbs_no_other_came
         assert witness.last(name).reconnects == 0
     gaps = [b.came_s - a.came_s for a, b in pairwise(witness.of("steady")[began:])]
     assert max(gaps) < STALL_S  # 0.1 s when nothing disturbs
+
+
+async def test_nothing_is_lost_of_a_connection_that_stalls_in_the_middle_of_packets(nats_server: NatsServer) -> None:
+    def received() -> float:
+        return counted("vedette_frames_received_total", camera="wifi")
+
+    async with simulated("wifi") as camera, relayed(camera.port) as link:
+        url = camera.url("wifi").replace(str(camera.port), str(link.port))
+        async with gateway(configured(nats_server, {"wifi": url})):
+            for _ in range(3):
+                seen = received()
+                await until(lambda seen=seen: received() > seen + 10, "pictures flow")  # type: ignore[misc]
+                link.stall()
+                await asyncio.sleep(STALL_S)  # of a given length, as above
+                link.resume()
+            camera.stall("wifi")
+            # the last picture is whole only when the next one begins
+            await until(lambda: received() == camera.sent("wifi").pictures - 1, "all have come")
+            assert counted("vedette_camera_reconnects_total", camera="wifi") == 0
