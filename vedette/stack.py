@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 
 _NATS_START_S = 10.0
 _SOURCES_END_S, _WORKERS_END_S, _BROKER_ENDS_S = 1.6, 1.6, 0.8
-_AT_ITS_START_S = 5.0
+_AT_ITS_START_S = {FAILED: 5.0, MISUSED: 60.0}
+"""A child that ends so soon with this status would do so again. What is wrong in a configuration may be found late: a
+slow machine takes long to load what reads it."""
 _BACKOFF = Backoff(first_s=0.2, cap_s=10.0, healthy_after_s=30.0)
 
 
@@ -139,13 +141,13 @@ async def _answering(child: Child, host: str, port: int) -> None:
 
 async def keep_running(child: Child) -> None:
     """Start `child` again whenever it ends. Raises StartFailed as `Stack.watch` says."""
-    retry, ever_healthy = Retry(_BACKOFF), False
+    retry, longest_s = Retry(_BACKOFF), 0.0
     while True:
         started_s = monotonic()
         status = await child.wait()
         lasted_s = monotonic() - started_s
-        ever_healthy = ever_healthy or lasted_s > _AT_ITS_START_S
-        if not ever_healthy and status in (FAILED, MISUSED):
+        longest_s = max(longest_s, lasted_s)
+        if longest_s <= _AT_ITS_START_S.get(status, -1.0):
             words = await asyncio.to_thread(child.last_words)
             why = words.removeprefix("vedette: ") or "it said why above"
             failure = ChildMisused if status == MISUSED else StartFailed

@@ -52,6 +52,8 @@ class DecodeLink(asyncio.BufferedProtocol):
         """CPU seconds a second of the whole process."""
         self.heard_s = monotonic()
         """When it last gave a sign of life."""
+        self.speaks = False
+        """Whether it has given one."""
         self._tenants: dict[int, Tenant] = {}
         self._numbers = itertools.count()
         self._decoder = Decoder[Report](Report)
@@ -142,7 +144,7 @@ class DecodeLink(asyncio.BufferedProtocol):
         return self._decoder.room()
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.heard_s = monotonic()
+        self.heard_s, self.speaks = monotonic(), True
         try:
             for report in self._decoder.received(nbytes):
                 self._take(report)

@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first_s=0.1, cap_s=10.0, healthy_after_s=10.0)
 _SILENT_S = 10.0
+_STARTS_WITHIN_S = 60.0
+"""A busy or slow machine takes long to load what decodes; killed for it, the process would never run."""
 
 
 class DecodeSlot:
@@ -58,7 +60,9 @@ class DecodeSlot:
 
     def check(self, now_s: float) -> None:
         """Kill the process if it has been silent for long."""
-        if self._link is not None and now_s - self._link.heard_s > _SILENT_S:
+        if self._link is None:
+            return
+        if now_s - self._link.heard_s > (_SILENT_S if self._link.speaks else _STARTS_WITHIN_S):
             self._link.kill("hung and was killed")
 
     def excuse(self, now_s: float) -> None:

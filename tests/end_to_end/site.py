@@ -94,7 +94,7 @@ class Site:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "vedette", *words]
 
-    def run(self, *words: str, timeout_s: float = 50) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
         """A command to its end, in this site's environment."""
         return subprocess.run(
             self.command(*words), env=self.environ, cwd=self.folder, capture_output=True, text=True, timeout=timeout_s
@@ -148,7 +148,7 @@ def _words(process: psutil.Process) -> list[str]:
     return []
 
 
-def until(condition, what: str, deadline_s: float = 30.0) -> None:  # type: ignore[no-untyped-def]
+def until(condition, what: str, deadline_s: float = 60.0) -> None:  # type: ignore[no-untyped-def]
     end = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end, f"not within {deadline_s} s: {what}"

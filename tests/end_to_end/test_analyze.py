@@ -13,7 +13,7 @@ from tests.end_to_end.site import ROOT, VIDEO, Site, site, until
 from tests.nats_server import NatsServer
 from vedette.bus import Bus
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 FRAMES = 80
 """At 2 frames a second of a video of 40 s."""
@@ -118,7 +118,7 @@ async def test_ctrl_c_leaves_nothing_on_the_bus(recordings: Recordings, bus: Bus
         out = recordings.folder / "part.jsonl"
         until(lambda: out.exists() and out.read_text().count("\n") >= 3, "three frames", 90)
         running.send_signal(2)
-        _, errors = running.communicate(timeout=20)
+        _, errors = running.communicate(timeout=60)
         assert running.returncode == 1
         assert "interrupted" in errors
         assert "Traceback" not in errors

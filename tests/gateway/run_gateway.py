@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import psutil
+import pytest
 from nats.aio.msg import Msg
 from prometheus_client import REGISTRY
 
@@ -58,8 +59,14 @@ async def gateway(config: Config) -> AsyncIterator[Stop]:
         yield stop
     finally:
         stop.request()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await task == 0
+
+
+def lasting_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases that no stall of a slow machine ends, for a test of something else."""
+    monkeypatch.setattr("vedette.subjects.MEMBERSHIP_TTL_S", 60.0)
+    monkeypatch.setattr("vedette.leases.MEMBERSHIP_TTL_S", 60.0)
 
 
 def decode_processes(of: int | None = None) -> list[psutil.Process]:
@@ -120,6 +127,14 @@ class Witness:
 
     async def _status(self, message: Msg) -> None:
         self.statuses.append(StatusEvent.model_validate_json(message.data).data)
+
+
+def rate_of(frames: list[Frame]) -> float:
+    """Frames a second of the camera's time: however late they came."""
+    first, last = (frames[end].headers.pts for end in (0, -1))
+    assert first is not None
+    assert last is not None
+    return (len(frames) - 1) / (last - first)
 
 
 async def stored_picture(bus: Bus, feed: Feed) -> "np.ndarray[Any, Any]":

@@ -67,7 +67,7 @@ class Run(Witness):
         """When a frame of this run arrived, Unix seconds."""
         return time() - (monotonic() - frame.arrived_monotonic)
 
-    async def until(self, condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], within_s: float = 30.0) -> None:
         """Wait for a condition; fails when the reader ends before, or time is over."""
         deadline = monotonic() + within_s
         while not condition():
@@ -77,7 +77,7 @@ class Run(Witness):
             assert monotonic() < deadline, "not in time"
             await asyncio.sleep(0.01)
 
-    async def failure(self, within_s: float = 10.0) -> SourceError:
+    async def failure(self, within_s: float = 30.0) -> SourceError:
         """The error with which the reader ends."""
         done, _ = await asyncio.wait([self.thread], timeout=within_s)
         assert done, "the reader did not end"
@@ -89,7 +89,7 @@ class Run(Witness):
         """Stop the reader; how many seconds it took to return."""
         started = monotonic()
         self.stop.set()
-        await asyncio.wait_for(asyncio.shield(self.thread), 10)
+        await asyncio.wait_for(asyncio.shield(self.thread), 30)
         return monotonic() - started
 
 
@@ -104,4 +104,4 @@ async def running(
         yield run
     finally:
         run.stop.set()
-        await asyncio.wait([run.thread], timeout=10)
+        await asyncio.wait([run.thread], timeout=30)

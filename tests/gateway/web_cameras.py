@@ -25,6 +25,8 @@ class WebCamera:
         self.passing = asyncio.Event()
         self.passing.set()
         self.viewers = 0
+        self.pictures = 0
+        """Sent so far, to all."""
         self._fps = fps
         self._user = user
         self._jpegs = clips.jpegs([clips.scene(320, 240, index) for index in range(10)])
@@ -40,6 +42,7 @@ class WebCamera:
                 await self.passing.wait()
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 await response.write(head.encode() + jpeg + b"\r\n")
+                self.pictures += 1
                 await asyncio.sleep(1 / self._fps)
         except ConnectionError:
             pass

@@ -62,14 +62,16 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         os.kill(self._process.pid, number)
 
-    async def ended(self, deadline_s: float = 15) -> int:
-        await until(lambda: self.status is not None, f"ended: {self.text}", deadline_s)
+    async def ended(self, deadline_s: float = 60) -> int:
+        await until(lambda: self.status is not None, lambda: f"ended: {self.text}", deadline_s)
         assert self.status is not None
         return self.status
 
     async def get(self, path: str) -> tuple[int, str]:
         """Status and text of one of its pages."""
-        await until(lambda: _ADDRESS.search(self.text) or self.status is not None, "it listens", 30)
+        await until(
+            lambda: _ADDRESS.search(self.text) or self.status is not None, lambda: f"it listens: {self.text}", 60
+        )
         found = _ADDRESS.search(self.text)
         assert found is not None, self.text
         return await asyncio.to_thread(_get, found[1] + path)
@@ -94,7 +96,7 @@ class Process:
 
     async def until_ready(self) -> None:
         while await self.missing():
-            assert time.monotonic() < self.started_s + 40, self.text
+            assert time.monotonic() < self.started_s + 90, self.text
             await asyncio.sleep(0.02)
 
     def end(self) -> None:
@@ -105,7 +107,7 @@ class Process:
 
 def _get(url: str | urllib.request.Request) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=15) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -123,6 +123,9 @@ class Notes:
 
         await until(lambda: noted() >= count, f"{count} notes {camera}", deadline_s)
 
+    def of(self, camera: str) -> list[Served]:
+        return [note for subject, note in self.served if subject.endswith(f".{camera}")]
+
     def seqs(self, camera: str = "gate") -> list[int]:
         return [event.frame.seq for event in self.events if event.camera == camera]
 
@@ -212,6 +215,6 @@ async def stored(bus: Bus, stream: str) -> int:
 
 async def pending(bus: Bus, stream: str, consumer: str) -> tuple[int, int]:
     """(not delivered, delivered and not acknowledged)."""
-    answer = await bus.client.request(f"$JS.API.CONSUMER.INFO.{stream}.{consumer}", b"", timeout=2)
+    answer = await bus.client.request(f"$JS.API.CONSUMER.INFO.{stream}.{consumer}", b"", timeout=20)
     info = json.loads(answer.data)
     return info["num_pending"], info["num_ack_pending"]

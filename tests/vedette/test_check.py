@@ -26,7 +26,7 @@ models: {{path: {models}}}
 
 def vedette(*words: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "vedette", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, timeout=50)
 
 
 @pytest.fixture

@@ -47,8 +47,8 @@ async def test_what_hangs_is_killed_after_its_share_and_all_others_still_end_in_
     worker = await running(tmp_path, "worker", ORDERLY)
     broker = await running(tmp_path, "broker", ORDERLY)
     began_s = monotonic()
-    await end_all([([deaf, beside], 0.3), ([worker], 5.0), ([broker], 5.0)])
-    assert monotonic() - began_s < 3.0
+    await end_all([([deaf, beside], 0.3), ([worker], 20.0), ([broker], 20.0)])
+    assert monotonic() - began_s < 15.0
     assert [await child.wait() for child in (deaf, beside, worker, broker)] == [-9, 0, 0, 0]
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1

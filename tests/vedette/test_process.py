@@ -139,7 +139,7 @@ def started(program: str) -> subprocess.Popen[str]:
 def test_a_signal_ends_the_process_in_order(number: signal.Signals) -> None:
     process = started(GRACEFUL)
     os.kill(process.pid, number)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=40)
     assert (process.returncode, out, err) == (DONE, "stopping\n", "")
 
 
@@ -150,5 +150,5 @@ def test_a_second_signal_ends_it_at_once(program: str) -> None:
     os.kill(process.pid, signal.SIGTERM)
     assert process.stdout.readline() == "stopping\n"
     os.kill(process.pid, signal.SIGTERM)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=40)
     assert (process.returncode, out, err) == (FAILED, "forced\n", "")

@@ -9,7 +9,8 @@ import pytest
 from tests.waiting import until
 from vedette.child import Child
 from vedette.errors import StartFailed
-from vedette.stack import ChildMisused, keep_running
+from vedette.process import FAILED
+from vedette.stack import _AT_ITS_START_S, ChildMisused, keep_running
 
 
 def child(program: str, log: Path) -> Child:
@@ -30,6 +31,20 @@ async def test_a_child_that_ends_at_its_start_with_status_1_is_a_failure(tmp_pat
     with pytest.raises(StartFailed, match="status 1: it said why above") as caught:
         await keep_running(failing)
     assert caught.value.exit_status == 1
+
+
+async def test_a_slow_machine_finds_a_wrong_configuration_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(_AT_ITS_START_S, FAILED, 0.0)
+    misused, failing = (child(f"import sys; sys.exit({status})", tmp_path / str(status)) for status in (2, 1))
+    await misused.start()
+    with pytest.raises(ChildMisused, match="status 2"):
+        await keep_running(misused)
+    await failing.start()
+    first = failing.pid
+    keeping = asyncio.create_task(keep_running(failing))
+    await until(lambda: failing.pid not in (None, first), "it runs again")
+    keeping.cancel()
+    await failing.wait()
 
 
 async def test_a_child_that_is_killed_at_its_start_starts_again(tmp_path: Path) -> None:

@@ -13,10 +13,21 @@ from gateway.fleet.live_publisher import LiveFeed
 from gateway.reading.interface import ReadOptions
 from gateway.simulator import Simulator
 from tests.gateway.broken_decode_process import JUNK
-from tests.gateway.run_gateway import PEOPLE, Witness, configured, counted, dropped, gateway, simulated
+from tests.gateway.run_gateway import (
+    PEOPLE,
+    Witness,
+    configured,
+    counted,
+    dropped,
+    gateway,
+    lasting_leases,
+    rate_of,
+    simulated,
+)
 from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
 from tests.waiting import until
+from vedette.background import end
 from vedette.bus import Bus, connect
 from vedette.leases import Lease
 from vedette.retry import Backoff
@@ -73,9 +84,7 @@ async def test_a_defect_anywhere_begins_its_camera_anew_and_disturbs_no_other(
                 raise ZeroDivisionError("a defect")
             await work
         finally:
-            for task in (work, waits):
-                task.cancel()
-            await asyncio.wait((work, waits))
+            await end((work, waits))
 
     owner = {"Lease": Lease, "CameraStatus": CameraStatus, "LiveFeed": LiveFeed}[broken.__qualname__.split(".")[0]]
     monkeypatch.setattr(owner, broken.__name__, breaks)
@@ -129,10 +138,6 @@ async def test_frames_flow_again_after_their_stream_was_deleted(nats_server: Nat
     assert bus.client.stats["reconnects"] == 0
 
 
-def rate_since(witness: Witness, camera: str, began_s: float) -> float:
-    return len([f for f in witness.of(camera) if f.came_s > began_s]) / (monotonic() - began_s)
-
-
 @pytest.mark.parametrize("fault", ["stall", "vanish", "slow"])
 async def test_a_fault_of_one_camera_leaves_the_rate_of_another_untouched(
     nats_server: NatsServer, bus: Bus, fault: str
@@ -150,14 +155,15 @@ async def test_a_fault_of_one_camera_leaves_the_rate_of_another_untouched(
             faults[fault](camera)
             began_s, count = monotonic(), len(witness.of("good"))
             await until(lambda: len(witness.of("good")) >= count + 30, "frames of the good one")
-            assert rate_since(witness, "good", began_s) == pytest.approx(10, rel=0.15)
-            assert rate_since(witness, "bad", began_s) < 7
+            assert rate_of(witness.of("good")[count:]) == pytest.approx(10, rel=0.15)
+            assert len([f for f in witness.of("bad") if f.came_s > began_s]) / (monotonic() - began_s) < 7
     assert witness.states("good") == ["connecting", "live", "offline"]  # the last of them at the stop
 
 
 async def test_each_sampled_frame_was_published_superseded_or_dropped_whatever_happened(
-    nats_server: NatsServer, bus: Bus
+    nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lasting_leases(monkeypatch)
     ends = partial(counted, camera="chaos", pipeline="people")
 
     def all_dropped() -> float:

@@ -133,7 +133,7 @@ async def _gone(desired: Desired, name: str) -> bool:
 
 
 async def _runs(desired: Desired, name: str) -> bool:
-    entry = (await desired.entries())[name]
+    entry = (await desired.entries()).get(name)
     return isinstance(entry, CameraRecord) and entry.camera.enabled
 
 
@@ -172,7 +172,7 @@ async def test_a_gateway_process_takes_the_edits_of_its_file(
             write(b=cameras.url("b"))
             await until_async(lambda: _gone(desired, "a"), "the one that left the file is gone")
             running.terminate()
-            _, said = await asyncio.wait_for(running.communicate(), 10)
+            _, said = await asyncio.wait_for(running.communicate(), 30)
         finally:
             if running.returncode is None:
                 running.kill()

@@ -17,7 +17,10 @@ from gateway.sources.pump import Pump
 @pytest.fixture
 def crash_file() -> Iterator[CrashFile]:
     file = CrashFile.new("test")
+    before = set(threading.enumerate())
     yield file
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)  # its last note is that it has ended
     file.close()
 
 

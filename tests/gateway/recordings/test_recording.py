@@ -2,9 +2,12 @@
 
 import asyncio
 import datetime as dt
+import sys
 import threading
+import traceback
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,8 +15,9 @@ from hypothesis import strategies as st
 
 from gateway.errors import SourceError
 from gateway.pictures.sampled_frame import Output
+from gateway.reading.reader import Reader
 from gateway.reading.sampler import Sampling
-from gateway.recordings.recording import InOrder, Summary, publish_recording
+from gateway.recordings.recording import _READ_AHEAD, InOrder, Summary, publish_recording
 from gateway.recordings.recording_publisher import RecordingPublisher
 from gateway.sources.video_length import video_length_s
 from tests.gateway.run_reader import PEDESTRIANS, WALK
@@ -27,6 +31,7 @@ from vedette.subjects import CLIPS, Feed
 START_S = 1_700_000_000.0
 NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 EVERY = Output("people", 96, 60, Sampling())
+AHEAD = 1 + 1 + _READ_AHEAD + 1  # one waits for its successor, one is published, one waits for a place
 
 
 class Taken(RecordingPublisher):
@@ -43,6 +48,24 @@ class Taken(RecordingPublisher):
 
 def readers() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "recording"]
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[Reader]:
+    """The readers that are made from now on."""
+    made: list[Reader] = []
+
+    def reader(*arguments: Any, **named: Any) -> Reader:
+        made.append(Reader(*arguments, **named))
+        return made[-1]
+
+    monkeypatch.setattr("gateway.recordings.recording.Reader", reader)
+    return made
+
+
+def reading_waits() -> bool:
+    """Whether the reading thread is in a place where it waits for the loop."""
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "recording"]
+    return "result" in {frame.name for frame in traceback.extract_stack(sys._current_frames()[thread.ident or 0])}
 
 
 def event(seq: int, final: bool = False, error: str | None = None, labels: tuple[str, ...] = ()) -> DetectionsEvent:
@@ -71,11 +94,12 @@ async def test_every_sampled_frame_is_published_once_on_the_recordings_own_clock
     assert gaps == pytest.approx([0.5] * (count - 1), abs=0.05)
 
 
-async def test_reading_waits_for_a_publisher_that_waits(bus: Bus) -> None:
-    publisher = Taken()
+async def test_reading_waits_for_a_publisher_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher, read = Taken(), watched(monkeypatch)
     task = asyncio.create_task(publish_recording(PEDESTRIANS, EVERY, START_S, 1, publisher))
-    await until(readers, "it reads")
-    await asyncio.sleep(0.3)  # it must not go on
+    await until(lambda: read and read[0].stats.sampled == AHEAD, "it has read ahead")
+    await until(reading_waits, "the thread waits for room")
+    assert read[0].stats.sampled == AHEAD
     assert not task.done()
     publisher.gate.set()
     assert await task == 400
@@ -84,14 +108,14 @@ async def test_reading_waits_for_a_publisher_that_waits(bus: Bus) -> None:
     await until(lambda: not readers(), "the thread has ended")
 
 
-async def test_cancellation_ends_the_reading_thread_that_waits_for_room() -> None:
-    publisher = Taken()
+async def test_cancellation_ends_the_reading_thread_that_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher, read = Taken(), watched(monkeypatch)
     task = asyncio.create_task(publish_recording(PEDESTRIANS, EVERY, START_S, 1, publisher))
-    await until(readers, "it reads")
-    await asyncio.sleep(0.1)
+    await until(lambda: read and read[0].stats.sampled == AHEAD, "it has read ahead")
+    await until(reading_waits, "the thread waits for room")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 3)
+        await asyncio.wait_for(task, 30)
     await until(lambda: not readers(), "the thread has ended")
 
 

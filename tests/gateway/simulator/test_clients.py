@@ -108,7 +108,7 @@ async def watching(url: str, transport: str = "tcp") -> AsyncIterator[Watcher]:
             watcher.stop()
 
 
-async def until(condition: Callable[[], object], deadline_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], deadline_s: float = 30.0) -> None:
     """Wait for a condition, looking often."""
     end_s = time.monotonic() + deadline_s
     while not condition():
@@ -137,7 +137,7 @@ class RawClient:
 
     async def answer(self) -> Answer:
         """The next answer; packets before it go to ``embedded``."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             first = await self.reader.readexactly(1)
             while first == b"$":
                 await self._embedded()
@@ -150,7 +150,7 @@ class RawClient:
 
     async def packet(self) -> tuple[int, bytes]:
         """The next embedded packet, with its channel."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             if not self.embedded:
                 assert await self.reader.readexactly(1) == b"$"
                 await self._embedded()

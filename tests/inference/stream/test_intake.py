@@ -19,6 +19,7 @@ from inference.stream.room import Place, Room
 from tests.inference.worker import Camera, pending
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
+from vedette import subjects
 from vedette.bus import Bus, connect
 from vedette.subjects import WORK, work_consumer
 
@@ -71,7 +72,7 @@ async def offer(bus: Bus, *numbers: int, pipeline: str = "people") -> None:
 
 
 async def waiting_requests(bus: Bus) -> int:
-    answer = await bus.client.request(f"$JS.API.CONSUMER.INFO.{WORK}.w-people", b"", timeout=2)
+    answer = await bus.client.request(f"$JS.API.CONSUMER.INFO.{WORK}.w-people", b"", timeout=20)
     return int(json.loads(answer.data)["num_waiting"])
 
 
@@ -228,8 +229,11 @@ async def test_stop_finishes_what_is_in_hand(bus: Bus) -> None:
     assert await pending(bus, WORK, "w-people") == (6, 0)
 
 
-async def test_what_a_stopped_worker_had_asked_for_goes_to_another_at_once(nats_server: NatsServer, bus: Bus) -> None:
-    """Long before the acknowledgement wait is over."""
+async def test_what_a_stopped_worker_had_asked_for_goes_to_another_at_once(
+    nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long before the acknowledgement wait is over: here it is an hour."""
+    monkeypatch.setattr(subjects, "ACK_WAIT_S", 3600.0)
     first, second = Desk(), Desk()
     first.may_go.set()
     second.may_go.set()
@@ -239,16 +243,17 @@ async def test_what_a_stopped_worker_had_asked_for_goes_to_another_at_once(nats_
                 offering = asyncio.create_task(offer(bus, *range(10 * attempt, 10 * attempt + 10)))
                 leaving.stop()
                 await offering
-            started = time.monotonic()
             await until(partial(have_served, 10 * attempt + 10, first, second), "all are served")
-            assert time.monotonic() - started < 1.5
 
 
 def have_served(count: int, *desks: Desk) -> bool:
     return sum(len(desk.done) for desk in desks) == count
 
 
-async def test_what_arrives_after_a_stop_is_given_back(nats_server: NatsServer, bus: Bus) -> None:
+async def test_what_arrives_after_a_stop_is_given_back(
+    nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subjects, "ACK_WAIT_S", 3600.0)
     first, second = Desk(), Desk()
     second.may_go.set()
     async with pulling(bus, first.serve) as leaving:
@@ -256,9 +261,7 @@ async def test_what_arrives_after_a_stop_is_given_back(nats_server: NatsServer, 
         leaving._stopping = True  # as by `stop`, but the server does not know yet
         await offer(bus, *range(4))
         async with await connect(nats_server.address, "other") as other, pulling(other, second.serve):
-            started = time.monotonic()
             await until(lambda: len(second.done) == 4, "the other serves them")
-            assert time.monotonic() - started < 1.5
     assert first.most == 0
 
 
@@ -294,7 +297,7 @@ async def test_stop_is_quick_while_the_server_is_away(bus: Bus, nats_server: Nat
         await until(lambda: not bus.connected, "disconnected")
         started = time.monotonic()
         intake.stop()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5  # the library would wait for 10 s
 
 
 async def test_too_many_requests_are_no_busy_loop(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:

@@ -21,8 +21,8 @@ def error_s(clock: ServerClock, real: float) -> float:
 async def test_the_offset_of_a_right_clock_is_near_zero(bus: Bus) -> None:
     clock = ServerClock(bus)
     await clock.measure()
-    assert error_s(clock, time.time()) < 0.05
-    assert abs(metrics.CLOCK_OFFSET._value.get()) < 0.05
+    assert error_s(clock, time.time()) < 0.2
+    assert abs(metrics.CLOCK_OFFSET._value.get()) < 0.2
 
 
 @pytest.mark.parametrize("wrong_by_s", [-86_400.0, -0.5, 0.5, 86_400.0])
@@ -35,8 +35,8 @@ async def test_a_wrong_clock_of_this_machine_is_measured_and_told_once(
     clock = ServerClock(bus)
     await clock.measure()
     await clock.measure()
-    assert error_s(clock, real()) < 0.05
-    assert metrics.CLOCK_OFFSET._value.get() == pytest.approx(-wrong_by_s, abs=0.05)
+    assert error_s(clock, real()) < 0.2
+    assert metrics.CLOCK_OFFSET._value.get() == pytest.approx(-wrong_by_s, abs=0.2)
     assert len(caplog.records) == 1
     assert "ms off the NATS server's" in caplog.text
 
@@ -45,7 +45,7 @@ async def test_a_clock_that_is_set_while_we_run_changes_nothing(bus: Bus, monkey
     clock, real = ServerClock(bus), time.time
     await clock.measure()
     monkeypatch.setattr(time, "time", lambda: real() + 3600)
-    assert error_s(clock, real()) < 0.05
+    assert error_s(clock, real()) < 0.2
 
 
 async def test_it_is_measured_soon_when_the_server_did_not_answer_at_first(
@@ -59,4 +59,4 @@ async def test_it_is_measured_soon_when_the_server_did_not_answer_at_first(
     async with background(clock.run()):
         assert clock.now() < dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
         await asyncio.to_thread(nats_server.start)
-        await until(lambda: error_s(clock, time.time()) < 0.05, "measured")
+        await until(lambda: error_s(clock, time.time()) < 0.2, "measured")
