@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from inference.build.epilogue import MOST
-from inference.build.onnx_file import OnnxFile, Tensor
+from inference.build.onnx_file import OnnxFile
+from inference.build.onnx_tensors import Tensor
 from inference.build.trial import Outcome
 from inference.repository.card import ModelCard
 

@@ -8,7 +8,8 @@ import onnx
 from onnx import version_converter
 
 from inference.build.graph_text import IR_VERSION, OPSET
-from inference.build.onnx_file import OnnxFile, Tensor
+from inference.build.onnx_file import OnnxFile
+from inference.build.onnx_tensors import Tensor
 from inference.errors import ModelError
 from inference.repository.card import ImageInput
 

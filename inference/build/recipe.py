@@ -9,14 +9,13 @@ from pydantic import ValidationError
 
 from inference.build.contract import task_of
 from inference.build.fused_graph import fuse
-from inference.build.heads import HEADS, Head
-from inference.build.heads.head import Options, Raw
+from inference.build.heads import HEADS
 from inference.build.labels import labels_of
-from inference.build.network import SIZE_INPUT, Network, RawInput, raw_input
+from inference.build.network import RawInput, raw_input
 from inference.build.onnx_file import OnnxFile, inspect
 from inference.build.proof import prove
-from inference.build.recognition import recognise
-from inference.build.trial import Outcome, Run, attempt
+from inference.build.recognition import probe, recognise
+from inference.build.trial import Outcome
 from inference.errors import ModelError
 from inference.repository.card import ImageInput, ModelCard
 
@@ -84,7 +83,10 @@ def _raw(file: OnnxFile, wishes: Wishes, there: ModelCard | None) -> dict[str, A
     takes = raw_input(file)
     labels = wishes.labels or (there.labels if there else ()) or labels_of(file)
     shape = _shape(file, takes, wishes, there)
-    head, options = _head(file, takes, shape, wishes, there, len(labels) or None)
+    raw = probe(file, ImageInput(layout="NHWC", colour="BGR", **shape), len(labels) or None)
+    head, options = recognise(raw, wishes.head or _head_of(wishes, there), wishes.options, file.where)
+    if wishes.task not in (None, head.task):
+        raise ModelError(f"{file.where}: --task {wishes.task}: the head {head.name} is for {head.task}")
     preset = head.preset
     picture = {"layout": "NHWC", "colour": preset.colour, "anchor": preset.anchor, "pad": preset.pad, **shape}
     if "size" not in shape:
@@ -184,38 +186,12 @@ def _sides(file: OnnxFile, size: tuple[int, ...], multiple: int | None) -> dict[
     return {"size": size[0], "multiple": multiple or _MULTIPLE}
 
 
-def _head(
-    file: OnnxFile,
-    takes: RawInput,
-    shape: Mapping[str, Any],
-    wishes: Wishes,
-    there: ModelCard | None,
-    classes: int | None,
-) -> tuple[Head, Options]:
-    """What the outputs mean, from a run of the raw network."""
-    height, width = shape.get("height") or shape["size"], shape.get("width") or shape["size"]
-    network = Network(file)
-    spec = ImageInput(layout="NHWC", colour="BGR", **shape)
-    model, names = network.cut(spec, [(tensor.name, tensor) for tensor in file.outputs])
-    picture = (1, 3, height, width) if takes.planes else (1, height, width, 3)
-    inputs: dict[str, tuple[str, tuple[int, ...]]] = {takes.name: (takes.dtype, picture)}
-    if takes.asks_size:
-        inputs[SIZE_INPUT] = ("int64", (1, 2))
-    (outcome,) = attempt(model.SerializeToString(), [Run(inputs)], file.where)
-    outputs = {tensor.name: outcome.outputs[name].shape for tensor, name in zip(file.outputs, names, strict=True)}
-    name = wishes.head or (_head_of(there) if there and wishes.task is None else None)
-    given = wishes.options
-    if wishes.task is not None and name is None and wishes.task in HEADS:
-        name = wishes.task
-    head, options = recognise(Raw(outputs, height, width, classes), name, given, file.where)
-    if wishes.task not in (None, head.task):
-        raise ModelError(f"{file.where}: --task {wishes.task}: the head {head.name} is for {head.task}")
-    return head, options
-
-
-def _head_of(there: ModelCard) -> str | None:
-    """The one that all versions have."""
-    names = {release.build.head if release.build else None for release in there.versions.values()}
+def _head_of(wishes: Wishes, there: ModelCard | None) -> str | None:
+    """What follows from the task, or from the model's other versions, if they have the same."""
+    if wishes.task in HEADS:
+        return wishes.task
+    releases = there.versions.values() if there else ()
+    names = {release.build.head if release.build else None for release in releases}
     return names.pop() if len(names) == 1 else None
 
 

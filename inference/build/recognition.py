@@ -1,4 +1,4 @@
-"""Which head a network has, from the shapes of what it gives."""
+"""Which head a network has, from the shapes of what it gives for a picture."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,26 @@ from pydantic import ValidationError
 
 from inference.build.heads import HEADS, Head
 from inference.build.heads.head import Options, Raw, Unfit
+from inference.build.network import SIZE_INPUT, Network
+from inference.build.onnx_file import OnnxFile
+from inference.build.trial import Run, attempt
 from inference.errors import ModelError
+from inference.repository.card import ImageInput
+
+
+def probe(file: OnnxFile, spec: ImageInput, classes: int | None) -> Raw:
+    """What the raw network gives for one picture of this size, with so many labels. Raises ModelError."""
+    network = Network(file)
+    takes = network.input
+    height, width = (spec.size, spec.size) if spec.size else spec.smallest
+    picture = (1, 3, height, width) if takes.planes else (1, height, width, 3)
+    inputs: dict[str, tuple[str, tuple[int, ...]]] = {takes.name: (takes.dtype, picture)}
+    if takes.asks_size:
+        inputs[SIZE_INPUT] = ("int64", (1, 2))
+    model, names = network.cut(spec, [(tensor.name, tensor) for tensor in file.outputs])
+    (outcome,) = attempt(model.SerializeToString(), [Run(inputs)], file.where)
+    shapes = {tensor.name: outcome.outputs[name].shape for tensor, name in zip(file.outputs, names, strict=True)}
+    return Raw(shapes, height, width, classes)
 
 
 def recognise(raw: Raw, name: str | None, given: Mapping[str, Any], where: str) -> tuple[Head, Options]:
