@@ -46,16 +46,17 @@ async def call(port: int, request: bytes, ready: asyncio.Event, timeout_s: float
 
 
 async def at_once(port: int, requests: Sequence[bytes], timeout_s: float, dropping: int = 0) -> list[Reply]:
-    """All requests at the same time; the last `dropping` callers give up and close after DROP_AFTER_S."""
+    """All requests at the same time; the replies. The first `dropping` callers close after DROP_AFTER_S and have none: the
+    first, because whoever comes after a lost one in its batch is who suffers.
+    """
     ready = asyncio.Event()
-    staying = len(requests) - dropping
-    times = [timeout_s] * staying + [DROP_AFTER_S] * dropping
+    times = [DROP_AFTER_S] * dropping + [timeout_s] * (len(requests) - dropping)
     calls = [
         asyncio.create_task(call(port, request, ready, limit)) for request, limit in zip(requests, times, strict=True)
     ]
     await asyncio.sleep(0.1 + len(requests) / 1000)  # all are connected
     ready.set()
-    return (await asyncio.gather(*calls))[:staying]
+    return (await asyncio.gather(*calls))[dropping:]
 
 
 def one_bad_picture(port: int, good: bytes, bad: bytes, bursts: int) -> dict[str, object]:

@@ -11,10 +11,12 @@ import numpy as np
 
 from benchmarks.serving import faults
 from benchmarks.serving.answers import scores
+from benchmarks.serving.grpc_fault import cancelled_calls, picture_input
 from benchmarks.serving.measurement import Measurement, of_bare_loops, of_server
+from benchmarks.serving.models import NANODET
 from benchmarks.serving.servers import DoesNotServe, Server
 from benchmarks.serving.starts import Batching, Site
-from benchmarks.serving.targets import Bench, Target
+from benchmarks.serving.targets import VEDETTE, Bench, Target
 from benchmarks.serving.workloads import CALLERS, WORKLOADS, Kind, Workload
 
 BARE = "bare loops"
@@ -69,6 +71,11 @@ class Run:
                     found["one_bad_picture"] = faults.one_bad_picture(server.port, good, bad, extent.bursts)
                 with self._answering(target, "coco-detector", "jpeg") as (server, good):
                     found["crowd"] = faults.crowd(server.port, good, extent.crowd)
+                    if server.grpc_port is not None:
+                        tensor = picture_input(target.name != VEDETTE, self.items["jpeg"], NANODET.size)
+                        found["cancelled_grpc_calls"] = cancelled_calls(
+                            server.grpc_port, NANODET.name, tensor, extent.bursts
+                        )
                     found["dropped_connections"] = faults.dropped_connections(server.port, good, extent.bursts)
                 print(f"  {target.name}: {found}", flush=True)
 

@@ -34,6 +34,8 @@ class Start:
     words: Sequence[str]
     environ: Mapping[str, str]
     port: int
+    grpc_port: int | None = None
+    """Of those that speak Open Inference Protocol v2 over gRPC."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,10 @@ class Answer:
 class Server:
     """A process and all its descendants."""
 
-    def __init__(self, process: psutil.Popen, port: int, log: Path) -> None:
+    def __init__(self, process: psutil.Popen, start: Start, log: Path) -> None:
         self._process = process
-        self.port = port
+        self.port = start.port
+        self.grpc_port = start.grpc_port
         self._log = log
 
     def cpu_seconds(self) -> float:
@@ -93,7 +96,7 @@ def started(start: Start, log: Path) -> Iterator[Server]:
             start_new_session=True,
         )
     try:
-        yield Server(process, start.port, log)
+        yield Server(process, start, log)
     finally:
         _end(process)
 

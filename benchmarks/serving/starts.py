@@ -107,7 +107,7 @@ def mlserver(site: Site) -> Start:
     (site.folder / "model-settings.json").write_text(json.dumps(model))
     shutil.copy(ENTRIES / "mlserver_model.py", site.folder)
     program = environment("mlserver") / "bin" / "mlserver"
-    return Start([str(program), "start", str(site.folder)], site.environ(ports[0]), ports[0])
+    return Start([str(program), "start", str(site.folder)], site.environ(ports[0]), ports[0], ports[1])
 
 
 _TRITON_MODEL = """\
@@ -159,14 +159,15 @@ def triton(site: Site) -> Start:
             batching=batching,
         )
     )
-    port = free_port()
+    port, grpc_port = free_port(), free_port()
     words = [
         str(server / "bin" / "tritonserver"),
         f"--model-repository={site.folder / 'models'}",
         f"--backend-directory={site.folder / 'backends'}",
         "--http-address=127.0.0.1",
         f"--http-port={port}",
-        "--allow-grpc=false",
+        "--grpc-address=127.0.0.1",
+        f"--grpc-port={grpc_port}",
         "--metrics-address=127.0.0.1",
         f"--metrics-port={free_port()}",
     ]
@@ -175,7 +176,7 @@ def triton(site: Site) -> Start:
         "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
         "LD_LIBRARY_PATH": str(packages / "nvidia_pytriton.libs"),
     }
-    return Start(words, environ, port)
+    return Start(words, environ, port, grpc_port)
 
 
 def _triton_request(model: str, kind: Kind, item: bytes) -> bytes:

@@ -15,7 +15,8 @@ _AT_MOST = {
     "vedette_tiny_jpeg_cpu_ms": 1.6,
     "vedette_one_caller_p50_ms": 1.0,
     "vedette_mates_of_a_bad_picture_failed": 0,
-    "vedette_others_unanswered": 0,
+    "vedette_others_of_dropped_connections_unanswered": 0,
+    "vedette_others_of_cancelled_calls_unanswered": 0,
 }
 _AT_LEAST = {"vedette_nanodet_of_bare_loops": 0.97}
 
@@ -72,7 +73,8 @@ def _bars(run: Run, table: Mapping[str, Any]) -> dict[str, float]:
         bars["vedette_nanodet_of_bare_loops"] = round(median(ratios), 3)
     for fault, key, name in (
         ("one_bad_picture", "mates_failed", "vedette_mates_of_a_bad_picture_failed"),
-        ("dropped_connections", "others_unanswered", "vedette_others_unanswered"),
+        ("dropped_connections", "others_unanswered", "vedette_others_of_dropped_connections_unanswered"),
+        ("cancelled_grpc_calls", "others_unanswered", "vedette_others_of_cancelled_calls_unanswered"),
     ):
         if found := run.faulted.get("vedette", {}).get(fault):
             bars[name] = int(str(found[key]))

@@ -23,6 +23,7 @@ def vedette(model: ServedModel, repository: Path, folder: Path) -> Iterator[Star
     bus = NatsServer(folder)
     bus.start()
     config = folder / "site.yaml"
+    port, grpc_port = free_port(), free_port()
     settings = {
         "site": "bench",
         "nats": {"url": bus.url},
@@ -32,10 +33,11 @@ def vedette(model: ServedModel, repository: Path, folder: Path) -> Iterator[Star
     }
     with config.open("w") as stream:
         YAML(typ="safe", pure=True).dump(settings, stream)
-    port = free_port()
     words = [sys.executable, "-m", "vedette", "inference", str(config), "--model", model.name]
     try:
-        yield Start([*words, "--listen", f"127.0.0.1:{port}"], {"VEDETTE_STATE": str(folder / "state")}, port)
+        environ = {"VEDETTE_STATE": str(folder / "state")}
+        listen = ["--listen", f"127.0.0.1:{port}", "--grpc-listen", f"127.0.0.1:{grpc_port}"]
+        yield Start([*words, *listen], environ, port, grpc_port)
     finally:
         bus.close()
 
