@@ -20,6 +20,7 @@ from inference.serving.limits import Limits
 from inference.serving.loopback import is_loopback
 from inference.serving.v2.repository import ModelControl
 from inference.serving.v2.rest import RestV2
+from inference.serving.vision.rest import VisionRest
 from inference.stream.clip_consumer import ClipConsumer
 from inference.stream.intake import Intake
 from inference.stream.latest_frames import LatestFrames
@@ -61,7 +62,8 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
         rollouts = RolloutRoutes(model_name, may_change=is_loopback(listen.http.host))
         limits = Limits.of(config.inference)
         control = ModelControl(plane, may_change=is_loopback(listen.http.host) and is_loopback(listen.grpc.host))
-        services: list[Service] = [RestV2(plane, control, limits), rollouts]
+        pipelines = {name: one for name, one in config.pipelines.items() if one.model_name == model_name}
+        services: list[Service] = [RestV2(plane, control, limits), VisionRest(plane, limits, pipelines), rollouts]
         async with serve_http(health, services, listen.http) as address, _grpc(plane, control, limits, listen) as grpc:
             version = plane.stable.model.version
             logger.info("%s %s starts; health and metrics on http://%s", model_name, version, address)

@@ -21,10 +21,14 @@ logger = logging.getLogger(__name__)
 
 STATUS: Mapping[Kind, int] = {
     "invalid": 400,
+    "unauthenticated": 401,
     "forbidden": 403,
     "unknown": 404,
+    "unacceptable": 406,
     "slow": 408,
     "too_large": 413,
+    "unsupported": 415,
+    "rejected": 422,
     "failed": 500,
     "overloaded": 503,
     "unavailable": 503,
@@ -66,12 +70,16 @@ def refused(error: Refused) -> web.Response:
         headers["Retry-After"] = str(max(1, round(error.wait_s + 0.5)))
     if error.kind in ("too_large", "slow"):  # what is still to come of it is not waited for
         headers["Connection"] = "close"
-    return problem(STATUS[error.kind], str(error), headers)
+    if error.kind == "unauthenticated":
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(STATUS[error.kind], str(error), headers, error.details)
 
 
-def problem(status: int, why: str, headers: Mapping[str, str] | None = None) -> web.Response:
+def problem(
+    status: int, why: str, headers: Mapping[str, str] | None = None, details: Mapping[str, Any] | None = None
+) -> web.Response:
     """`error` is what Open Inference Protocol clients read, `detail` what those of RFC 9457 do."""
-    body: dict[str, Any] = {"error": why, "status": status, "detail": why}
+    body: dict[str, Any] = {"error": why, "status": status, "detail": why, **(details or {})}
     return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")
 
 

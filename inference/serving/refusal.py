@@ -1,27 +1,51 @@
 """Why a request gets no answer: the kinds that every transport has a code for."""
 
-from typing import Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
 
 from inference.errors import InferenceError
 
-Kind = Literal["invalid", "unknown", "too_large", "forbidden", "late", "overloaded", "unavailable", "failed", "slow"]
+Kind = Literal[
+    "invalid",
+    "unauthenticated",
+    "forbidden",
+    "unknown",
+    "unacceptable",
+    "slow",
+    "too_large",
+    "unsupported",
+    "rejected",
+    "late",
+    "overloaded",
+    "unavailable",
+    "failed",
+]
 """* invalid: the request can't be served as it is
-* unknown: there is no such model or version here
-* too_large: over a limit of this server
+* unauthenticated: it has no token, or a wrong one
 * forbidden: not for this client
+* unknown: there is no such model or version here
+* unacceptable: it can't be answered in any form that the client takes
+* slow: its body did not come in time
+* too_large: over a limit of this server
+* unsupported: its body is of a kind that is not read here
+* rejected: by the input guard
 * late: its deadline passed while it waited
 * overloaded: refused at once, since it would wait too long
 * unavailable: no model is in service, or the process is stopping
 * failed: the model gave no result
-* slow: its body did not come in time
 """
 
 
 class Refused(InferenceError):
     """A request that ends without a result; the text is for the client."""
 
-    def __init__(self, kind: Kind, reason: str, wait_s: float = 0.0) -> None:
+    def __init__(
+        self, kind: Kind, reason: str, wait_s: float = 0.0, details: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         super().__init__(reason)
         self.kind = kind
         self.wait_s = wait_s
         """Of `overloaded` and `unavailable`: when to come back."""
+        self.details = details
+        """What else a client that reads JSON is told."""

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 SERVICE = "inference.GRPCInferenceService"
 CODES: Mapping[Kind, grpc.StatusCode] = {
     "invalid": grpc.StatusCode.INVALID_ARGUMENT,
+    "unauthenticated": grpc.StatusCode.UNAUTHENTICATED,
     "unknown": grpc.StatusCode.NOT_FOUND,
     "too_large": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "forbidden": grpc.StatusCode.PERMISSION_DENIED,
