@@ -46,8 +46,10 @@ async def call(port: int, request: bytes, ready: asyncio.Event, timeout_s: float
 
 
 async def at_once(port: int, requests: Sequence[bytes], timeout_s: float, dropping: int = 0) -> list[Reply]:
-    """All requests at the same time; the replies. The first `dropping` callers close after DROP_AFTER_S and have none: the
-    first, because whoever comes after a lost one in its batch is who suffers.
+    """All requests at the same time; the replies.
+
+    The first `dropping` callers close after DROP_AFTER_S and have none: the first, because whoever comes after a lost
+    one in its batch is who suffers.
     """
     ready = asyncio.Event()
     times = [DROP_AFTER_S] * dropping + [timeout_s] * (len(requests) - dropping)
