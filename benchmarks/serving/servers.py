@@ -15,7 +15,7 @@ import psutil
 from benchmarks.processes import cpu_seconds
 from benchmarks.serving.client import parse
 
-START_S = 60.0
+START_S = 90.0
 STOP_S = 8.0
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "536870912"}
 """Given to the peers and the bare loops: without it glibc returns every picture's memory to the system and decoding

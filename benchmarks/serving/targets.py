@@ -43,7 +43,7 @@ class Target:
     @contextlib.contextmanager
     def running(self, bench: Bench, model: ServedModel, kind: Kind) -> Iterator[Server]:
         """The server, started in a folder of its own; it may not answer yet."""
-        with tempfile.TemporaryDirectory(prefix=f"vedette-bench-{self.name}-") as name:
+        with tempfile.TemporaryDirectory(prefix="vedette-bench-server-") as name:
             folder = Path(name)
             with self.start(bench, model, kind, folder) as start, started(start, folder / "log") as server:
                 yield server
