@@ -40,7 +40,8 @@ def _vedette(fps: float, *options: str, ready: str) -> Side:
 
 
 def _ffmpeg(filters: str, *output: str) -> Side:
-    open_ = ["ffmpeg", "-v", "error", "-nostdin", "-threads", "1", "-rtsp_transport", "tcp", "-i"]
+    open_ = ["ffmpeg", "-v", "error", "-progress", "pipe:2", "-stats_period", "1", "-nostdin", "-threads", "1"]
+    open_ += ["-rtsp_transport", "tcp", "-i"]
     return Side(lambda url: [*open_, url, "-an", "-vf", filters, *(output or ("-f", "null", "-"))])
 
 
@@ -74,7 +75,7 @@ _RATIOS = {
 
 
 def run(quick: bool) -> Result:
-    rounds, seconds = (1, 8) if quick else (3, 20)
+    rounds, seconds = (1, 8) if quick else (3, 12)
     videos, port = {"idle": idle_clip(), "idle-small": idle_substream_clip(), "active": clip()}, free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -112,7 +113,8 @@ def _cost_ms(side: Side, url: str, seconds: int, log: Path) -> float:
     log.write_text("")
     with started(side.command(url), log) as process:
         if side.ready is None:
-            time.sleep(6)
+            wait_until(lambda: "frame=" in log.read_text(), f"ffmpeg reads {url}")
+            time.sleep(1)
         else:
             wait_until(lambda: side.ready in _last(log), f"{side.ready} of {url}")
             time.sleep(2)

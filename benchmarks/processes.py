@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,11 @@ import psutil
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """The command that runs a module of the benchmarks."""
+    return [sys.executable, "-m", f"benchmarks.{name}", *arguments]
 
 
 def free_port() -> int:
@@ -90,6 +97,48 @@ def up(settings: dict[str, Any]) -> Iterator[Up]:
                 yield Up(process, folder, config)
         finally:
             del os.environ["VEDETTE_STATE"]
+
+
+@contextlib.contextmanager
+def simulating(videos: Sequence[Path], folder: Path) -> Iterator[list[str]]:
+    """An RTSP camera for each video, from one process; yields their URLs."""
+    port, log, files = free_port(), folder / "simulator.log", []
+    for number, video in enumerate(videos):
+        files.append(folder / f"camera{number}.mp4")
+        files[-1].symlink_to(video)
+    words = [sys.executable, "-m", "vedette", "simulate", *map(str, files), "--listen", f"127.0.0.1:{port}"]
+    with started(words, log):
+        urls = [f"rtsp://127.0.0.1:{port}/{file.stem}" for file in files]
+        wait_until(lambda: urls[-1] in log.read_text(), "the simulator serves")
+        yield urls
+
+
+def metrics_of(address: str) -> str:
+    """What a process says of itself at HOST:PORT; nothing while it doesn't serve."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
+
+
+def metric(address: str, name: str) -> float:
+    """The sum of a metric's series."""
+    return sum(float(value) for value in re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", metrics_of(address), re.MULTILINE))
+
+
+def metric_by_camera(address: str, name: str) -> dict[str, float]:
+    """A metric's sums over the series of each camera."""
+    sums: dict[str, float] = {}
+    for camera, value in re.findall(rf'^{name}\{{camera="([^"]+)".*\}} (\S+)$', metrics_of(address), re.MULTILINE):
+        sums[camera] = sums.get(camera, 0.0) + float(value)
+    return sums
+
+
+def with_children(pids: Sequence[int]) -> list[psutil.Process]:
+    """These processes and all that they have started and that still run."""
+    roots = [psutil.Process(pid) for pid in pids]
+    return roots + [child for root in roots for child in root.children(recursive=True)]
 
 
 def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
