@@ -25,7 +25,7 @@ from benchmarks.results import Result
 from inference.guard import decode, examine
 from inference.guard.measures import measure
 from inference.guard.squeezing import SQUEEZERS, disagreement
-from inference.picture_model import Found
+from inference.picture_answer import Found
 from inference.preprocess import fill, place
 from inference.repository.card import ImageInput
 from vedette.guard_settings import Squeeze

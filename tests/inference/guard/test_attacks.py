@@ -12,7 +12,7 @@ import pytest
 from benchmarks.attacks import Area, Image, Search, noise, patch_attack, pixel_attack, square_attack
 from benchmarks.guard import FLOOR, THRESHOLD, answer, frames, seen
 from inference.guard.squeezing import SQUEEZERS, disagreement, smoothed
-from inference.picture_model import Found
+from inference.picture_answer import Found
 
 RECORDED = json.loads((Path(__file__).parent / "attacked.json").read_text())
 GREY = np.full((40, 60, 3), 128, np.uint8)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.guard.squeezing import disagreement, fewer_bits, is_sampled, smoothed
-from inference.picture_model import Found
+from inference.picture_answer import Found
 from tests.inference.guard.pictures import scene
 
 CROWD = [Found("person", 0.9, (i / 10, 0.7, 0.05, 0.1)) for i in range(9)]
