@@ -160,7 +160,8 @@ class PictureModel:
         if inspection is None:
             return _Prepared(slot, placement, size, None, ())
         verdict = inspection.verdict(slot, placement, size, self._input.colour)
-        copies = squeezed_copies(slot) if inspection.squeezed and inspection.wants_inference(verdict) else ()
+        compared = inspection.squeezed and self.model.card.task == "detection" and inspection.wants_inference(verdict)
+        copies = squeezed_copies(slot) if compared else ()
         return _Prepared(slot, placement, size, verdict, copies)
 
     async def _detect(
