@@ -17,6 +17,9 @@ Shape = tuple[int, ...]
 TOLERANCE = 0.10
 """A smaller batch is preferred while it costs no more than this above the best: below it, it is noise."""
 DRIFT_RATE, CURVE_RATE = 0.2, 0.01
+REVISED_EVERY = 16
+"""So many runs move the curve by an eighth at most, and drift is common to all sizes: until then what is economical stays,
+which takes longer to work out than a tiny model to run."""
 OUTLIER = 2.0
 """One run moves the estimates as if it were at most this many times slower or faster than predicted."""
 MAX_SHAPES = 8
@@ -65,6 +68,8 @@ class CostCurve:
         self._seconds = {size: max(seconds[size], 1e-9) for size in sorted(seconds)}
         self._sizes = list(self._seconds)
         self._drift = 1.0
+        self._observed = 0
+        self._economical: dict[int, int] = {}
         self.preferred = self.economical(self._sizes[-1])
         """The smallest size that is economical however many wait: a larger one buys nothing."""
 
@@ -81,9 +86,18 @@ class CostCurve:
     def economical(self, limit: int) -> int:
         """The smallest batch in which `limit` rows, all there are, can be run within `TOLERANCE` of the least cost;
         what is left over by batches of a size is counted as a batch."""
+        if (known := self._economical.get(limit)) is None:
+            known = self._economical[limit] = self._most_economical(limit)
+        return known
+
+    def _most_economical(self, limit: int) -> int:
         cost = {size: self._cost_in_batches(limit, size) for size in (*self._sizes, limit) if size <= limit}
         enough = min(cost.values()) * (1 + TOLERANCE)
         return min(size for size in cost if cost[size] <= enough)
+
+    def _revise(self) -> None:
+        self._economical.clear()
+        self.preferred = self.economical(self._sizes[-1])
 
     def _cost_in_batches(self, rows: int, size: int) -> float:
         return rows // size * self.predict(size) + self.predict(rows % size)
@@ -94,7 +108,9 @@ class CostCurve:
         self._drift *= ratio**DRIFT_RATE
         if size in self._seconds:
             self._seconds[size] *= ratio**CURVE_RATE
-        self.preferred = self.economical(self._sizes[-1])
+        self._observed += 1
+        if self._observed % REVISED_EVERY == 0:
+            self._revise()
 
     def scaled(self, factor: float) -> "CostCurve":
         """The curve of rows that are `factor` times as expensive."""
