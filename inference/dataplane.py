@@ -22,8 +22,8 @@ from inference.repository.model import Model
 from inference.rollout.background_thread import step_back
 from inference.rollout.held import HeldVersions, VersionState
 from inference.rollout.plan import Plan
+from inference.rollout.roles import Roles, Source
 from inference.rollout.shadow import Shadow
-from inference.rollout.share import in_share
 from inference.runtime.batching import Lane, ModelFailed
 from inference.served_version import ServedVersion
 
@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 _LOG_EVERY_S = 60.0
 
-Source = tuple[str, str]
-"""Whose picture: site and camera."""
 Find = Callable[[str], Awaitable[Model]]
 """A version out of the repository. Raises ModelError, RepositoryUnavailable."""
 
@@ -54,21 +52,16 @@ class DataPlane:
         self._device, self._sessions, self._threads = device, sessions, threads
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
         self._shadow_decoder = ThreadPoolExecutor(1, thread_name_prefix="decode-shadow", initializer=step_back)
-        self._shadow_confidence = shadow_confidence
         self._find = find
-        self._requested: set[str] = set()
         self._logged_s = -_LOG_EVERY_S
         self.held = HeldVersions(self._opened)
-        self.stable = self._opened(model, background=False)
-        self.candidate: ServedVersion | None = None
-        self.share = 0.0
-        self.shadow: Shadow | None = None
+        self._roles = Roles(self._opened(model, background=False), self.held, shadow_confidence)
         self.known: tuple[str, ...] = (model.version,)
         """The versions that the repository has."""
 
     def _opened(self, model: Model, background: bool) -> ServedVersion:
         if background:
-            return ServedVersion(model, self._device, 1, self._threads, self._shadow_decoder, step_back)
+            return ServedVersion(model, self._device, 1, 1, self._shadow_decoder, background=True)
         return ServedVersion(model, self._device, self._sessions, self._threads, self._decoders)
 
     async def start(self) -> None:
@@ -81,12 +74,32 @@ class DataPlane:
 
     def begin_with(self, model: Model) -> None:
         """Another one is the stable version at first; before `start`."""
-        self.stable = self._opened(model, background=False)
+        self._roles.stable = self._opened(model, background=False)
 
     @property
     def name(self) -> str:
         """The model's."""
         return self.stable.model.card.name
+
+    @property
+    def stable(self) -> ServedVersion:
+        """Who serves all that no other version serves."""
+        return self._roles.stable
+
+    @property
+    def candidate(self) -> ServedVersion | None:
+        """Who serves `share` of the cameras."""
+        return self._roles.candidate
+
+    @property
+    def share(self) -> float:
+        """Of the candidate, 0 to 1."""
+        return self._roles.share
+
+    @property
+    def shadow(self) -> Shadow | None:
+        """Who is compared with the stable version."""
+        return self._roles.shadow
 
     @property
     def ready(self) -> bool:
@@ -121,10 +134,7 @@ class DataPlane:
 
     def choose(self, source: Source | None) -> ServedVersion:
         """Who serves a camera (None: a request). While the candidate has no session in service, the stable one does."""
-        candidate = self.candidate
-        if candidate is not None and source is not None and candidate.ready and in_share(*source, self.share):
-            return candidate
-        return self.stable
+        return self._roles.choose(source)
 
     async def infer(
         self,
@@ -179,23 +189,23 @@ class DataPlane:
         if self._find is None:
             raise ModelError(f"{self.name}: no repository to load from")
         served = await self.hold(await self._find(version))
-        self._requested.add(version)
+        self._roles.requested.add(version)
         return served
 
     def unload(self, version: str) -> None:
         """Let go of a version that was loaded by request; what it has in hand is finished. Raises ModelError."""
-        if roles := [role for role in self._roles(version) if role != "requested"]:
+        if roles := [role for role in self._roles.of(version) if role != "requested"]:
             raise ModelError(f"{self.name} {version} is the {roles[0]} version: a roll-out changes that")
-        if version not in self._requested:
+        if version not in self._roles.requested:
             raise ModelError(f"{self.name} {version} is not loaded")
-        self._requested.discard(version)
-        self._let_go()
+        self._roles.requested.discard(version)
+        self._roles.let_go()
 
     def index(self) -> list[VersionState]:
         """How each version is here, the repository's and those that are loaded; by number."""
         states = self.held.states({*self.known, self.stable.model.version})
         ordered = sorted(states.items(), key=lambda entry: [int(number) for number in entry[0].split(".")])
-        return [VersionState(version, *state, self._roles(version)) for version, state in ordered]
+        return [VersionState(version, *state, self._roles.of(version)) for version, state in ordered]
 
     # For the roll-out.
 
@@ -206,53 +216,14 @@ class DataPlane:
         served = await self.held.load(model, background)
         if served is not before:
             metrics.LOAD_TIME.labels(self.name).observe(monotonic() - started)
-            self._take_over(before, served)
+            if before is not None:
+                self._roles.replace(before, served)
         return served
-
-    def _take_over(self, before: ServedVersion | None, served: ServedVersion) -> None:
-        """The same number with another file or card."""
-        if before is None:
-            return
-        self.stable = served if self.stable is before else self.stable
-        self.candidate = served if self.candidate is before else self.candidate
-        if self.shadow is not None and self.shadow.version is before:
-            self._set_shadow(served, self.shadow.sample)
-        self.held.retire(before)
 
     def assign(self, plan: Plan) -> None:
         """Give each version that is loaded its role, between two pictures, and let go of those without one."""
-        self.stable = self.held.get(plan.stable) or self.stable
-        candidate = None if plan.candidate is None else self.held.get(plan.candidate)
-        self.candidate = candidate if candidate is not self.stable else None
-        self.share = plan.share if self.candidate is not None else 0.0
-        self._set_shadow(None if plan.shadow is None else self.held.get(plan.shadow, background=True), plan.sample)
-        self._let_go()
-        self._show_roles()
-
-    def _set_shadow(self, served: ServedVersion | None, sample: float) -> None:
-        if self.shadow is not None:
-            if self.shadow.version is served:
-                self.shadow.sample = sample
-                return
-            self.shadow.stop()
-        self.shadow = None if served is None else Shadow(served, sample, self._shadow_confidence)
-
-    def _let_go(self) -> None:
-        requested = [self.held.get(version) for version in self._requested]
-        roles = [self.stable, self.candidate, self.shadow.version if self.shadow else None]
-        self.held.retire_all_but(served for served in (*roles, *requested) if served is not None)
-
-    def _roles(self, version: str) -> tuple[str, ...]:
-        shadow = self.shadow.version if self.shadow else None
-        of = {"stable": self.stable, "candidate": self.candidate, "shadow": shadow}
-        roles = [role for role, served in of.items() if served is not None and served.model.version == version]
-        return (*roles, "requested") if version in self._requested else tuple(roles)
-
-    def _show_roles(self) -> None:
-        for state in self.index():
-            for role in ("stable", "candidate", "shadow"):
-                metrics.ROLE.labels(self.name, state.version, role).set(role in state.roles)
-        metrics.ROLLOUT_SHARE.labels(self.name).set(self.share)
+        self._roles.assign(plan)
+        self._roles.show(self.index())
 
     async def close(self, grace_s: float) -> None:
         """Finish what is in hand within `grace_s`, and stop."""

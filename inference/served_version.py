@@ -1,7 +1,8 @@
 """One version of a model as this process holds it: for tensors, and for pictures where it takes them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from time import monotonic
@@ -10,6 +11,7 @@ from typing import Self
 from inference.errors import ModelError
 from inference.picture_model import PictureModel
 from inference.repository.model import Model
+from inference.rollout.background_thread import step_back
 from inference.runtime.loaded_model import LoadedModel
 
 
@@ -23,11 +25,16 @@ class ServedVersion:
         sessions: int,
         threads: int,
         decoders: Executor,
-        on_thread: Callable[[], None] = lambda: None,
+        background: bool = False,
     ) -> None:
-        """`on_thread` is called in each session's thread before its session is opened."""
+        """`background`: once it is started, its sessions run when nobody else wants the processor. It is loaded like
+        any other: a busy machine might never come to it."""
         self.model = model
-        self.tensors = LoadedModel(model, device, sessions, threads, on_thread)
+        self._background = background
+        self._session_threads: set[int] = set()
+        self.tensors = LoadedModel(
+            model, device, sessions, threads, lambda: self._session_threads.add(threading.get_native_id())
+        )
         self._pictures = None if model.card.task == "tensor" else PictureModel(self.tensors, decoders)
         self._users = 0
         self._unused = asyncio.Event()
@@ -46,6 +53,9 @@ class ServedVersion:
         Raises ModelError, DeviceUnavailable, ModelFailed: it can't be run here.
         """
         await self.tensors.start(None if self._pictures is None else self._pictures.warm_up())
+        if self._background:
+            for thread in self._session_threads:
+                step_back(thread)
 
     @property
     def ready(self) -> bool:

@@ -45,6 +45,11 @@ def compare(first: Sequence[Box], second: Sequence[Box], confidence: float) -> l
     return found + [Compared(box.label, "only_second", 0.0) for box in left]
 
 
+def compare_best(first: str, second: str) -> Compared:
+    """What two classifiers find likeliest."""
+    return Compared(first, "same" if first == second else "other_label", 0.0)
+
+
 def _candidates(one: Box, others: Sequence[Box]) -> Iterator[tuple[Box, float]]:
     for other in others:
         if (overlap := iou(one.bbox, other.bbox)) >= MATCHED_FROM_IOU:

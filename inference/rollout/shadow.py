@@ -9,7 +9,7 @@ from time import monotonic
 from inference import metrics
 from inference.errors import InferenceError
 from inference.picture_model import Inference
-from inference.rollout.agreement import compare
+from inference.rollout.agreement import compare, compare_best
 from inference.served_version import ServedVersion
 from vedette.background import end
 
@@ -72,7 +72,10 @@ class Shadow:
 
     def _note(self, served: Inference, own: Inference) -> None:
         self._frames["compared"].inc()
-        for one in compare(served.detections, own.detections, self._confidence):
+        compared = compare(served.detections, own.detections, self._confidence)
+        if served.classes and own.classes:
+            compared = [compare_best(served.classes[0].label, own.classes[0].label)]
+        for one in compared:
             metrics.SHADOW_DETECTIONS.labels(self._name, self.version.model.version, one.label, one.outcome).inc()
             if one.iou:
                 self._iou.observe(one.iou)

@@ -1,6 +1,6 @@
 import pytest
 
-from inference.picture_model import Found
+from inference.picture_answer import Found
 from inference.rollout.agreement import Compared, compare, iou
 
 

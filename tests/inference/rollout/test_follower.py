@@ -161,7 +161,7 @@ async def test_a_candidate_serves_its_cameras_and_a_shadow_nobody(
         await until(lambda: plane.candidate is not None and plane.shadow is not None, "loaded", 30)
         assert (await serving(plane, LOW), await serving(plane, HIGH)) == ("1.1.0", "1.0.0")
         assert (await plane.infer(jpegs()[0])).model.version == "1.0.0", "requests have no camera"
-        await until(lambda: compared._value.get() > before, "the shadow has looked")
+        await until(lambda: compared._value.get() > before, "the shadow has looked", 40)
         same = metrics.SHADOW_DETECTIONS.labels(NAME, "1.2.0", "person", "same")
         assert same._value.get() > 0, "it is the same network"
         assert states(plane) == {
