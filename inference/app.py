@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 
 from inference.dataplane import DataPlane
 from inference.repository.model import Model
@@ -15,9 +15,8 @@ from inference.rollout.routes import RolloutRoutes
 from inference.rollout.starting import bounds_of, first_model, start_stable
 from inference.rollout.status import detail_of
 from inference.rollout.store import RolloutStore
-from inference.serving.http import Service, serve_http
-from inference.serving.limits import Limits
-from inference.serving.loopback import is_loopback
+from inference.serving.edge import Edge
+from inference.serving.http import Service
 from inference.serving.v2.repository import ModelControl
 from inference.serving.v2.rest import RestV2
 from inference.serving.vision.rest import VisionRest
@@ -53,20 +52,20 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
     Raises ModelError, DeviceUnavailable, ConfigError, StartFailed, BusMisfit, BusUnavailable.
     """
     current_model.set(model_name)
-    bounds = bounds_of(config, model_name)
+    bounds, edge = bounds_of(config, model_name), Edge(config, listen)
     health = Health()
     health.require("bus", lambda: False)  # until there is one
     async with open_repository(config) as repository:
         available = AvailableVersions(repository, bounds)
         plane = _data_plane(config, await stop.unless_requested(first_model(available)), available)
-        rollouts = RolloutRoutes(model_name, may_change=is_loopback(listen.http.host))
-        limits = Limits.of(config.inference)
-        control = ModelControl(plane, may_change=is_loopback(listen.http.host) and is_loopback(listen.grpc.host))
+        rollouts = RolloutRoutes(model_name, may_change=edge.access.may_change)
+        control = ModelControl(plane, may_change=edge.access.may_change)
         pipelines = {name: one for name, one in config.pipelines.items() if one.model_name == model_name}
-        services: list[Service] = [RestV2(plane, control, limits), VisionRest(plane, limits, pipelines), rollouts]
-        async with serve_http(health, services, listen.http) as address, _grpc(plane, control, limits, listen) as grpc:
+        vision = VisionRest(plane, edge.limits, pipelines)
+        services: list[Service] = [RestV2(plane, control, edge.limits), vision, rollouts]
+        async with edge.http(health, services) as address, edge.grpc(plane, control) as grpc:
             version = plane.stable.model.version
-            logger.info("%s %s starts; health and metrics on http://%s", model_name, version, address)
+            logger.info("%s %s starts; health and metrics on %s://%s", model_name, version, edge.scheme, address)
             logger.info("Open Inference Protocol over gRPC on %s", grpc)
             try:
                 await _run(config, plane, available, rollouts, health, address, stop)
@@ -74,15 +73,6 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
                 health.stopping = True
                 await plane.close(grace_s=0.5)
     return DONE
-
-
-def _grpc(
-    plane: DataPlane, control: ModelControl, limits: Limits, listen: WorkerAddress
-) -> AbstractAsyncContextManager[Address]:
-    """The gRPC server, imported when health is served already: its libraries take 0.2 s."""
-    from inference.serving.v2.grpc_server import GrpcV2, serve_grpc
-
-    return serve_grpc(GrpcV2(plane, control, limits), listen.grpc, limits)
 
 
 def _data_plane(config: Config, model: Model, available: AvailableVersions) -> DataPlane:
@@ -148,7 +138,7 @@ async def _serve_streams(
     announcing = announce(bus, member, lambda: detail_of(plane, follower))
     async with background(bus.until_lost(), tokens.keep_alive(), clock.run(), frames.run(), announcing, follower.run()):
         await stop.unless_requested(follower.until_followed())
-        logger.info("%s %s is served on http://%s", plane.name, plane.stable.model.version, address)
+        logger.info("%s %s is served on %s", plane.name, plane.stable.model.version, address)
         await _consume(intakes, health, stop)
 
 

@@ -37,6 +37,12 @@ REQUEST_TIME = Histogram(
     ["model", "version", "protocol"],
     buckets=_MILLISECONDS,
 )
+CONNECTIONS = Gauge("vedette_http_connections", "Open connections of clients.")
+CONNECTIONS_CUT = Counter(
+    "vedette_http_connections_cut",
+    "Connections ended by this side: too_many, header (not whole in time), answer (not taken in time).",
+    ["reason"],
+)
 SERVED_BY = Counter(
     "vedette_model_pictures",
     "Pictures inferred, by version and what it is for: stable, candidate, shadow, or requested by its number.",

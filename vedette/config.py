@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from vedette.guard_settings import Guard
 from vedette.ids import Id, default_site
 from vedette.secret import SecretText, SecretTree, SecretUrl
+from vedette.serving_settings import Serving
 from vedette.settings import Flag, Fraction, Settings
 
 SOURCE_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "v4l2", "file")
@@ -459,6 +460,7 @@ class Config(Settings):
     gateway: Gateway = Gateway()
     webrtc: WebRtc = WebRtc()
     inference: Inference = Inference()
+    serving: Serving = Serving()
     retention: Retention = Retention()
     simulator: Simulator | None = None
 

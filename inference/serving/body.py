@@ -4,28 +4,30 @@ import asyncio
 
 from aiohttp import web
 
+from inference.serving.load import LOAD, UNLIMITED, Load
 from inference.serving.refusal import Refused
 
-BODY_S = 30.0
-"""How long a client may take to send a body."""
 
-
-async def read_body(request: web.Request, max_bytes: int, within_s: float = BODY_S) -> bytes:
+async def read_body(request: web.Request, max_bytes: int) -> bytes:
     """The whole body, decompressed where the client says that it is compressed.
 
-    Raises Refused: it is larger (said before it is read, where the client gives its length), or did not come in time.
+    Raises Refused: it is larger (said before it is read, where the client gives its length), comes too slowly, or there
+    is no room for it.
     """
-    if (request.content_length or 0) > max_bytes:
+    expected = request.content_length or 0
+    if expected > max_bytes:
         raise _too_large(max_bytes)
+    load = request.app.get(LOAD, UNLIMITED)
+    load.expect(expected)
     content = request.content
     if content.is_eof():  # it came along with the header
         body = content.read_nowait()
+        load.take(request, len(body))
     else:
         try:
-            async with asyncio.timeout(within_s):
-                body = await _read(request, max_bytes)
+            body = await _read(request, max_bytes, load)
         except TimeoutError:
-            raise Refused("slow", f"the body did not come within {within_s:g} s") from None
+            raise Refused("slow", "the body comes too slowly") from None
         except web.HTTPException:
             raise
         except ValueError as error:  # aiohttp's, of a body that is not as its encoding says
@@ -35,13 +37,17 @@ async def read_body(request: web.Request, max_bytes: int, within_s: float = BODY
     return body
 
 
-async def _read(request: web.Request, max_bytes: int) -> bytes:
+async def _read(request: web.Request, max_bytes: int, load: Load) -> bytes:
     pieces, size = [], 0
-    while piece := await request.content.readany():
-        size += len(piece)
-        if size > max_bytes:
-            raise _too_large(max_bytes)
-        pieces.append(piece)
+    begun = asyncio.get_running_loop().time()
+    async with asyncio.timeout(load.grace_s) as timer:
+        while piece := await request.content.readany():
+            pieces.append(piece)
+            size += len(piece)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+            load.take(request, len(piece))
+            timer.reschedule(begun + load.grace_s + size / load.least_bytes_s)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

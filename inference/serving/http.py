@@ -8,17 +8,21 @@ import logging
 import traceback
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from ssl import SSLContext
 from typing import Any, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from inference.serving.connections import ConnectionLimits, listening, note_request
+from inference.serving.load import LOAD, Load
 from inference.serving.refusal import Kind, Refused
 from vedette.config import Address
-from vedette.health import Health, add_health, listening
+from vedette.health import Health, add_health
 
 logger = logging.getLogger(__name__)
 
+USUAL = ConnectionLimits()
 STATUS: Mapping[Kind, int] = {
     "invalid": 400,
     "unauthenticated": 401,
@@ -45,21 +49,29 @@ class Service(Protocol):
 
 @asynccontextmanager
 async def serve_http(
-    health: Health, services: Iterable[Service], listen: Address, middlewares: Sequence[Middleware] = ()
+    health: Health,
+    services: Iterable[Service],
+    listen: Address,
+    middlewares: Sequence[Middleware] = (),
+    load: Load | None = None,
+    limits: ConnectionLimits = USUAL,
+    tls: SSLContext | None = None,
 ) -> AsyncIterator[Address]:
     """Serve health and the services' routes on `listen` while the body runs; yields the real address.
 
-    `middlewares` come before every route, health's included, the first outermost. Services read bodies with
-    `read_body`, which has limits of its own; what a handler raises as `Refused` is answered with its status.
+    `middlewares` come before every route, health's included, the first outermost; `load` bounds what is let through.
+    Services read bodies with `read_body`; what a handler raises as `Refused` is answered with its status.
 
     Raises:
         StartFailed: the port is taken.
     """
-    application = web.Application(middlewares=[_failures, *middlewares])
+    load = load or Load(1 << 31, 1 << 62)
+    application = web.Application(middlewares=[note_request, _failures, *middlewares, load.middleware])
+    application[LOAD] = load
     add_health(application, health)
     for service in services:
         application.add_routes(service.routes)
-    async with listening(application, listen, "listen.inference", cancel_handlers=True) as address:
+    async with listening(application, listen, "listen.inference", limits, tls) as address:
         yield address
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from vedette.config import Inference
+from vedette.serving_settings import Serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,20 @@ class Limits:
     timeout_s: float = 30.0
     """How long a request may wait that says nothing of it, and the longest that one may ask for."""
 
+    requests: int = 512
+    """Under way at a time."""
+    header_s: float = 10.0
+    """How long a handshake may take."""
+    idle_s: float = 75.0
+    """How long a connection is kept on which nothing is asked."""
+
     @classmethod
-    def of(cls, settings: Inference) -> Self:
+    def of(cls, settings: Inference, serving: Serving) -> Self:
         """Those of the configuration."""
-        return cls(settings.request_mib << 20, settings.request_timeout_s)
+        return cls(
+            settings.request_mib << 20,
+            settings.request_timeout_s,
+            serving.requests,
+            serving.header_s,
+            serving.idle_s,
+        )

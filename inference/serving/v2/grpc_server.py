@@ -63,8 +63,13 @@ async def serve_grpc(
         ("grpc.so_reuseport", 0),  # else two processes share a port, and each gets half of the calls
         ("grpc.max_receive_message_length", limits.body_bytes),
         ("grpc.max_send_message_length", -1),
+        ("grpc.max_concurrent_streams", limits.requests),  # of one connection
+        ("grpc.max_connection_idle_ms", round(limits.idle_s * 1000)),
+        ("grpc.server_handshake_timeout_ms", round(limits.header_s * 1000)),
     ]
-    server = grpc.aio.server(options=options, interceptors=list(interceptors))
+    server = grpc.aio.server(
+        options=options, interceptors=list(interceptors), maximum_concurrent_rpcs=limits.requests
+    )
     server.add_generic_rpc_handlers([service.handler])
     try:
         if credentials is None:
