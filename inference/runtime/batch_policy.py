@@ -18,8 +18,8 @@ TOLERANCE = 0.10
 """A smaller batch is preferred while it costs no more than this above the best: below it, it is noise."""
 DRIFT_RATE, CURVE_RATE = 0.2, 0.01
 REVISED_EVERY = 16
-"""So many runs move the curve by an eighth at most, and drift is common to all sizes: until then what is economical stays,
-which takes longer to work out than a tiny model to run."""
+"""So many runs move the curve by an eighth at most, and drift is common to all sizes: until then what is economical
+stays, which takes longer to work out than a tiny model to run."""
 OUTLIER = 2.0
 """One run moves the estimates as if it were at most this many times slower or faster than predicted."""
 MAX_SHAPES = 8
