@@ -9,7 +9,7 @@ Versions change places between two pictures: what a version has in hand is finis
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from time import monotonic
@@ -56,8 +56,7 @@ class DataPlane:
         self._logged_s = -_LOG_EVERY_S
         self.held = HeldVersions(self._opened)
         self._roles = Roles(self._opened(model, background=False), self.held, shadow_confidence)
-        self.known: tuple[str, ...] = (model.version,)
-        """The versions that the repository has."""
+        self._known = {model.version}
 
     def _opened(self, model: Model, background: bool) -> ServedVersion:
         if background:
@@ -109,8 +108,8 @@ class DataPlane:
     @property
     def capacity(self) -> int:
         """How many frames a lane may have in hand: what runs, and what runs next. 0 while no session can run."""
-        candidate = self.candidate if self.share else None
-        return self.stable.tensors.capacity + (candidate.tensors.capacity if candidate else 0)
+        capacity = self.stable.tensors.capacity
+        return capacity + self.candidate.tensors.capacity if capacity and self.candidate and self.share else capacity
 
     # Who serves.
 
@@ -203,11 +202,16 @@ class DataPlane:
 
     def index(self) -> list[VersionState]:
         """How each version is here, the repository's and those that are loaded; by number."""
-        states = self.held.states({*self.known, self.stable.model.version})
+        states = self.held.states({*self._known, self.stable.model.version})
         ordered = sorted(states.items(), key=lambda entry: [int(number) for number in entry[0].split(".")])
         return [VersionState(version, *state, self._roles.of(version)) for version, state in ordered]
 
     # For the roll-out.
+
+    def know(self, versions: Iterable[str]) -> None:
+        """These are in the repository now; what could not be loaded of others is no matter any more."""
+        self._known = set(versions)
+        self.held.forget_all_but(self._known)
 
     async def hold(self, model: Model, background: bool = False) -> ServedVersion:
         """A version, loaded beside those that serve; `assign` gives it a role. Raises as `load`."""

@@ -45,7 +45,7 @@ CONNECTIONS_CUT = Counter(
 )
 SERVED_BY = Counter(
     "vedette_model_pictures",
-    "Pictures inferred, by version and what it is for: stable, candidate, shadow, or requested by its number.",
+    "Pictures inferred, by version and what it was for: stable or candidate.",
     ["model", "version", "role"],
 )
 CANDIDATE_FAILURES = Counter(

@@ -44,8 +44,7 @@ class Follower:
         """`poll_s`: how often the repository is looked at."""
         self.stored = Stored(None, 0)
         """The roll-out that is followed."""
-        self.problems: tuple[str, ...] = ()
-        """What can't be as it should."""
+        self._unapplied: tuple[str, ...] = ()
         self._plane = plane
         self._available = available
         self._store = store
@@ -55,11 +54,17 @@ class Follower:
         self._looked_s = float("-inf")
         self._tried: dict[tuple[str, bool], tuple[str, int]] = {}
         """Versions that failed, and as what."""
-        self._said: set[str] = set()
+        self._said: dict[str, str] = {}
+        """What is wrong now, by what it is about."""
         self._again_s = float("inf")
         """When what could not be reached is tried again."""
         self._was_read = store is None
         self._followed = asyncio.Event()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What can't be as it should."""
+        return (*self._said.values(), *self._unapplied)
 
     async def until_followed(self) -> None:
         """Wait until stable version and candidate are those that the bucket wants, or could not be loaded: no camera
@@ -107,7 +112,7 @@ class Follower:
             token = await self._available.token()
             if self._found is None or token != self._token:
                 self._found, self._token = await self._available.look(), token
-                self._plane.known = tuple(self._found.card.versions)
+                self._plane.know(self._found.card.versions)
             self._mended("repository")
         except (ModelError, RepositoryUnavailable) as error:
             self._say("repository", f"the repository: {error}")
@@ -186,7 +191,7 @@ class Follower:
                     self._again_s = monotonic() + self._poll_s
                 else:
                     self._tried[version, background] = tried
-        self.problems = tuple(problems)
+        self._unapplied = tuple(problems)
 
     def _assign(self, plan: Plan) -> None:
         plane = self._plane
@@ -198,10 +203,10 @@ class Follower:
             logger.info("%s: %s serves%s%s", plane.name, plane.stable.model.version, canary, shadow)
 
     def _say(self, what: str, text: str) -> None:
-        """Once, until it is mended."""
-        if what not in self._said:
+        """Once, until it is mended or another."""
+        if self._said.get(what) != text:
             logger.error("%s; what serves goes on", text)
-        self._said.add(what)
+        self._said[what] = text
 
     def _mended(self, what: str) -> None:
-        self._said.discard(what)
+        self._said.pop(what, None)

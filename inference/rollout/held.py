@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Literal, NamedTuple
 
 from inference import metrics
@@ -92,6 +92,11 @@ class HeldVersions:
         self.failures[version] = str(error)
         metrics.LOAD_FAILURES.labels(name, version, _kind(error)).inc()
         logger.error("%s %s can't be loaded: %s", name, version, error)
+
+    def forget_all_but(self, versions: Set[str]) -> None:
+        """Of the versions that could not be loaded."""
+        for version in self.failures.keys() - versions:
+            del self.failures[version]
 
     def retire_all_but(self, kept: Iterable[ServedVersion]) -> None:
         """Let go of every version that is not one of `kept`."""

@@ -83,7 +83,7 @@ async def start_stable(
 async def _start_one(plane: DataPlane, available: AvailableVersions, found: Found, stored: Stored) -> None:
     rollout = stored.record.rollout if stored.record is not None else found.card.rollout
     plan = plan_of(found.card, available.bounds, rollout)
-    plane.known = tuple(found.card.versions)
+    plane.know(found.card.versions)
     first_error: ModelError | ModelFailed | RepositoryUnavailable | None = None
     for version in available.stable_first(found, plan):
         try:

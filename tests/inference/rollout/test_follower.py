@@ -290,3 +290,20 @@ async def test_without_a_connection_it_says_so(repository: TestRepository, bus: 
     await bus.close()
     with pytest.raises(BusUnavailable, match="the roll-out of coco-detector: not connected"):
         await RolloutControl(repository.available(), RolloutStore(bus)).show()
+
+
+async def test_a_card_that_is_wrong_changes_nothing_and_is_said(
+    repository: TestRepository, following: Following
+) -> None:
+    async with following(repository.available()) as (plane, follower):
+        repository.roll_out({"candidate": "1.9.0", "share": 0.1})
+        await until(lambda: follower.problems, "said")
+        assert "rollout: there is no version 1.9.0" in follower.problems[0]
+        assert await serving(plane, LOW) == "1.0.0"
+        repository.roll_out(None)
+        await until(lambda: not follower.problems, "mended")
+        repository.add("1.1.0", graph=NOT_ONNX)
+        await until(lambda: "1.1.0" in plane.held.failures, "it failed", 30)
+        repository.remove("1.1.0")
+        await until(lambda: set(states(plane)) == {"1.0.0"}, "forgotten")
+        await until(lambda: not follower.problems, "no matter any more")

@@ -28,7 +28,8 @@ class TestRepository:
         (folder / NAME).mkdir(parents=True)
         self._graph = (ROOT / f"models/{NAME}/1.0.0/model.onnx").read_bytes()
         self._card: dict[str, Any] = _YAML.load((ROOT / f"models/{NAME}/model.yaml").read_text())
-        self._release = self._card["versions"].pop("1.0.0")
+        self._release = self._card["versions"]["1.0.0"]
+        self._card["versions"] = {}
         self.add(*versions)
 
     def add(self, *versions: str, graph: bytes | None = None) -> None:
