@@ -12,6 +12,7 @@ NAMES = (
     "adaptive",
     "latency",
     "memory",
+    "reload",
     "camera_memory",
     "activity",
     "idle_fleet",
