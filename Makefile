@@ -25,7 +25,12 @@ test: $(READY) ## all tests that need nothing but pip
 	$(BIN)/pytest -m "not system"
 	@$(BIN)/pytest -m system --collect-only -q 2>/dev/null | tail -n 1 | sed -E 's/^([0-9]+).*/Not run: \1 tests that need system packages; make test-system runs them./'
 
-test-system: $(READY) ## tests with GStreamer, Chromium and ffmpeg; installs Debian's packages where it may
+.venv-kserve/ready: tests/system/kserve.lock
+	@$(PYTHON) -m venv .venv-kserve
+	.venv-kserve/bin/pip install --quiet --disable-pip-version-check -r tests/system/kserve.lock
+	@touch $@
+
+test-system: $(READY) .venv-kserve/ready ## tests with GStreamer, Chromium, ffmpeg and kserve; installs Debian's packages where it may
 	tests/system/install-packages
 	$(BIN)/pytest -m system
 
@@ -51,4 +56,4 @@ bench: $(READY) ## every benchmark, over an hour on an idle machine; results in 
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 clean: ## remove what make made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-kserve .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
