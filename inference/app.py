@@ -19,6 +19,7 @@ from inference.serving.edge import Edge
 from inference.serving.http import Service
 from inference.serving.v2.repository import ModelControl
 from inference.serving.v2.rest import RestV2
+from inference.serving.vision.addresses import fetcher
 from inference.serving.vision.rest import VisionRest
 from inference.stream.clip_consumer import ClipConsumer
 from inference.stream.intake import Intake
@@ -61,7 +62,7 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
         rollouts = RolloutRoutes(model_name, may_change=edge.access.may_change)
         control = ModelControl(plane, may_change=edge.access.may_change)
         pipelines = {name: one for name, one in config.pipelines.items() if one.model_name == model_name}
-        vision = VisionRest(plane, edge.limits, pipelines)
+        vision = VisionRest(plane, edge.limits, pipelines, fetcher(config.serving.urls))
         services: list[Service] = [RestV2(plane, control, edge.limits), vision, rollouts]
         async with edge.http(health, services) as address, edge.grpc(plane, control) as grpc:
             version = plane.stable.model.version
