@@ -168,7 +168,7 @@ class Follower:
         self._followed.set()
 
     async def _apply(self, wanted: _Wanted) -> None:
-        plan, problems = wanted.plan, list(wanted.plan.faults)
+        plan, problems, unreachable = wanted.plan, list(wanted.plan.faults), False
         self._again_s = float("inf")
         for fault in plan.faults:
             logger.error("the roll-out of %s: %s", self._plane.name, fault)
@@ -187,11 +187,13 @@ class Follower:
                 self._assign(plan)
             except LOADING_FAILED as error:
                 problems.append(f"{version}: {error}")
-                if isinstance(error, RepositoryUnavailable):
-                    self._again_s = monotonic() + self._poll_s
-                else:
+                unreachable = unreachable or isinstance(error, RepositoryUnavailable)
+                if not isinstance(error, RepositoryUnavailable):
                     self._tried[version, background] = tried
+                if self._plane.held.failures.get(version) != str(error):  # it was not even there to be loaded
+                    self._plane.held.note_failure(self._plane.name, version, error)
         self._unapplied = tuple(problems)
+        self._again_s = monotonic() + self._poll_s if unreachable else float("inf")
 
     def _assign(self, plan: Plan) -> None:
         plane = self._plane

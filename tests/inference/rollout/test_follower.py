@@ -8,6 +8,9 @@ from inference import metrics
 from inference.dataplane import DataPlane
 from inference.errors import ModelError
 from inference.picture_model import Inference
+from inference.repository.card import ModelCard
+from inference.repository.model import Model
+from inference.repository.store import RepositoryUnavailable
 from inference.rollout.control import RolloutControl
 from inference.rollout.record import Record, RolloutRefused
 from inference.rollout.settings import Rollout
@@ -307,3 +310,25 @@ async def test_a_card_that_is_wrong_changes_nothing_and_is_said(
         repository.remove("1.1.0")
         await until(lambda: set(states(plane)) == {"1.0.0"}, "forgotten")
         await until(lambda: not follower.problems, "no matter any more")
+
+
+async def test_a_version_that_cannot_be_fetched_is_fetched_when_it_can(
+    repository: TestRepository, following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    available = repository.available()
+    fetch, attempts = available.repository.fetch, 0
+
+    async def far(card: ModelCard, version: str) -> Model:
+        nonlocal attempts
+        attempts += version == "1.1.0"
+        if 0 < attempts < 3:
+            raise RepositoryUnavailable("s3://models: no route")
+        return await fetch(card, version)
+
+    monkeypatch.setattr(available.repository, "fetch", far)
+    async with following(available) as (plane, follower):
+        repository.add("1.1.0")
+        await until(lambda: follower.problems == ("1.1.0: s3://models: no route",), "said", 30)
+        assert states(plane)["1.1.0"] == ("unavailable", "s3://models: no route", ())
+        await until(lambda: plane.stable.model.version == "1.1.0", "it serves", 30)
+        assert failures("1.1.0", "unreachable") >= 1
