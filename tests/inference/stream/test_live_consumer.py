@@ -1,40 +1,26 @@
 """Live frames through a real server and the real model, up to the stored event."""
 
 import asyncio
-import contextlib
 import json
-import logging
 import time
-from collections.abc import AsyncIterator
-from itertools import count
 from time import monotonic
 
-import cv2
 import jsonschema
-import numpy as np
 import pytest
 from prometheus_client import Counter
 
 from inference import metrics
 from inference.dataplane import DataPlane
 from inference.picture_model import Inference
-from tests.inference.nanodet_reference import detect
-from tests.inference.worker import HEADERS, MODEL, ROOT, Camera, jpegs, listen, open_plane, stored, working
-from tests.nats_server import NatsServer
+from tests.inference.worker import HEADERS, MODEL, ROOT, Camera, jpegs, listen, stored, working
 from tests.waiting import until, until_async
-from vedette.bus import Bus, connect
+from vedette.bus import Bus
 from vedette.config import Pipeline
 from vedette.metrics import DROPPED, EXPIRED
-from vedette.subjects import DETECTIONS, FRAMES, LIVE_FRAME_MAX_AGE_S, PICTURES, WORK
+from vedette.subjects import DETECTIONS, FRAMES, PICTURES, WORK
 from vedette.view import View
 
 SCHEMA = json.loads((ROOT / "vedette/schemas/detections.v1.json").read_text())
-
-
-@pytest.fixture
-async def plane() -> AsyncIterator[DataPlane]:
-    async with open_plane() as plane:
-        yield plane
 
 
 def dropped(reason: str, camera: str = "gate") -> float:
@@ -204,143 +190,6 @@ async def test_every_token_taken_is_inferred_expired_repeated_or_dropped(bus: Bu
     assert sum(counted) == taken
 
 
-async def test_a_token_without_a_frame_is_noted_as_missing(bus: Bus, plane: DataPlane) -> None:
-    notes, before = await listen(bus), dropped("missing")
-    async with working(bus, plane):
-        await Camera(bus).offer()
-        await until(lambda: notes.served, "a note")
-    assert [(note.seq, note.outcome) for _, note in notes.served] == [(-1, "missing")]
-    assert dropped("missing") == before + 1
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"Vedette-Contract": "2"},
-        {"Vedette-Seq": "-1"},
-        {"Vedette-Size": "wide"},
-        {"Vedette-Age-Ms": "nan"},
-        {"Vedette-Age-Ms": "1e300"},
-        {"Vedette-Captured-At": "noon"},
-    ],
-    ids=str,
-)
-async def test_malformed_headers_end_their_frame_alone(bus: Bus, plane: DataPlane, wrong: dict[str, str]) -> None:
-    notes, before = await listen(bus), dropped("malformed")
-    async with working(bus, plane):
-        await Camera(bus).raw(jpegs()[0], HEADERS.encode() | wrong)
-        await Camera(bus, "lobby").frame(0)
-        await until(lambda: len(notes.served) == 2, "both are served")
-        await until_async(lambda: no_token_is_left(bus), "the tokens are acknowledged")
-    assert dropped("malformed") == before + 1
-    assert [event.camera for event in notes.events] == ["lobby"]
-
-
-async def test_a_token_on_a_strange_subject_is_put_away(bus: Bus, plane: DataPlane) -> None:
-    notes = await listen(bus)
-    async with working(bus, plane):
-        for subject in ("vedette.work.people.gate", "vedette.work.people.a.b.c", "vedette.work.people.PLANT.gate"):
-            await bus.publish_confirmed(subject, b"", {})
-        await Camera(bus).frame(0)
-        await until(lambda: notes.served, "the good one is served")
-        await until_async(lambda: no_token_is_left(bus), "the tokens are acknowledged")
-    assert notes.outcomes == ["inferred"]
-
-
-def bomb() -> bytes:
-    """A few hundred bytes that say 60,000 x 60,000 pixels."""
-    small = bytearray(cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
-    frame = small.index(b"\xff\xc0")
-    small[frame + 5 : frame + 9] = (60_000).to_bytes(2, "big") * 2
-    return bytes(small)
-
-
-@pytest.mark.parametrize(
-    "picture", [b"", b"no picture", jpegs()[0][:2000], bomb()], ids=["empty", "text", "cut", "bomb"]
-)
-async def test_an_undecodable_picture_is_dropped_counted_and_noted(
-    bus: Bus, plane: DataPlane, picture: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
-    notes, before = await listen(bus), dropped("undecodable")
-    async with working(bus, plane):
-        await Camera(bus).frame(0, picture)
-        await Camera(bus, "lobby").frame(0)
-        await until(lambda: len(notes.served) == 2, "both are served")
-    assert sorted(notes.outcomes) == ["inferred", "undecodable"]
-    assert dropped("undecodable") == before + 1
-    assert caplog.text.count("undecodable frame") == 1
-
-
-async def test_a_lower_epoch_is_not_inferred(bus: Bus, plane: DataPlane) -> None:
-    notes, camera, before = await listen(bus), Camera(bus), dropped("deposed")
-    async with working(bus, plane):
-        for number, (epoch, seq) in enumerate([(7, 5), (6, 9), (8, 0)]):
-            await camera.frame(seq, epoch=epoch)
-            await notes.until_served(number + 1)
-    assert [(event.frame.epoch, event.frame.seq) for event in notes.events] == [(7, 5), (8, 0)]
-    assert notes.outcomes == ["inferred", "repeated", "inferred"]
-    assert dropped("deposed") == before + 1
-
-
-async def test_a_frame_whose_token_comes_twice_makes_one_event(bus: Bus, plane: DataPlane) -> None:
-    notes, camera = await listen(bus), Camera(bus)
-    async with working(bus, plane):
-        await camera.frame(0)
-        await until(lambda: notes.served, "served")
-        await camera.offer()
-        await until(lambda: len(notes.served) == 2, "served again")
-    assert notes.outcomes == ["inferred", "repeated"]
-    assert len(notes.messages) == 1
-
-
-async def test_a_frame_served_by_two_workers_is_stored_once(
-    nats_server: NatsServer, bus: Bus, plane: DataPlane
-) -> None:
-    notes, camera = await listen(bus), Camera(bus)
-    async with working(bus, plane):
-        await camera.frame(0)
-        await until(lambda: notes.served, "served")
-    async with await connect(nats_server.address, "other") as other, working(other, plane):
-        await camera.offer()
-        await until(lambda: len(notes.served) == 2, "served by another worker, which remembers nothing")
-    assert notes.outcomes == ["inferred", "inferred"]
-    assert await stored(bus, DETECTIONS) == 1
-
-
-async def test_cameras_keep_their_order_on_two_workers(nats_server: NatsServer, bus: Bus, plane: DataPlane) -> None:
-    notes, names = await listen(bus), [f"cam-{number}" for number in range(30)]
-    rounds = 2
-
-    async def feed(name: str) -> None:
-        """As gateways do: the next frame when the last one was served, or is too old for that."""
-        camera, seqs = Camera(bus, name), count()
-        while len(set(notes.seqs(name))) < rounds:
-            await camera.frame(next(seqs))
-            served = len(notes.of(name))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LIVE_FRAME_MAX_AGE_S):
-                    while len(notes.of(name)) == served:
-                        await asyncio.sleep(0.02)
-
-    async with await connect(nats_server.address, "other") as other, working(bus, plane), working(other, plane):
-        await asyncio.gather(*(feed(name) for name in names))
-    for name in names:
-        assert notes.seqs(name) == sorted(notes.seqs(name))
-    every = {(name, seq) for name in names for seq in notes.seqs(name)}
-    assert len(every) >= len(names) * rounds
-    assert await stored(bus, DETECTIONS) == len(every)
-
-
-async def test_the_latest_frame_is_served_when_frames_come_faster_than_turns(bus: Bus, plane: DataPlane) -> None:
-    notes, camera = await listen(bus), Camera(bus)
-    for seq in range(4):
-        await camera.frame(seq)
-    async with working(bus, plane):
-        await until(lambda: notes.served, "served")
-    assert notes.seqs() == [3]
-
-
 @pytest.mark.parametrize("wrong_by_s", [-3600.0, 3600.0])
 async def test_age_is_by_the_servers_clock_when_this_machines_is_wrong(
     bus: Bus, plane: DataPlane, monkeypatch: pytest.MonkeyPatch, wrong_by_s: float
@@ -403,54 +252,3 @@ async def test_an_unforeseen_error_ends_its_frame_alone_and_that_is_served_later
         await until_async(served_at_last, "served at last")
     assert caplog.text.count("RuntimeError: a defect") == 1
     assert sorted(event.camera for event in notes.events) == ["a", "b", "c"]
-
-
-async def test_detections_match_a_reference_decoding_of_the_same_jpegs(bus: Bus, plane: DataPlane) -> None:
-    """The reference shares nothing with the product but the weights: cv2 decodes and places, NumPy decodes boxes."""
-    notes, camera = await listen(bus), Camera(bus)
-    async with working(bus, plane):
-        for seq in range(15):
-            await camera.frame(seq)
-            await notes.until_served(seq + 1)
-    theirs, ours = [], []
-    for event in notes.events:
-        assert event.frame.picture is not None
-        picture = await bus.jetstream.get_msg(PICTURES, event.frame.picture)
-        theirs.append(reference_boxes(picture.data or b""))
-        ours.append([(found.label, found.confidence, found.bbox) for found in event.detections])
-    assert len(theirs) == 15
-    for some, others in ((ours, theirs), (theirs, ours)):
-        sure = [(box, in_frame) for boxes, in_frame in zip(some, others, strict=True) for box in boxes if box[1] > 0.5]
-        assert len(sure) > 30
-        found = sum(any(box[0] == other[0] and iou(box[2], other[2]) >= 0.9 for other in rest) for box, rest in sure)
-        assert found >= 0.99 * len(sure)
-
-
-Box = tuple[str, float, tuple[float, float, float, float]]
-
-
-def reference_boxes(jpeg: bytes) -> list[Box]:
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    height, width = picture.shape[:2]
-    scale = 416 / max(height, width)
-    inner_width, inner_height = round(width * scale), round(height * scale)
-    scaled = cv2.resize(picture, (inner_width, inner_height), interpolation=cv2.INTER_LINEAR)
-    down, right = -inner_height % 32, -inner_width % 32
-    placed = cv2.copyMakeBorder(
-        scaled, down // 2, down - down // 2, right // 2, right - right // 2, cv2.BORDER_CONSTANT
-    )
-    boxes = []
-    for box in detect(np.asarray(placed, np.uint8), 0.2, 0.6):
-        x1, y1, x2, y2 = (box.corners - np.array([right // 2, down // 2] * 2)).tolist()
-        x1, x2 = (min(max(x / inner_width, 0), 1) for x in (x1, x2))
-        y1, y2 = (min(max(y / inner_height, 0), 1) for y in (y1, y2))
-        boxes.append((MODEL.card.labels[box.label], box.score, (x1, y1, x2 - x1, y2 - y1)))
-    return boxes
-
-
-def iou(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    shared = max(width, 0) * max(height, 0)
-    return shared / (a[2] * a[3] + b[2] * b[3] - shared)
