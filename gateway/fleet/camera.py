@@ -148,7 +148,7 @@ class Camera:
                 loop=config.loop,
                 paced=True,
                 decode=decode_options(config),
-                gate=gate_policy(config),
+                gate=gate_policy(config, self.name),
             ),
             config.privacy,
             config.matrix,

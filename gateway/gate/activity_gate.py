@@ -58,6 +58,7 @@ class ActivityGate:
         self._armed_looks = 0
         self._hint_s: float | None = None
         self._refreshed_s: float | None = None
+        self._sooner_s = policy.refresh_phase * policy.refresh_s
 
     @property
     def keyframe_gap_s(self) -> float | None:
@@ -170,6 +171,7 @@ class ActivityGate:
 
     def _close(self, now_s: float) -> None:
         self.onset_s = None
+        self._refreshed_s, self._sooner_s = now_s - self._sooner_s, 0.0
         if self.blind:
             self._scene.settle()
             self._arm(now_s)

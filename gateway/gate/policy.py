@@ -25,6 +25,9 @@ class GatePolicy:
     """Without movement and hints."""
     refresh_s: float = 30.0
     """A keyframe of an idle scene is inferred so often all the same."""
+    refresh_phase: float = 0.0
+    """By this share of `refresh_s` the first one comes sooner: cameras that start together would else all refresh in
+    the same moment, and most of those frames expire. 0 to 1."""
     blind_gap_s: float = 4.0
     """Keyframes further apart than this see too little: the gate is then never idle."""
     ignore: Sequence[Polygon] = ()

@@ -1,4 +1,4 @@
-"""A decode process: `python -m gateway.processes.decode_process SOCKET CRASH LEVEL`, started by a gateway and by nobody else.
+"""A decode process: `python -m gateway.processes.decode_process SOCKET CRASH LEVEL`, started by a gateway alone.
 
 It runs readers, as it is told through a socket that it was born with, and sends what they make through the same one.
 It decides nothing and knows neither bus nor configuration. It ends when the socket does.

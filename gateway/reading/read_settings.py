@@ -1,5 +1,7 @@
 """What a camera's configuration says of decoding, as its reader wants it."""
 
+import zlib
+
 from gateway.gate import GatePolicy
 from gateway.reading.interface import DecodeOptions, Substream
 from vedette.config import Camera
@@ -12,11 +14,14 @@ def decode_options(camera: Camera) -> DecodeOptions:
     return DecodeOptions(decode.device, decode.loop_filter == "on", every_frame=decode.strategy == "all")
 
 
-def gate_policy(camera: Camera) -> GatePolicy | None:
-    """The camera's gate, if it has one; what is black for privacy's sake is not looked at."""
+def gate_policy(camera: Camera, name: str) -> GatePolicy | None:
+    """The gate of the camera of this name, if it has one; what is black for privacy's sake is not looked at."""
     if camera.gate.mode == "off":
         return None
-    return GatePolicy(refresh_s=camera.gate.refresh_s, ignore=(*camera.gate.ignore, *camera.privacy))
+    phase = zlib.crc32(name.encode()) / 2**32
+    return GatePolicy(
+        refresh_s=camera.gate.refresh_s, refresh_phase=phase, ignore=(*camera.gate.ignore, *camera.privacy)
+    )
 
 
 def substream_of(camera: Camera) -> Substream | None:

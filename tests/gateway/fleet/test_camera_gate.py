@@ -66,14 +66,14 @@ def config(**camera: object) -> Config:
 
 def test_by_default_everything_is_decoded_on_the_cpu_with_every_filter() -> None:
     camera = config().cameras["yard"]
-    assert gate_policy(camera) is None
+    assert gate_policy(camera, "yard") is None
     assert (decode_options(camera).device, decode_options(camera).loop_filter) == ("cpu", True)
 
 
 def test_what_is_private_is_not_looked_at_either() -> None:
     clock, house = ((0.0, 0.0), (0.2, 0.0), (0.2, 0.1)), ((0.8, 0.0), (1.0, 0.0), (1.0, 0.2))
     gate = {"mode": "activity", "refresh_s": 60, "ignore": [clock]}
-    policy = gate_policy(config(gate=gate, privacy=[house]).cameras["yard"])
+    policy = gate_policy(config(gate=gate, privacy=[house]).cameras["yard"], "yard")
     assert policy is not None
     assert policy.refresh_s == 60
     assert policy.ignore == (clock, house)

@@ -160,6 +160,20 @@ def test_a_keyframe_of_an_idle_scene_is_due_every_thirty_seconds() -> None:
     assert all(later - earlier >= 30 for earlier, later in pairwise(due))
 
 
+def first_refresh_s(phase: float) -> float:
+    camera = Camera(GatePolicy(refresh_phase=phase)).settled()
+    while not camera.gate.refresh_due(camera.time_s):
+        camera.run(GOP_S)
+        assert camera.time_s < 120
+    return camera.time_s
+
+
+def test_cameras_that_start_together_refresh_one_after_another() -> None:
+    moments = [first_refresh_s(phase) for phase in (0.0, 0.25, 0.5)]
+    assert moments == sorted(moments, reverse=True)
+    assert all(earlier - later >= 5 for earlier, later in pairwise(moments))
+
+
 def test_nothing_is_refreshed_while_it_is_open() -> None:
     gate = ActivityGate(GatePolicy())
     assert gate.mode is Mode.OPEN
