@@ -1,5 +1,6 @@
 """What HTTP and gRPC have in common at the edge of the process: certificates, tokens, limits."""
 
+import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -32,6 +33,7 @@ class Edge:
         self._certificates = Certificates(settings.tls) if settings.tls is not None else None
         self.access = Access(settings, listen)
         self.limits = Limits.of(config.inference, settings)
+        self.load = Load(settings.requests, settings.bodies_mib << 20, settings.header_s, settings.least_kib_s * 1024)
         self.access.warn(self._certificates is not None)
 
     @property
@@ -43,13 +45,12 @@ class Edge:
     async def http(self, health: Health, services: Iterable[Service]) -> AsyncIterator[Address]:
         """Serve health and the services' routes while the body runs. Raises StartFailed: the port is taken."""
         settings, certificates = self._settings, self._certificates
-        load = Load(settings.requests, settings.bodies_mib << 20, settings.header_s, settings.least_kib_s * 1024)
         serving = serve_http(
             health,
             services,
             self._listen.http,
             [self.access.middleware(ADMIN)],
-            load,
+            self.load,
             ConnectionLimits(settings.connections, settings.header_s, settings.idle_s),
             None if certificates is None else certificates.context,
         )
@@ -58,6 +59,7 @@ class Edge:
 
     def grpc(self, plane: DataPlane, control: ModelControl) -> AbstractAsyncContextManager[Address]:
         """The same of gRPC, imported when health is served already: its libraries take 0.2 s."""
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its library logs to stderr by itself; what fails is raised
         from inference.serving.grpc_access import AccessInterceptor
         from inference.serving.v2.grpc_server import ADMIN as METHODS
         from inference.serving.v2.grpc_server import GrpcV2, serve_grpc

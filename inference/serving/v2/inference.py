@@ -89,20 +89,13 @@ async def _one(found: ServedVersion, row: Row, deadline: float | None, schedule:
 
 
 def _stacked(found: ServedVersion, rows: list[Row]) -> Row:
-    return tuple(_stack(found, spec, [row[place] for row in rows]) for place, spec in enumerate(found.tensors.outputs))
+    return tuple(_stack(spec, [row[place] for row in rows]) for place, spec in enumerate(found.tensors.outputs))
 
 
-def _stack(found: ServedVersion, spec: TensorSpec, arrays: list[NDArray[Any]]) -> NDArray[Any]:
-    """One array of all rows. Of detections the shorter are filled up with zeros: `counts` says how many are real."""
-    shapes = {array.shape for array in arrays}
-    if len(shapes) == 1:
-        return np.stack(arrays)
-    if found.model.card.task != "detection" or len({len(shape) for shape in shapes}) > 1:
+def _stack(spec: TensorSpec, arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    if len({array.shape for array in arrays}) > 1:
         raise Refused("failed", f"{spec.name} has another shape in each row: ask for one row at a time")
-    whole = np.zeros((len(arrays), *(max(lengths) for lengths in zip(*shapes, strict=True))), spec.dtype)
-    for row, array in zip(whole, arrays, strict=True):
-        row[tuple(slice(length) for length in array.shape)] = array
-    return whole
+    return np.stack(arrays)
 
 
 def _answer(found: ServedVersion, array: NDArray[Any], output: Output) -> NDArray[Any]:
