@@ -67,9 +67,7 @@ async def serve_grpc(
         ("grpc.max_connection_idle_ms", round(limits.idle_s * 1000)),
         ("grpc.server_handshake_timeout_ms", round(limits.header_s * 1000)),
     ]
-    server = grpc.aio.server(
-        options=options, interceptors=list(interceptors), maximum_concurrent_rpcs=limits.requests
-    )
+    server = grpc.aio.server(options=options, interceptors=list(interceptors), maximum_concurrent_rpcs=limits.requests)
     server.add_generic_rpc_handlers([service.handler])
     try:
         if credentials is None:
