@@ -1,0 +1,1 @@
+"""The life of an object: confirmed, changed, ended. Pure."""

@@ -1,0 +1,1 @@
+"""Detections of one camera, in order, become tracks. Pure."""
