@@ -53,7 +53,7 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
     Raises ModelError, DeviceUnavailable, ConfigError, StartFailed, BusMisfit, BusUnavailable.
     """
     current_model.set(model_name)
-    bounds, edge = bounds_of(config, model_name), Edge(config, listen)
+    bounds, edge = bounds_of(config, model_name), await asyncio.to_thread(Edge, config, listen)
     health = Health()
     health.require("bus", lambda: False)  # until there is one
     async with open_repository(config) as repository:

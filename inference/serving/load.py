@@ -19,19 +19,20 @@ class Load:
         self._most_requests = requests
         self._most_bytes = body_bytes
         self._requests = 0
-        self._bytes = 0
+        self.bytes = 0
+        """Of the bodies that are here."""
         self.grace_s = grace_s
         self.least_bytes_s = least_bytes_s
 
     def expect(self, size: int) -> None:
         """Refuse what can't be held. Raises Refused."""
-        if self._bytes + size > self._most_bytes:
+        if self.bytes + size > self._most_bytes:
             raise Refused("overloaded", "the bodies of requests fill this server's memory", _RETRY_S)
 
     def take(self, request: web.Request, size: int) -> None:
         """So many bytes of the request's body are here; they are given back when it ends. Raises Refused."""
         self.expect(size)
-        self._bytes += size
+        self.bytes += size
         request[HELD] = request.get(HELD, 0) + size
 
     @web.middleware
@@ -46,7 +47,7 @@ class Load:
             return await handler(request)
         finally:
             self._requests -= 1
-            self._bytes -= request.get(HELD, 0)
+            self.bytes -= request.get(HELD, 0)
 
 
 HELD: "web.RequestKey[int]" = web.RequestKey("held", int)

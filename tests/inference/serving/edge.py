@@ -1,5 +1,6 @@
 """The whole edge of an inference process inside the test: HTTP and gRPC with their certificates, tokens and limits."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from inference.repository.model import Model
 from inference.rollout.routes import RolloutRoutes
 from inference.serving.edge import Edge
 from inference.serving.http import Service
+from inference.serving.load import Load
 from inference.serving.v2.repository import ModelControl
 from inference.serving.v2.rest import RestV2
 from inference.serving.vision.addresses import fetcher
@@ -50,6 +52,8 @@ class Served:
     grpc_port: int
     url: str
     session: aiohttp.ClientSession
+    load: Load
+    services: list[Service]
 
     async def ask(
         self, method: str, path: str, data: Any = None, headers: Mapping[str, str] | None = None, **options: Any
@@ -83,7 +87,7 @@ async def edge(
         }
     )
     anywhere = Address(host=host, port=0)
-    found = Edge(config, WorkerAddress(anywhere, anywhere))
+    found = await asyncio.to_thread(Edge, config, WorkerAddress(anywhere, anywhere))
     plane = DataPlane(model, "cpu", sessions=2, threads=1, decoders=2, find=find)
     control = ModelControl(plane, found.access.may_change)
     vision = VisionRest(plane, found.limits, config.pipelines, fetcher(config.serving.urls))
@@ -99,7 +103,9 @@ async def edge(
     ):
         await plane.start()
         try:
-            yield Served(plane, http.port, grpc.port, f"{found.scheme}://127.0.0.1:{http.port}", session)
+            yield Served(
+                plane, http.port, grpc.port, f"{found.scheme}://127.0.0.1:{http.port}", session, found.load, services
+            )
         finally:
             await plane.close(grace_s=1)
 
