@@ -37,6 +37,7 @@ class Shadow:
         self._logged_s = -_LOG_EVERY_S
         self._next: asyncio.Queue[tuple[bytes, Inference]] = asyncio.Queue(maxsize=1)
         self._busy = False
+        self._stopped = False
         self._running = asyncio.create_task(self._run(), name=f"shadow {number}")
 
     def offer(self, jpeg: bytes, served: Inference) -> None:
@@ -49,19 +50,22 @@ class Shadow:
             self._next.put_nowait((jpeg, served))
 
     def stop(self) -> None:
-        """Look at nothing any more."""
-        self._running.cancel()
+        """Look at nothing more; a run under way goes on, and its version is in use until it ends."""
+        self._stopped = True
+        if not self._busy:
+            self._running.cancel()
 
     async def close(self) -> None:
-        """The same, and wait for its end."""
+        """The same at once."""
         await end([self._running])
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopped:
             jpeg, served = await self._next.get()
             self._busy = True
             try:
-                own = await self.version.pictures.infer(jpeg, monotonic() + _WITHIN_S, "complete")
+                with self.version.use():
+                    own = await self.version.pictures.infer(jpeg, monotonic() + _WITHIN_S, "complete")
             except InferenceError as error:
                 self._frames["failed"].inc()
                 self._failed(error)
