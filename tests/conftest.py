@@ -21,7 +21,7 @@ MEDIA = Path(__file__).parent.parent / "media"
 
 @pytest.fixture(autouse=True)
 def no_blocking_calls_in_the_loop() -> Iterator[BlockBuster]:
-    with blockbuster_ctx(["vedette", "gateway", "inference"]) as blockbuster:
+    with blockbuster_ctx(["vedette", "gateway", "inference", "events"]) as blockbuster:
         yield blockbuster
 
 

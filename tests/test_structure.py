@@ -8,7 +8,7 @@ import pytest
 from vedette.config_file import load_config
 
 ROOT = Path(__file__).parent.parent
-SERVICES = ("gateway", "inference")
+SERVICES = ("gateway", "inference", "events")
 PURE = (
     "gateway/gate/activity_gate.py",
     "gateway/gate/keyframe_gap.py",

@@ -72,6 +72,8 @@ class Listen(Settings):
     127.0.0.1:8000."""
     grpc: Address | None = None
     """The same of gRPC. Default: the port after that of HTTP."""
+    events: Address = _address("127.0.0.1:8090")
+    """Health and metrics of the events worker; default 127.0.0.1:8090."""
 
 
 class Nats(Settings):
@@ -427,6 +429,12 @@ class Retention(Settings):
     """Hours of detections events. Default 6."""
     detections_gib: Annotated[float, Field(gt=0)] = 10
     """Bound of their size. Default 10."""
+    events_days: Annotated[float, Field(gt=0)] = 7
+    """Days of events. Default 7."""
+    events_gib: Annotated[float, Field(gt=0)] = 10
+    """Bound of their size. Default 10."""
+    track_mib: Annotated[int, Field(gt=0)] = 128
+    """Bound of the last minute's detections, in memory, as the events workers read them. Default 128."""
     pictures_s: Annotated[float, Field(gt=0)] = 60
     """Seconds that inferred pictures with detections are kept, in memory. Default 60."""
     pictures_mib: Annotated[int, Field(gt=0)] = 128

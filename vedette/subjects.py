@@ -5,6 +5,7 @@ says "this camera has a frame to be served". A worker takes a token, reads the f
 the token when the result is stored. So every camera gets its turn, and always with its freshest picture.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 
 from nats.js.api import (
@@ -15,15 +16,20 @@ from nats.js.api import (
     StorageType,
     StoreCompression,
     StreamConfig,
+    StreamSource,
+    SubjectTransform,
 )
 
 from vedette.config import Retention
 from vedette.errors import MalformedMessage
 
 FRAMES, WORK, CLIPS, PICTURES, DETECTIONS, STATUS = "FRAMES", "WORK", "CLIPS", "PICTURES", "DETECTIONS", "STATUS"
+TRACK, EVENTS, UNDELIVERED = "TRACK", "EVENTS", "UNDELIVERED"
 CAMERAS, MEMBERS, LEASES = "vedette-cameras", "vedette-members", "vedette-leases"
 ROLLOUTS = "vedette-rollouts"
 """KV buckets: desired cameras, live members, who owns which camera, and by model which of its versions serve."""
+SCENES = "vedette-scenes"
+"""KV bucket: what events workers know of the cameras of each partition, and up to which detections."""
 MEMBERSHIP_TTL_S = 2.0
 """A lease or a member's heartbeat that is not renewed for so long is gone."""
 
@@ -34,6 +40,9 @@ DELIVERIES_PER_CLIP = 3
 ACK_WAIT_S = 2.0
 """After this long without word from its worker a token or clip is served by another."""
 LIVE_FRAME_MAX_AGE_S = 5.0
+PARTITIONS = 16
+"""Of `TRACK`: all detections of a camera are in one."""
+TRACK_MAX_AGE_S = 60.0
 READER_ACK_WAIT_S = 30.0
 """An event that a durable reader took and did not acknowledge for so long is delivered again."""
 READER_FORGOTTEN_AFTER_S = 7 * 24 * 3600.0
@@ -101,6 +110,34 @@ def served_of_site(site: str) -> str:
 def hint(site: str, camera: str) -> str:
     """Hints that an object moves before a camera; `*` is any."""
     return f"vedette.hint.{site}.{camera}"
+
+
+def event(site: str, camera: str, kind: str) -> str:
+    """Where the events of a kind (`object.new`) of a camera are published."""
+    return f"vedette.events.{site}.{camera}.{kind}"
+
+
+def events_filter(site: str = "*", camera: str = "*") -> str:
+    """Events of all kinds of some cameras; `*` is any."""
+    return f"vedette.events.{site}.{camera}.*.*"
+
+
+def undelivered(sink: str) -> str:
+    """Where the events are kept that a sink was not able to deliver."""
+    return f"vedette.undelivered.{sink}"
+
+
+def track_filter(partition: int) -> str:
+    """A partition's detections."""
+    return f"vedette.track.{partition}.>"
+
+
+def partition_of(site: str, camera: str) -> int:
+    """The partition of a camera, as the server's `{{partition(16,1,2)}}` has it: FNV-1a, 32 bits, over both tokens."""
+    digest = 0x811C9DC5
+    for byte in (site + camera).encode():
+        digest = (digest ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return digest % PARTITIONS
 
 
 def detections_filter(site: str = "*", camera: str = "*", pipeline: str = "*") -> str:
@@ -172,8 +209,47 @@ def streams(retention: Retention, replicas: int = 1) -> tuple[StreamConfig, ...]
         allow_direct=True,
         duplicate_window=0.1,
     )
-    every = (frames, work, clips, pictures, detections, status_stream)
+    events = StreamConfig(
+        name=EVENTS,
+        subjects=["vedette.events.>"],
+        storage=StorageType.FILE,
+        max_age=retention.events_days * 24 * 3600,
+        max_bytes=int(retention.events_gib * _GIB),
+        compression=StoreCompression.S2,
+        duplicate_window=120,
+    )
+    undelivered_stream = StreamConfig(
+        name=UNDELIVERED,
+        subjects=["vedette.undelivered.>"],
+        storage=StorageType.FILE,
+        max_age=retention.events_days * 24 * 3600,
+        max_bytes=64 * _MIB,
+        compression=StoreCompression.S2,
+        duplicate_window=120,
+    )
+    every = (frames, work, clips, pictures, detections, status_stream, events, undelivered_stream)
     return tuple(stream.evolve(num_replicas=replicas) for stream in every)
+
+
+def track_stream(retention: Retention, replicas: int, since: dt.datetime) -> StreamConfig:
+    """The detections by partition, from those that were stored at `since` on.
+
+    It dies with a lone server, as it lies in memory; without `since` it would begin with the oldest detections kept.
+    """
+    transform = SubjectTransform(
+        src="vedette.detections.*.*.*",
+        dest=f"vedette.track.{{{{partition({PARTITIONS},1,2)}}}}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}.{{{{wildcard(3)}}}}",
+    )
+    return StreamConfig(
+        name=TRACK,
+        storage=StorageType.MEMORY,
+        sources=[StreamSource(name=DETECTIONS, opt_start_time=since, subject_transforms=[transform])],
+        max_age=TRACK_MAX_AGE_S,
+        max_bytes=retention.track_mib * _MIB,
+        allow_direct=True,
+        duplicate_window=0.1,
+        num_replicas=replicas,
+    )
 
 
 def buckets(replicas: int = 1) -> tuple[StreamConfig, ...]:
@@ -223,7 +299,21 @@ def buckets(replicas: int = 1) -> tuple[StreamConfig, ...]:
         deny_delete=True,
         num_replicas=replicas,
     )
-    return (cameras, *membership, rollouts)
+    scenes = _AtomicStreamConfig(
+        name=f"KV_{SCENES}",
+        subjects=[f"$KV.{SCENES}.>"],
+        storage=StorageType.FILE,
+        compression=StoreCompression.S2,
+        discard=DiscardPolicy.NEW,
+        max_msgs_per_subject=1,
+        max_bytes=256 * _MIB,
+        allow_rollup_hdrs=True,
+        allow_msg_ttl=True,
+        allow_atomic=True,
+        deny_delete=True,
+        num_replicas=replicas,
+    )
+    return (cameras, *membership, rollouts, scenes)
 
 
 @dataclass
@@ -239,10 +329,10 @@ def stream_of(subject: str) -> str:
     Raises:
         ValueError: no single stream does.
     """
-    for stream, prefix in ((DETECTIONS, "vedette.detections."), (STATUS, "vedette.status.")):
-        if subject.startswith(prefix):
+    for stream, prefix in ((DETECTIONS, "detections"), (EVENTS, "events"), (STATUS, "status")):
+        if subject.startswith(f"vedette.{prefix}."):
             return stream
-    raise ValueError(f"{subject}: no stream keeps it; vedette.detections.… and vedette.status.… are kept")
+    raise ValueError(f"{subject}: no stream keeps it; vedette.{{detections,events,status}}.… are kept")
 
 
 def reader_consumer(durable: str, subject: str, forget_after_s: float = READER_FORGOTTEN_AFTER_S) -> ConsumerConfig:

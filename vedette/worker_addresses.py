@@ -39,7 +39,8 @@ def worker_addresses(config: Config) -> Iterator[WorkerAddress]:
     Raises ConfigError when no port is left.
     """
     listen = config.listen
-    taken = {listen.nats.port, listen.gateway.port, config.simulator.listen.port if config.simulator else 0} - {0}
+    others = (listen.nats.port, listen.gateway.port, listen.events.port)
+    taken = {*others, config.simulator.listen.port if config.simulator else 0} - {0}
     first = worker_address(config)
     yield first
     taken |= {address.port for address in first}

@@ -95,7 +95,7 @@ async def _own_processes(
     config: Config, path: Path, workers: int, private_broker_in: str | None, stop: Stop
 ) -> AsyncIterator[None]:
     free = Address(host="127.0.0.1", port=0)
-    listen = config.listen.model_copy(update={"nats": free, "inference": free})
+    listen = config.listen.model_copy(update={"nats": free, "inference": free, "events": free})
     stack = Stack(config.model_copy(update={"listen": listen}), path, to_files=private_broker_in is not None)
     stop.on_force = stack.kill
     try:

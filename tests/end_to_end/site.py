@@ -20,7 +20,7 @@ VIDEO = ROOT / "media" / "pedestrians.mp4"
 
 CONFIG = """
 site: {site}
-listen: {{nats: 127.0.0.1:0, gateway: 127.0.0.1:0, inference: 127.0.0.1:0}}
+listen: {{nats: 127.0.0.1:0, gateway: 127.0.0.1:0, inference: 127.0.0.1:0, events: 127.0.0.1:0}}
 simulator: {{listen: 127.0.0.1:{rtsp}, videos: [{video}]}}
 cameras:
   street: {{url: rtsp://127.0.0.1:{rtsp}/pedestrians, pipeline: people}}
@@ -30,7 +30,7 @@ pipelines:
     stages: [{{model: coco-detector@^1, confidence: 0.4}}]
 models: {{path: {models}}}
 inference: {{sessions: 2, replicas: {replicas}}}
-retention: {{detections_gib: 0.5, clips_mib: 64}}
+retention: {{detections_gib: 0.5, events_gib: 0.5, clips_mib: 64}}
 """
 
 

@@ -26,7 +26,7 @@ pipelines:
     sampling: {{fps: 2}}
     stages: [{{model: coco-detector@^1, confidence: 0.4}}]
 models: {{path: {models}}}
-retention: {{detections_gib: 0.5, clips_mib: 64, frames_mib: 64, pictures_mib: 32}}
+retention: {{detections_gib: 0.5, events_gib: 0.5, clips_mib: 64, frames_mib: 64, pictures_mib: 32}}
 """
 
 

@@ -31,7 +31,7 @@ pipelines:
       - {{model: coco-detector@^1, confidence: 0.4}}
 models: {{path: {ROOT / "models"}}}
 inference: {{device: cpu, sessions: 2}}
-retention: {{detections_gib: 0.5, clips_mib: 64, frames_mib: 64, pictures_mib: 32}}
+retention: {{detections_gib: 0.5, events_gib: 0.5, clips_mib: 64, frames_mib: 64, pictures_mib: 32}}
 """
 
 

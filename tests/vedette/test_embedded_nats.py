@@ -22,7 +22,7 @@ CONFIG = Config.model_validate(
     {
         "site": "plant-1",
         "listen": {"nats": "127.0.0.1:0"},
-        "retention": {"detections_gib": 0.5, "clips_mib": 64},
+        "retention": {"detections_gib": 0.5, "events_gib": 0.5, "clips_mib": 64},
     }
 )
 

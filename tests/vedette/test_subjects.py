@@ -45,7 +45,7 @@ def test_a_subject_of_another_shape_is_malformed(subject: str) -> None:
 
 def test_no_two_streams_take_the_same_subject() -> None:
     subjects = [subject for stream in streams(Retention()) for subject in stream.subjects or []]
-    assert len(subjects) == len(set(subjects)) == 6
+    assert len(subjects) == len(set(subjects)) == 8
     assert all(subject.endswith(".>") for subject in subjects)
 
 
@@ -60,6 +60,7 @@ def test_every_stream_and_bucket_is_bounded_and_replicated() -> None:
 def test_the_stream_of_a_subject_is_known_where_there_is_one() -> None:
     assert stream_of("vedette.detections.>") == "DETECTIONS"
     assert stream_of("vedette.status.plant-1.*") == "STATUS"
+    assert stream_of("vedette.events.>") == "EVENTS"
     for subject in ("vedette.>", "vedette.detections", "orders.new", ">"):
         with pytest.raises(ValueError, match="no stream keeps it"):
             stream_of(subject)

@@ -19,7 +19,7 @@ def test_further_inference_processes_listen_ten_ports_up_each() -> None:
 
 
 def test_a_port_where_another_process_listens_is_left_out() -> None:
-    assert ports("127.0.0.1:8070", 3) == [8070, 8090, 8100]
+    assert ports("127.0.0.1:8070", 3) == [8070, 8100, 8110]
     assert ports("127.0.0.1:8000", 3, nats="127.0.0.1:8010", gateway="127.0.0.1:8020") == [8000, 8030, 8040]
 
 
