@@ -40,6 +40,7 @@ check: $(READY) ## lint, formatting, types, generated files
 	$(BIN)/mypy
 	$(BIN)/python -m vedette.schema_files --check
 	$(BIN)/python -m inference.serving.v2.protobuf.generate --check
+	$(BIN)/python -m inference.serving.openapi --check
 	$(BIN)/python models/build/coco_detector.py --check
 	$(BIN)/python models/build/faces.py --check
 

@@ -17,6 +17,7 @@ from inference.rollout.status import detail_of
 from inference.rollout.store import RolloutStore
 from inference.serving.edge import Edge
 from inference.serving.http import Service
+from inference.serving.openapi.document import OpenApi
 from inference.serving.v2.repository import ModelControl
 from inference.serving.v2.rest import RestV2
 from inference.serving.vision.addresses import fetcher
@@ -63,7 +64,7 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
         control = ModelControl(plane, may_change=edge.access.may_change)
         pipelines = {name: one for name, one in config.pipelines.items() if one.model_name == model_name}
         vision = VisionRest(plane, edge.limits, pipelines, fetcher(config.serving.urls))
-        services: list[Service] = [RestV2(plane, control, edge.limits), vision, rollouts]
+        services: list[Service] = [RestV2(plane, control, edge.limits), vision, rollouts, OpenApi()]
         async with edge.http(health, services) as address, edge.grpc(plane, control) as grpc:
             version = plane.stable.model.version
             logger.info("%s %s starts; health and metrics on %s://%s", model_name, version, edge.scheme, address)

@@ -71,13 +71,14 @@ def _pipeline(query: MultiMapping[str], pipelines: Mapping[str, Pipeline]) -> Pi
 
 
 def _inspection(query: MultiMapping[str], pipeline: Pipeline | None, floor: float) -> Inspection | None:
-    said = {key: _guard_value(key, query.getall(key)) for key in GUARD if key in query}
-    squeezed = _flag(query, "squeeze")
+    squeezed, infer_rejected = _flag(query, "squeeze"), _flag(query, "infer_rejected")
+    off = {key for key, is_on in (("squeeze", squeezed), ("infer_rejected", infer_rejected)) if not is_on}
+    said = {key: _guard_value(key, query.getall(key)) for key in GUARD - off if key in query}
     if not said:
         return None if pipeline is None or pipeline.guard is None else Inspection(pipeline.guard, False, floor)
     base = pipeline.guard.model_dump(exclude_unset=True) if pipeline and pipeline.guard else {}
     if "squeeze" in said:
-        said["squeeze"] = {**(base.get("squeeze") or {}), "share": 1} if squeezed else None
+        said["squeeze"] = {**(base.get("squeeze") or {}), "share": 1}
     try:
         guard = Guard.model_validate({**base, **said})
     except ValidationError as error:
