@@ -16,6 +16,7 @@ from inference.rollout.routes import RolloutRoutes
 from inference.serving.edge import Edge
 from inference.serving.http import Service
 from inference.serving.load import Load
+from inference.serving.openapi.document import OpenApi
 from inference.serving.v2.repository import ModelControl
 from inference.serving.v2.rest import RestV2
 from inference.serving.vision.addresses import fetcher
@@ -25,7 +26,7 @@ from vedette.config import Address, Config
 from vedette.health import Health
 from vedette.worker_addresses import WorkerAddress
 
-__all__ = ["Answer", "Served", "colours", "edge", "versions_of"]
+__all__ = ["Answer", "Served", "colours", "edge", "printed_by", "versions_of"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ async def edge(
         RestV2(plane, control, found.limits),
         vision,
         RolloutRoutes(plane.name, found.access.may_change),
+        OpenApi(),
     ]
     async with (
         found.http(Health(), services) as http,
@@ -116,3 +118,13 @@ def versions_of(folder: Path, *versions: str) -> dict[str, Model]:
     (release,) = model.card.versions.values()
     card = model.card.model_copy(update={"versions": dict.fromkeys(versions, release)})
     return {version: replace(model, card=card, version=version) for version in versions}
+
+
+async def printed_by(*words: str) -> str:
+    """What a command prints; it must succeed."""
+    process = await asyncio.create_subprocess_exec(
+        *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
+    return out.decode()

@@ -11,16 +11,21 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from inference.metrics import CONNECTIONS_CUT
-from inference.serving.access import OPEN
+from inference.serving.access import OPEN, Access
 from inference.serving.edge import ADMIN
+from inference.serving.refusal import Refused
 from inference.serving.v2.grpc_server import ADMIN as ADMIN_METHODS
 from inference.serving.v2.protobuf import open_inference_pb2 as oip
 from tests.inference.guard.pictures import png
 from tests.inference.serving.edge import Served, colours, edge
 from tests.waiting import until, until_async
+from vedette.__main__ import main
+from vedette.config import Address
 from vedette.serving_settings import Serving
+from vedette.worker_addresses import WorkerAddress
 
 INFER, CHANGE = "infer-" + "x" * 40, "admin-" + "y" * 40
 TOKENS = [
@@ -123,6 +128,19 @@ async def test_every_route_that_changes_something_is_known_as_one(tmp_path: Path
     }
     assert changing == ADMIN
     assert {"RepositoryModelLoad", "RepositoryModelUnload"} == ADMIN_METHODS
+
+
+def test_the_command_makes_a_token_that_its_configuration_lets_in(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["token", "ops", "--role", "admin"]) == 0
+    text = capsys.readouterr().out
+    token = text.partition("Authorization: Bearer ")[2].split()[0]
+    serving = Serving.model_validate(YAML(typ="safe", pure=True).load(text)["serving"])
+    anywhere = Address(host="0.0.0.0", port=0)
+    access = Access(serving, WorkerAddress(anywhere, anywhere))
+    access.check(f"bearer {token}", admin=True)
+    with pytest.raises(Refused):
+        access.check(f"Bearer {serving.tokens[0].sha256}", admin=False)
+    assert main(["token", "Not an id"]) == 2
 
 
 def test_two_tokens_of_one_name_or_digest_are_a_mistake() -> None:

@@ -83,6 +83,17 @@ async def test_an_embedder_gives_a_vector_of_length_one() -> None:
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-3)
 
 
+async def test_a_face_has_its_landmarks_by_name() -> None:
+    picture = (ROOT / "tests/media/faces/obama.jpg").read_bytes()
+    repository = Repository(ROOT / "models")
+    async with edge(await asyncio.to_thread(repository.resolve, "face-detector")) as served:
+        face = (await served.post("/api/v1/detect", picture)).json["detections"][0]
+    x, y, width, height = face["bbox"]
+    assert face["landmarks"].keys() == set(served.plane.stable.model.card.landmarks)
+    assert all(x < across < x + width and y < down < y + height for across, down in face["landmarks"].values())
+    assert face["landmarks"]["right eye"][0] < face["landmarks"]["left eye"][0]
+
+
 async def test_several_pictures_are_answered_each_by_itself(served: Served) -> None:
     form = aiohttp.FormData()
     form.add_field("file", png(RED), filename="red.png", content_type="image/png")
