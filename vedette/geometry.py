@@ -34,8 +34,8 @@ def check_polygon(corners: Polygon) -> None:
             raise ValueError(f"corners {index + 1} and {other + 1} are the same point {_text(one)}")
     crossing = next(_crossing_sides(corners), None)
     if crossing is not None:
-        one, other = crossing
-        raise ValueError(f"its sides {one + 1} and {other + 1} cross or touch; list the corners in order along the edge")
+        numbers = f"{crossing[0] + 1} and {crossing[1] + 1}"
+        raise ValueError(f"its sides {numbers} cross or touch; list the corners in order along the edge")
     if area(corners) < MIN_AREA:
         raise ValueError("it has no area")
 

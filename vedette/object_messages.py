@@ -104,7 +104,7 @@ class ZoneEnter(ObjectEvent):
 
     zone: str
     since: Moment
-    """When it came in; earlier than `frame` where the zone waits before it says so, or the object was confirmed later."""
+    """When it came in: before `frame` where the zone waits until it says so, or the object was confirmed later."""
     occupancy: int
     """Objects in the zone, with this one."""
 
@@ -154,9 +154,7 @@ class InputChange(Message):
     sharpness: float | None = None
 
 
-EventData = (
-    ObjectNew | ObjectUpdate | ObjectEnd | ZoneEnter | ZoneLeave | LineCross | IdentityMatch | InputChange
-)
+EventData = ObjectNew | ObjectUpdate | ObjectEnd | ZoneEnter | ZoneLeave | LineCross | IdentityMatch | InputChange
 EVENT_CLASSES: dict[str, type[EventData]] = {
     OBJECT_NEW: ObjectNew,
     OBJECT_UPDATE: ObjectUpdate,

@@ -1,0 +1,83 @@
+"""Makes the events of objects: numbers their revisions, and fills in what all of them carry."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from events.objects.tracked_object import TrackedObject
+from events.tracking.motion import Motion
+from vedette.messages import FrameRef, Model
+from vedette.object_messages import (
+    EventData,
+    IdentityMatch,
+    LineCross,
+    ObjectEnd,
+    ObjectNew,
+    ObjectState,
+    ObjectUpdate,
+    ZoneEnter,
+    ZoneLeave,
+)
+
+E = TypeVar("E", ObjectNew, ObjectUpdate, ObjectEnd, ZoneEnter, ZoneLeave, LineCross, IdentityMatch)
+
+
+@dataclass(frozen=True, slots=True)
+class SceneEvent:
+    """What is to be published."""
+
+    kind: str
+    """`object.new`, `zone.enter`, …"""
+    id: str
+    data: EventData
+    time: dt.datetime
+    """Capture time of the frame after which it was known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcer:
+    """Of one frame."""
+
+    site: str
+    camera: str
+    pipeline: str
+    frame: FrameRef
+    model: Model
+    now_s: float
+    """The scene's clock at `frame`."""
+
+    def event(self, kind: str, data: type[E], seen: TrackedObject, motion: Motion, **more: Any) -> SceneEvent:
+        """The next event of `seen`."""
+        seen.revision += 1
+        said = data(
+            site=self.site,
+            camera=self.camera,
+            pipeline=self.pipeline,
+            frame=self.frame,
+            revision=seen.revision,
+            object=self.state_of(seen, motion),
+            model=self.model,
+            **more,
+        )
+        return SceneEvent(kind, f"{seen.id}/{seen.revision}", said, self.frame.captured_at)
+
+    def state_of(self, seen: TrackedObject, motion: Motion) -> ObjectState:
+        """What is known of it."""
+        aspect = self.frame.width / self.frame.height
+        return ObjectState(
+            id=seen.id,
+            label=seen.label,
+            confidence=seen.confidence,
+            bbox=seen.bbox,
+            velocity=(round(motion.vx / aspect, 5), round(motion.vy, 5)),
+            first_seen=self.moment(seen.first_s),
+            last_seen=self.moment(seen.last_s),
+            state=seen.state,
+            zones=seen.zones_inside,
+            attributes=seen.attributes,
+        )
+
+    def moment(self, at_s: float) -> dt.datetime:
+        """A time of the scene's clock as capture time."""
+        milliseconds = round((self.now_s - at_s) * 1000)
+        return self.frame.captured_at - dt.timedelta(milliseconds=milliseconds)
