@@ -82,7 +82,7 @@ async def reload(repository: TestRepository, reloads: int) -> dict[str, Any]:
             plane.assign(Plan(f"1.0.{number}"))
             loads.append(time.monotonic() - begun)
             busy += answers.latencies_ms(begun, time.monotonic())
-            while old.ready:
+            while old.ready or plane.held.retiring:  # its threads have ended, and its memory was given back
                 await asyncio.sleep(0.02)
             del old
             settled = time.monotonic()

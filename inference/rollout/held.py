@@ -53,6 +53,11 @@ class HeldVersions:
         """A version that is loaded."""
         return self._held.get((version, background))
 
+    @property
+    def retiring(self) -> int:
+        """How many versions are on their way out."""
+        return len(self._retiring)
+
     def put(self, served: ServedVersion) -> None:
         """One that was started elsewhere."""
         self._held[served.model.version, False] = served
