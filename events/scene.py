@@ -15,6 +15,7 @@ from typing import Any
 
 from events.objects.announcer import Announcer, SceneEvent
 from events.objects.life_cycle import LifeCycle, begun
+from events.objects.tracked_object import Crossed
 from events.picture_judge import PictureJudge
 from events.scene_state import LastFrame, SceneState, dumped, loaded
 from events.settings import SceneSettings
