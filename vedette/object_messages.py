@@ -4,6 +4,8 @@ An object's events have the id `<object id>/<revision>`; those without an object
 the same in a replay, so that doubles fall away.
 """
 
+import datetime as dt
+
 from pydantic import Field
 
 from vedette.ids import Id
@@ -155,17 +157,35 @@ class InputChange(Message):
 
 
 EventData = ObjectNew | ObjectUpdate | ObjectEnd | ZoneEnter | ZoneLeave | LineCross | IdentityMatch | InputChange
-EVENT_CLASSES: dict[str, type[EventData]] = {
-    OBJECT_NEW: ObjectNew,
-    OBJECT_UPDATE: ObjectUpdate,
-    OBJECT_END: ObjectEnd,
-    ZONE_ENTER: ZoneEnter,
-    ZONE_LEAVE: ZoneLeave,
-    LINE_CROSS: LineCross,
-    IDENTITY_MATCH: IdentityMatch,
-    INPUT_CHANGE: InputChange,
+ObjectNewEvent = CloudEvent[ObjectNew]
+ObjectUpdateEvent = CloudEvent[ObjectUpdate]
+ObjectEndEvent = CloudEvent[ObjectEnd]
+ZoneEnterEvent = CloudEvent[ZoneEnter]
+ZoneLeaveEvent = CloudEvent[ZoneLeave]
+LineCrossEvent = CloudEvent[LineCross]
+IdentityMatchEvent = CloudEvent[IdentityMatch]
+InputChangeEvent = CloudEvent[InputChange]
+SceneCloudEvent = (
+    ObjectNewEvent
+    | ObjectUpdateEvent
+    | ObjectEndEvent
+    | ZoneEnterEvent
+    | ZoneLeaveEvent
+    | LineCrossEvent
+    | IdentityMatchEvent
+    | InputChangeEvent
+)
+SCENE_EVENTS: dict[str, type[SceneCloudEvent]] = {
+    OBJECT_NEW: ObjectNewEvent,
+    OBJECT_UPDATE: ObjectUpdateEvent,
+    OBJECT_END: ObjectEndEvent,
+    ZONE_ENTER: ZoneEnterEvent,
+    ZONE_LEAVE: ZoneLeaveEvent,
+    LINE_CROSS: LineCrossEvent,
+    IDENTITY_MATCH: IdentityMatchEvent,
+    INPUT_CHANGE: InputChangeEvent,
 }
-"""The data of each kind."""
+"""The CloudEvent of each kind."""
 
 
 def event_type(kind: str) -> str:
@@ -178,14 +198,16 @@ def schema_name(kind: str) -> str:
     return f"{kind}.v1.json"
 
 
-def scene_event(kind: str, event_id: str, at: Moment, data: EventData) -> CloudEvent[EventData]:
+def scene_event(kind: str, event_id: str, at: dt.datetime, data: EventData) -> SceneCloudEvent:
     """The CloudEvent of `data`, captured at `at`; its subject is the object, or the camera where there is none."""
-    return CloudEvent[EventData](
-        id=event_id,
-        source=f"/vedette/{data.site}/{data.camera}",
-        type=event_type(kind),
-        subject=data.object.id if isinstance(data, ObjectEvent) else data.camera,
-        time=at,
-        dataschema=f"{SCHEMA_ROOT}{schema_name(kind)}",
-        data=data,
+    return SCENE_EVENTS[kind].model_validate(
+        {
+            "id": event_id,
+            "source": f"/vedette/{data.site}/{data.camera}",
+            "type": event_type(kind),
+            "subject": data.object.id if isinstance(data, ObjectEvent) else data.camera,
+            "time": at,
+            "dataschema": f"{SCHEMA_ROOT}{schema_name(kind)}",
+            "data": data,
+        }
     )

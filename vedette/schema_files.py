@@ -20,6 +20,7 @@ from vedette.messages import (
     Served,
     StatusEvent,
 )
+from vedette.object_messages import SCENE_EVENTS, event_type, schema_name
 
 FOLDER = Path(__file__).parent / "schemas"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -32,6 +33,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "status.v1.json": _event(StatusEvent, "status.v1.json", STATUS_TYPE),
         "served.v1.json": _schema(Served, "served.v1.json"),
         "hint.v1.json": _schema(Hint, "hint.v1.json"),
+        **{schema_name(kind): _event(of, schema_name(kind), event_type(kind)) for kind, of in SCENE_EVENTS.items()},
     }
 
 
