@@ -23,6 +23,9 @@ QUEUE_TIME = Histogram(
     "vedette_batch_queue_seconds", "Waiting for a place in a batch.", ["model"], buckets=_MILLISECONDS
 )
 BATCH_SIZE = Histogram("vedette_batch_size", "Images a batch.", ["model"], buckets=(1, 2, 4, 8, 16, 32, 64))
+BATCH_PADDING = Counter(
+    "vedette_batch_padding_rows", "Rows by which batches were filled up to a size that was warmed up.", ["model"]
+)
 MODEL_LATENCY = Histogram(
     "model_inference_latency_seconds", "Inference of one batch.", ["model", "version"], buckets=_MILLISECONDS
 )

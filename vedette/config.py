@@ -372,8 +372,9 @@ class Models(Settings):
 class Inference(Settings):
     """How inference processes work."""
 
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    """`auto`, `cpu`, `cuda` or `cuda:N`. One that is named and not there is an error. Default auto."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|(cuda|tensorrt)(-fp32)?(:\d{1,3})?)$")] = "auto"
+    """`auto` (CUDA if it works, else the CPU), `cpu`, `cuda`, `cuda:N`, `tensorrt`, `tensorrt:N`; `-fp32` behind the
+    name keeps to float32. One that is named and not there is an error. Default auto."""
     sessions: Annotated[int, Field(ge=1, le=64)] = 2
     """ONNX Runtime sessions a process, each in a thread of its own. Default 2."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0

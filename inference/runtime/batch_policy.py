@@ -64,7 +64,9 @@ class CostCurve:
     a slow minute of the only size in use would make every other one look cheaper.
     """
 
-    def __init__(self, seconds: Mapping[int, float]) -> None:
+    def __init__(self, seconds: Mapping[int, float], padded: bool = False) -> None:
+        """`padded`: batches are filled up to a measured size, and cost what that does."""
+        self._padded = padded
         self._seconds = {size: max(seconds[size], 1e-9) for size in sorted(seconds)}
         self._sizes = list(self._seconds)
         self._drift = 1.0
@@ -75,6 +77,7 @@ class CostCurve:
 
     def predict(self, size: int) -> float:
         """Seconds that a batch of `size` is expected to take. Beyond the measured sizes no gain is assumed."""
+        size = self.bucket(size)
         above = min(bisect_left(self._sizes, size), len(self._sizes) - 1)
         high = self._sizes[above]
         if size >= high or above == 0:
@@ -82,6 +85,12 @@ class CostCurve:
         low = self._sizes[above - 1]
         share = (size - low) / (high - low)
         return self._drift * ((1 - share) * self._seconds[low] + share * self._seconds[high])
+
+    def bucket(self, size: int) -> int:
+        """How many rows a batch of `size` is run with: itself, or where it is padded the next size measured."""
+        if not self._padded or not 0 < size <= self._sizes[-1]:
+            return size
+        return self._sizes[bisect_left(self._sizes, size)]
 
     def economical(self, limit: int) -> int:
         """The smallest batch in which `limit` rows, all there are, can be run within `TOLERANCE` of the least cost;
@@ -104,6 +113,7 @@ class CostCurve:
 
     def observe(self, size: int, seconds: float) -> None:
         """Learn from a batch that was run."""
+        size = self.bucket(size)
         ratio = min(max(seconds / self.predict(size), 1 / OUTLIER), OUTLIER)
         self._drift *= ratio**DRIFT_RATE
         if size in self._seconds:
@@ -114,7 +124,7 @@ class CostCurve:
 
     def scaled(self, factor: float) -> "CostCurve":
         """The curve of rows that are `factor` times as expensive."""
-        return CostCurve({size: factor * self.predict(size) for size in self._sizes})
+        return CostCurve({size: factor * self.predict(size) for size in self._sizes}, self._padded)
 
 
 class BatchCosts:
@@ -136,6 +146,11 @@ class BatchCosts:
         """Learn from a batch that was run."""
         if (curve := self.of(shape)) is not None:
             curve.observe(size, seconds)
+
+    def bucket(self, shape: Shape, size: int) -> int:
+        """With how many rows a batch of `size` is run."""
+        curve = self.of(shape)
+        return size if curve is None else curve.bucket(size)
 
     def of(self, shape: Shape) -> CostCurve | None:
         """The curve of `shape`; one never measured borrows the curve of the nearest in size. None: nothing measured."""

@@ -105,6 +105,7 @@ class _Meter:
         self._name = name = model.card.name
         self._size = metrics.BATCH_SIZE.labels(name)
         self._queue = metrics.QUEUE_TIME.labels(name)
+        self._padding = metrics.BATCH_PADDING.labels(name)
         self._latency = metrics.MODEL_LATENCY.labels(name, model.version)
 
     def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None:
@@ -112,6 +113,9 @@ class _Meter:
         self._latency.observe(infer_s)
         for waited_s in queue_s:
             self._queue.observe(waited_s)
+
+    def on_padding(self, rows: int) -> None:
+        self._padding.inc(rows)
 
     def on_rebuild(self, error: Exception) -> None:
         """The runtime's own exception says more than the one that it is wrapped in."""

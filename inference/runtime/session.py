@@ -1,116 +1,64 @@
-"""A model in ONNX Runtime: the one typed wrapper round a package that ships no types."""
+"""Opening a model on a device: loaded, proven by a run, and on a GPU only if it is really there that it runs."""
 
+import contextlib
+import ctypes
+import importlib.util
+import io
 import logging
-import re
-from collections.abc import Sequence
+import os
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inference.errors import BatchFailed, DeviceUnavailable, ModelError
+from inference.errors import DeviceUnavailable, ModelError
 from inference.repository.folder import Model
-from inference.runtime.rows import Row, TensorSpec, smallest_row
+from inference.runtime.batch_policy import BatchPolicy
+from inference.runtime.devices import Device, Options, Profile, engine_folder, providers
+from inference.runtime.gpu import gpu_at
+from inference.runtime.graph_face import FACES, check_face
+from inference.runtime.model_session import ModelSession
+from inference.runtime.placement import placement_of
+from inference.runtime.rows import smallest_row
 
-if TYPE_CHECKING:  # at run time it is imported when a session is opened: 0.14 s, and its absence has its own message
+if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+
+__all__ = ["ModelSession", "open_session"]
 
 log = logging.getLogger(__name__)
 
-CUDA = "CUDAExecutionProvider"
-CPU = "CPUExecutionProvider"
-_DTYPES: dict[str, np.dtype[Any]] = {
-    "tensor(float)": np.dtype(np.float32),
-    "tensor(float16)": np.dtype(np.float16),
-    "tensor(double)": np.dtype(np.float64),
-    "tensor(bool)": np.dtype(np.bool_),
-    "tensor(string)": np.dtype(object),
-    **{f"tensor({kind}{bits})": np.dtype(f"{kind}{bits}") for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
-}
-_FACES = {
-    "detection": (
-        {"images": ("tensor(uint8)", 4)},
-        {
-            "boxes": ("tensor(float)", 3),
-            "scores": ("tensor(float)", 2),
-            "labels": ("tensor(int64)", 2),
-            "counts": ("tensor(int64)", 1),
-        },
-    ),
-    "classification": ({"images": ("tensor(uint8)", 4)}, {"scores": ("tensor(float)", 2)}),
-    "embedding": ({"images": ("tensor(uint8)", 4)}, {"embeddings": ("tensor(float)", 2)}),
-}
-"""By task: what the graph must take, and what it must give at least, with types and ranks."""
 _INSTALL_GPU = "install vedette[gpu] in place of vedette[cpu], an NVIDIA driver, CUDA 13 and cuDNN 9"
-
-
-class ModelSession:
-    """A loaded model on one device. `run` may be called from any thread; one thread a session is the intent."""
-
-    def __init__(self, model: Model, device: str, session: "InferenceSession") -> None:
-        self.model = model
-        self.device = device
-        """Where it really runs: `cpu` or `cuda:<index>`."""
-        self._session = session
-        inputs, outputs = session.get_inputs(), session.get_outputs()
-        self.batched = all(len(value.shape) > 0 and _any_length(value.shape[0]) for value in inputs)
-        """Whether rows are stacked along a first axis of any length; else a run takes one row, as it is."""
-        self.inputs = tuple(_spec(model, value, self.batched) for value in inputs)
-        self.outputs = tuple(_spec(model, value, self.batched) for value in outputs)
-        self._names = [spec.name for spec in self.outputs]
-
-    def run(self, batch: Sequence[NDArray[Any]]) -> list[Row]:
-        """Run a batch: an array [N, …] for each input (the row's own where the model is not `batched`); a row of
-        outputs for each row.
-
-        Raises ValueError for what the model does not take, BatchFailed if the runtime fails.
-        """
-        if len(batch) != len(self.inputs):
-            raise ValueError(f"the model has {len(self.inputs)} inputs, not {len(batch)}")
-        feeds = {spec.name: array for spec, array in zip(self.inputs, batch, strict=True)}
-        try:
-            outputs = self._session.run(self._names, feeds)
-        except Exception as error:  # the runtime's own have no other common class
-            what = f"{self.model.card.name} on {self.device}, shape {[array.shape for array in batch]}: {error}"
-            if type(error).__name__ == "InvalidArgument":
-                raise ValueError(what) from error
-            raise BatchFailed(what) from error
-        if not self.batched:
-            return [tuple(outputs)]
-        rows = len(batch[0])
-        if any(len(array) != rows for array in outputs):
-            raise BatchFailed(f"{self.model.card.name}: an output has not one entry for each of {rows} rows")
-        return list(zip(*outputs, strict=True))
+_INSTALL_TENSORRT = f"{_INSTALL_GPU}, and TensorRT 10 for CUDA 13"
 
 
 def open_session(model: Model, device: str = "auto", threads: int = 1) -> ModelSession:
     """Load a model and prove it by a run.
 
-    `device` is `cpu`, `cuda`, `cuda:<index>` or `auto`: CUDA if it really works, else the CPU, and which is logged.
-    `threads` are those of one run on the CPU. Raises ModelError for a file that is not the card's or a graph that does
-    not fit it, DeviceUnavailable if the device asked for is not there.
+    `device` is as `Device` has it; for `auto`, which was taken is logged. `threads` are those of one run on the CPU.
+    Raises ModelError for a file that is not the card's or a graph that does not fit it, DeviceUnavailable if the device
+    asked for is not there or does not run the graph.
     """
-    match = re.fullmatch(r"auto|cpu|cuda(?::([0-9]{1,3}))?", device)
-    if match is None:
-        raise DeviceUnavailable(device, "unknown; it is auto, cpu, cuda or cuda:<index>")
+    wanted = Device.parse(device)
     graph = model.read()
-    if device == "cpu":
+    if wanted.kind == "cpu":
         return _open_on_cpu(model, graph, threads)
     try:
-        session = _open_on_cuda(model, graph, threads, int(match[1] or 0))
+        return _open_on_gpu(model, graph, threads, wanted)
     except DeviceUnavailable as error:
-        if device != "auto":
+        if wanted.kind != "auto":
             raise DeviceUnavailable(device, error.reason) from error
         log.debug("%s %s: no CUDA: %s", model.card.name, model.version, error.reason)
         return _open_on_cpu(model, graph, threads)
-    return session
 
 
 def _open_on_cpu(model: Model, graph: bytes, threads: int) -> ModelSession:
     runtime = _runtime()
     try:
-        session = _create(runtime, graph, threads, [CPU])
-        _check_graph(model, session)
+        session = _create(runtime, graph, threads, providers(Device("cpu")))
+        check_face(model, session)
         return _proven(ModelSession(model, "cpu", session))
     except ModelError:
         raise
@@ -118,26 +66,84 @@ def _open_on_cpu(model: Model, graph: bytes, threads: int) -> ModelSession:
         raise ModelError(f"{model.path}: ONNX Runtime cannot run it: {error}") from error
 
 
-def _open_on_cuda(model: Model, graph: bytes, threads: int, index: int) -> ModelSession:
-    """Every way in which CUDA fails ends in DeviceUnavailable.
+def _open_on_gpu(model: Model, graph: bytes, threads: int, wanted: Device) -> ModelSession:
+    """Every way in which a GPU fails ends in DeviceUnavailable.
 
-    onnxruntime-gpu lists CUDA as available without a driver, logs an error and runs on the CPU: the session's own
-    providers tell the truth, and a run whether the GPU knows the kernels.
+    onnxruntime-gpu lists its providers as available without a driver, logs an error and runs on the CPU: the session's
+    own providers tell the truth, a run whether the GPU knows the kernels, and the profile of that run who did the work.
     """
-    name = f"cuda:{index}"
+    device = Device("cuda", 0) if wanted.kind == "auto" else wanted
+    install = _INSTALL_TENSORRT if device.kind == "tensorrt" else _INSTALL_GPU
     runtime = _runtime()
-    if CUDA not in runtime.get_available_providers():
-        raise DeviceUnavailable(name, f"this ONNX Runtime is built without CUDA: {_INSTALL_GPU}")
+    if device.provider not in runtime.get_available_providers():
+        name = device.provider.removesuffix("ExecutionProvider")
+        raise DeviceUnavailable(str(device), f"this ONNX Runtime is built without {name}: {install}")
+    _preload(runtime, device)
     try:
-        session = _create(runtime, graph, threads, [(CUDA, {"device_id": str(index)}), CPU])
-        if CUDA not in session.get_providers():
-            raise DeviceUnavailable(name, f"ONNX Runtime could not start CUDA: {_INSTALL_GPU}")
-        _check_graph(model, session)
-        return _proven(ModelSession(model, name, session))
+        session = _run_on_gpu(runtime, model, graph, threads, device)
     except (DeviceUnavailable, ModelError):
         raise
     except Exception as error:
-        raise DeviceUnavailable(name, f"{error}: {_INSTALL_GPU}") from error
+        raise DeviceUnavailable(str(device), f"{error}: {install}") from error
+    log.info("%s %s on %s: %s", model.card.name, model.version, device, session.placement)
+    return session
+
+
+def _run_on_gpu(runtime: Any, model: Model, graph: bytes, threads: int, device: Device) -> ModelSession:
+    profile = _profile(model) if device.kind == "tensorrt" else None
+    try:
+        return _run_with(runtime, model, graph, threads, device, profile)
+    except DeviceUnavailable:
+        raise
+    except Exception as error:
+        if profile is None:
+            raise
+        log.warning("%s: TensorRT refuses the shapes it was told, and finds its own: %s", model.path, error)
+        return _run_with(runtime, model, graph, threads, device, None)
+
+
+def _run_with(
+    runtime: Any, model: Model, graph: bytes, threads: int, device: Device, profile: Profile | None
+) -> ModelSession:
+    with tempfile.TemporaryDirectory(prefix="vedette-") as folder:
+        session = _create(runtime, graph, threads, _providers(runtime, model, device, profile), Path(folder))
+        if device.provider not in session.get_providers():
+            name = device.provider.removesuffix("ExecutionProvider")
+            raise DeviceUnavailable(str(device), f"ONNX Runtime could not start {name}: {_why(device)}")
+        check_face(model, session)
+        opened = _proven(ModelSession(model, str(device), session, bound=True, padded=True))
+        opened.placement = placement_of(Path(session.end_profiling()))
+    if not opened.placement.nodes.get(device.provider):
+        raise DeviceUnavailable(str(device), f"it runs none of the graph ({opened.placement})")
+    return opened
+
+
+def _why(device: Device) -> str:
+    """The driver's reason; where it has none, something beside it is missing."""
+    try:
+        found = gpu_at(device.index)
+    except DeviceUnavailable as error:
+        return f"{error.reason}; {_INSTALL_GPU}"
+    return f"{found} is there; {_INSTALL_TENSORRT if device.kind == 'tensorrt' else _INSTALL_GPU}"
+
+
+def _providers(runtime: Any, model: Model, device: Device, profile: Profile | None) -> list[tuple[str, Options]]:
+    if device.kind != "tensorrt":
+        return providers(device)
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vedette/tensorrt"
+    versions = [f"ort{runtime.__version__}", f"trt{_tensorrt_version()}"]
+    shapes = "profile" if profile is not None else "found"
+    folder = engine_folder(root, model.digest, gpu_at(device.index).kind, [*versions, shapes], device.precision)
+    folder.mkdir(parents=True, exist_ok=True)
+    return providers(device, folder, profile)
+
+
+def _profile(model: Model) -> Profile | None:
+    """Of pictures; what shapes other tensors will have nobody has said."""
+    if model.card.task not in FACES:
+        return None
+    sizes = BatchPolicy(model.card.batch.max, 0).sizes
+    return Profile.of_pictures("images", model.card.input_of(model.version), sizes)
 
 
 def _runtime() -> Any:
@@ -148,41 +154,40 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _create(runtime: Any, graph: bytes, threads: int, providers: list[Any]) -> "InferenceSession":
+def _preload(runtime: Any, device: Device) -> None:
+    """CUDA, cuDNN and TensorRT may be packages of this environment, which the loader doesn't look in."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        runtime.preload_dlls()
+    if said.getvalue():
+        log.debug("%s", said.getvalue().strip())
+    spec = importlib.util.find_spec("tensorrt_libs") if device.kind == "tensorrt" else None
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for library in ("libnvinfer.so.10", "libnvonnxparser.so.10"):
+            with contextlib.suppress(OSError):  # the provider will say what it misses
+                ctypes.CDLL(str(Path(folder) / library), mode=ctypes.RTLD_GLOBAL)
+
+
+def _tensorrt_version() -> str:
+    for package in ("tensorrt-cu13-libs", "tensorrt-cu13", "tensorrt"):
+        with contextlib.suppress(PackageNotFoundError):
+            return version(package)
+    return "system"
+
+
+def _create(
+    runtime: Any, graph: bytes, threads: int, providers: list[tuple[str, Options]], profile: Path | None = None
+) -> "InferenceSession":
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must not burn a core
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile / "run")
     return runtime.InferenceSession(graph, options, providers=providers, enable_fallback=False)
-
-
-def _check_graph(model: Model, session: "InferenceSession") -> None:
-    """Names, types and ranks are those of the card's task. Raises ModelError."""
-    task = model.card.task
-    if task not in _FACES:
-        return
-    inputs, outputs = _FACES[task]
-    has = {value.name: (value.type, len(value.shape)) for value in session.get_inputs()}
-    if has != inputs:
-        raise ModelError(f"{model.path}: inputs for {task} are {inputs}, those of this graph {has}")
-    has = {value.name: (value.type, len(value.shape)) for value in session.get_outputs()}
-    if not outputs.items() <= has.items():
-        raise ModelError(f"{model.path}: outputs for {task} are {outputs}, those of this graph {has}")
-
-
-def _spec(model: Model, value: Any, batched: bool) -> TensorSpec:
-    if value.type not in _DTYPES:
-        raise ModelError(f"{model.path}: {value.name} is a {value.type}, which no request can hold")
-    shape = value.shape[1:] if batched else value.shape
-    return TensorSpec(
-        value.name, _DTYPES[value.type], tuple(None if _any_length(length) else length for length in shape)
-    )
-
-
-def _any_length(length: object) -> bool:
-    return not isinstance(length, int) or length < 0
 
 
 def _proven(session: ModelSession) -> ModelSession:
@@ -192,7 +197,7 @@ def _proven(session: ModelSession) -> ModelSession:
             f"{session.model.path}: the graph has no batch axis of any length: in the card, batch.max must be 1"
         )
     row = smallest_row(session.inputs)
-    if session.model.card.task in _FACES:
+    if session.model.card.task in FACES:
         height, width = session.model.card.input_of(session.model.version).smallest
         row = (np.zeros((height, width, 3), np.uint8),)
     session.run([array[np.newaxis] if session.batched else array for array in row])

@@ -32,6 +32,7 @@ class Observer(Protocol):
     """Told what happens, on the event loop."""
 
     def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None: ...
+    def on_padding(self, rows: int) -> None: ...
     def on_rebuild(self, error: Exception) -> None: ...
 
 
@@ -69,6 +70,7 @@ class SessionPool(Generic[R]):
         self._changed = threading.Condition()  # only idle sessions wait for it; its lock guards all below
         self._queue = BatchQueue[Request[R]](policy, BatchCosts(), weights)
         self._idle = 0
+        self._padded = False
         self.in_service = 0
         """Sessions that can run."""
         self.rows_at_once = 0
@@ -82,7 +84,7 @@ class SessionPool(Generic[R]):
         measured = await asyncio.gather(*(self._start_thread(number, warm_up) for number in range(self._sessions)))
         with self._changed:
             for shape in measured[0]:
-                self._queue.costs.seed(shape, curve_of(samples[shape] for samples in measured))
+                self._queue.costs.seed(shape, curve_of((samples[shape] for samples in measured), self._padded))
             self._serve_with(self._sessions)
 
     def add(self, request: Request[R]) -> None:
@@ -155,6 +157,7 @@ class SessionPool(Generic[R]):
         runner = SessionRunner(self._open_session, self._policy)
         try:
             runner.open()
+            self._padded = runner.padded  # sessions are alike
             samples = runner.measure(warm_up(), self._stopping.is_set)
         except Exception as error:  # noqa: BLE001 - raised by `start`
             failure = ModelFailed(_reason(error))
@@ -191,12 +194,14 @@ class SessionPool(Generic[R]):
     def _run(self, runner: SessionRunner[R], batch: Sequence[Request[R]]) -> Exception | None:
         """Run and deliver; or what the model raised, whatever it is: a matter of this batch alone."""
         started = time.monotonic()
+        with self._changed:
+            size = self._queue.costs.bucket(batch[0].shape, len(batch))
         try:
-            results = runner.run([request.row for request in batch])
+            results = runner.run([request.row for request in batch], size)
         except Exception as error:  # noqa: BLE001 - logged by `_recover` or given to the waiter
             return error
         infer_s = time.monotonic() - started
-        self._post(self._deliver, batch, results, started, infer_s)
+        self._post(self._deliver, batch, results, started, infer_s, size - len(batch))
         with self._changed:
             self._queue.costs.observe(batch[0].shape, len(batch), infer_s)
             self._serve_with(self.in_service)
@@ -250,12 +255,16 @@ class SessionPool(Generic[R]):
 
     # Posted by the session threads: on the event loop again.
 
-    def _deliver(self, batch: Sequence[Request[R]], results: Sequence[R], started: float, infer_s: float) -> None:
+    def _deliver(
+        self, batch: Sequence[Request[R]], results: Sequence[R], started: float, infer_s: float, padding: int
+    ) -> None:
         queue_s = [started - request.enqueued for request in batch]
         for request, result, waited_s in zip(batch, results, queue_s, strict=True):
             request.resolve(Inferred(result, waited_s, infer_s, len(batch)))
         if self._observer is not None:
             self._observer.on_batch(len(batch), queue_s, infer_s)
+            if padding:
+                self._observer.on_padding(padding)
 
     def _rebuilding(self, error: Exception) -> None:
         if self._observer is not None:

@@ -5,10 +5,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from inference.runtime.batch_policy import MAX_SHAPES, TOLERANCE, BatchPolicy, CostCurve, Shape
 from inference.runtime.batching import ModelFailed
@@ -41,6 +41,20 @@ class Session(Protocol[R_co]):
         ...
 
 
+@runtime_checkable
+class OnDevice(Protocol):
+    """What a session has that may run on another device than the CPU."""
+
+    @property
+    def padded(self) -> bool:
+        """Whether batches are to be filled up to a size that was warmed up."""
+        ...
+
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Memory for batches, from which the device takes them fastest."""
+        ...
+
+
 OpenSession = Callable[[], Session[R]]
 
 
@@ -52,22 +66,32 @@ class SessionRunner(Generic[R]):
         self._open_session = open_session
         self._policy = policy
         self._session: Session[R] | None = None
+        self._device: OnDevice | None = None
         self._buffers: OrderedDict[Shape, list[NDArray[Any]]] = OrderedDict()
 
     def open(self) -> None:
         """Open a session; the one before is let go first, so that a device never has to hold both."""
         self._session = None
         self._session = self._open_session()
+        opened: object = self._session
+        self._device = opened if isinstance(opened, OnDevice) else None
+        self._buffers.clear()  # they may be the device's
 
-    def run(self, rows: Sequence[Row]) -> Sequence[R]:
-        """The results of rows of one shape, in order. Raises what the session raises, and `ModelFailed` if it does not
-        give one result a row."""
+    @property
+    def padded(self) -> bool:
+        """Whether the session wants batches of the sizes that were warmed up."""
+        return self._device is not None and self._device.padded
+
+    def run(self, rows: Sequence[Row], size: int = 0) -> Sequence[R]:
+        """The results of rows of one shape, in order; the batch is filled up to `size`, if that is more. Raises what
+        the session raises, and `ModelFailed` if it does not give one result a row."""
         if self._session is None:
             raise ModelFailed("the session is not open")
-        results = self._session.run(self._assemble(rows) if self._session.batched else rows[0])
-        if len(results) != len(rows):
-            raise ModelFailed(f"the model gave {len(results)} results for {len(rows)} rows")
-        return results
+        size = max(size, len(rows))
+        results = self._session.run(self._assemble(rows, size) if self._session.batched else rows[0])
+        if len(results) != size:
+            raise ModelFailed(f"the model gave {len(results)} results for {size} rows")
+        return results[: len(rows)]
 
     def measure(self, rows: Iterable[Row], leave: Callable[[], bool] = lambda: False) -> Samples:
         """What batches cost, each size against the one before, up to the first that saves nothing: a CPU is soon done.
@@ -99,10 +123,13 @@ class SessionRunner(Generic[R]):
                 if measured >= 0:
                     seconds[size].append(time.monotonic() - started)
 
-    def _assemble(self, rows: Sequence[Row]) -> list[NDArray[Any]]:
-        if len(rows) == 1 and all(array.flags.c_contiguous for array in rows[0]):
+    def _assemble(self, rows: Sequence[Row], size: int) -> list[NDArray[Any]]:
+        """Padding repeats the last row: whatever else it were, the model might refuse it."""
+        on_cpu = not self.padded
+        if on_cpu and size == 1 and all(array.flags.c_contiguous for array in rows[0]):
             return [array[np.newaxis] for array in rows[0]]
-        batch = [buffer[: len(rows)] for buffer in self._buffers_of(rows[0])]
+        rows = [*rows, *[rows[-1]] * (size - len(rows))]
+        batch = [buffer[:size] for buffer in self._buffers_of(rows[0])]
         for slots, arrays in zip(batch, zip(*rows, strict=True), strict=True):
             for slot, array in zip(slots, arrays, strict=True):
                 slot[...] = array
@@ -111,7 +138,8 @@ class SessionRunner(Generic[R]):
     def _buffers_of(self, row: Row) -> list[NDArray[Any]]:
         shape = shape_of(row)
         if shape not in self._buffers:
-            self._buffers[shape] = [np.empty((self._policy.max_batch, *array.shape), array.dtype) for array in row]
+            empty = self._device.empty if self._device is not None else np.empty
+            self._buffers[shape] = [empty((self._policy.max_batch, *array.shape), array.dtype) for array in row]
             if len(self._buffers) > MAX_SHAPES:
                 self._buffers.popitem(last=False)
         self._buffers.move_to_end(shape)
@@ -129,10 +157,10 @@ def _saves(sizes: Sequence[int], seconds: Mapping[int, Sequence[float]]) -> bool
     return len(costs) > 1 and costs[1] < costs[0] * (1 - TOLERANCE / 2)
 
 
-def curve_of(samples: Iterable[Mapping[int, Sequence[float]]]) -> CostCurve:
+def curve_of(samples: Iterable[Mapping[int, Sequence[float]]], padded: bool = False) -> CostCurve:
     """The medians over what several sessions measured for one shape."""
     pooled: dict[int, list[float]] = {}
     for session in samples:
         for size, seconds in session.items():
             pooled.setdefault(size, []).extend(seconds)
-    return CostCurve({size: median(seconds) for size, seconds in pooled.items()})
+    return CostCurve({size: median(seconds) for size, seconds in pooled.items()}, padded)

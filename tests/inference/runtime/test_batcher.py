@@ -114,9 +114,13 @@ class Notes:
     def __init__(self) -> None:
         self.batches: list[tuple[int, list[float], float]] = []
         self.rebuilds: list[Exception] = []
+        self.padding = 0
 
     def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None:
         self.batches.append((size, list(queue_s), infer_s))
+
+    def on_padding(self, rows: int) -> None:
+        self.padding += rows
 
     def on_rebuild(self, error: Exception) -> None:
         self.rebuilds.append(error)
