@@ -25,6 +25,15 @@ LOOKS_S = 1.0
 _Files = dict[str, bytes]
 
 
+class WrongFile(ConfigError):
+    """A file of `serving.tls` can't be used."""
+
+    def __init__(self, key: str, path: Path, why: str) -> None:
+        self.key = ("serving", "tls", key)
+        self.why = f"{path}: {why}"
+        super().__init__(f"{dotted(self.key)}: {self.why}")
+
+
 class Certificates:
     """Those in use. `follow` looks after the files."""
 
@@ -95,6 +104,11 @@ class Certificates:
         )
 
 
+def check(settings: ServingTls) -> None:
+    """Raises WrongFile."""
+    _load(settings)
+
+
 def _load(settings: ServingTls) -> tuple[_Files, ssl.SSLContext]:
     """The files, and a context of just these. Raises ConfigError."""
     files = _read(settings)
@@ -111,7 +125,7 @@ def _read(settings: ServingTls) -> _Files:
             try:
                 files[key] = path.read_bytes()
             except OSError as error:
-                raise _wrong(key, path, error.strerror or "can't be read") from None
+                raise WrongFile(key, path, error.strerror or "can't be read") from None
     return files
 
 
@@ -137,13 +151,9 @@ def _try(key: str, path: Path, load: Callable[[], object]) -> None:
     except ssl.SSLError as error:
         why = {"KEY_VALUES_MISMATCH": "is not the key of server_cert", "BAD_DECRYPT": "has a password"}
         reason = why.get(error.reason or "", f"is no PEM file of what it should be ({error.reason or 'damaged'})")
-        raise _wrong(key, path, reason) from None
+        raise WrongFile(key, path, reason) from None
     except (OSError, ValueError, TypeError) as error:
-        raise _wrong(key, path, str(error)) from None
-
-
-def _wrong(key: str, path: Path, why: str) -> ConfigError:
-    return ConfigError(f"{dotted(('serving', 'tls', key))}: {path}: {why}")
+        raise WrongFile(key, path, str(error)) from None
 
 
 def _stamp(settings: ServingTls) -> tuple[object, ...]:

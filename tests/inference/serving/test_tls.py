@@ -13,11 +13,13 @@ import aiohttp
 import grpc
 import pytest
 
+from inference.check import problems
 from inference.serving.tls import Certificates
 from inference.serving.v2.protobuf import open_inference_pb2 as oip
 from tests.gateway.certificates import Certificate, self_signed
 from tests.inference.serving.edge import Served, colours, edge
 from tests.waiting import until_async
+from vedette.config import Config
 from vedette.errors import ConfigError
 from vedette.serving_settings import ServingTls
 
@@ -156,6 +158,9 @@ def test_at_the_start_the_error_names_key_and_file(tmp_path: Path, key: str, con
         Certificates(ServingTls.model_validate({**settings(server, server), key: wrong}))
     assert str(found.value).startswith(f"serving.tls.{key}: {wrong}: ")
     assert why in str(found.value)
+    tls = {"serving": {"tls": {**settings(server, server), key: wrong}}}
+    (problem,) = problems(Config.model_validate(tls))
+    assert str(problem) == str(found.value), "as `vedette check` says it"
 
 
 async def test_a_client_that_does_not_finish_its_handshake_is_cut(tmp_path: Path) -> None:
