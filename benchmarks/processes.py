@@ -85,7 +85,12 @@ def up(settings: dict[str, Any]) -> Iterator[Up]:
         config = folder / "site.yaml"
         common = {
             "site": "bench",
-            "listen": {"nats": "127.0.0.1:0", "gateway": "127.0.0.1:0", "inference": "127.0.0.1:0", "events": "127.0.0.1:0"},
+            "listen": {
+                "nats": "127.0.0.1:0",
+                "gateway": "127.0.0.1:0",
+                "inference": "127.0.0.1:0",
+                "events": "127.0.0.1:0",
+            },
             "models": {"path": str(ROOT / "models")},
             "retention": {"detections_gib": 1, "events_gib": 1},
         }

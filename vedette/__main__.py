@@ -32,6 +32,7 @@ COMMANDS = {
     "simulate": ("gateway.simulator.command", "serve videos as RTSP cameras"),
     "gateway": ("gateway.command", "run a gateway: cameras to frames"),
     "inference": ("inference.command", "run an inference process: frames to detections"),
+    "events": ("events.command", "run an events worker: detections to events"),
     "token": ("inference.token_command", "make a token for clients of inference processes"),
 }
 

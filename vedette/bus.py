@@ -60,6 +60,11 @@ class Bus:
         await self.close()
 
     @property
+    def address(self) -> BusAddress:
+        """Where it is connected to, and how the streams are to be there."""
+        return self._address
+
+    @property
     def connected(self) -> bool:
         """Connected, with the streams there: publishing makes sense."""
         return self._ready and self.client.is_connected

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from vedette.events_settings import Events, Line, Mask, Zone
 from vedette.guard_settings import Guard
 from vedette.ids import Id, default_site
 from vedette.secret import SecretText, SecretTree, SecretUrl
@@ -249,6 +250,12 @@ class Camera(Settings):
     """Default: on the CPU, with every filter."""
     privacy: tuple[Polygon, ...] = ()
     """Polygons in fractions of the displayed picture; they are black before a JPEG exists."""
+    zones: dict[Id, Zone] = Field(default_factory=dict)
+    """Areas that objects enter and leave. Default: none."""
+    lines: dict[Id, Line] = Field(default_factory=dict)
+    """Lines that objects cross. Default: none."""
+    masks: tuple[Mask, ...] = ()
+    """Areas whose detections make no objects; the picture is inferred there all the same (see `privacy`)."""
     transport: Literal["auto", "tcp", "udp", "http"] = "auto"
     """How RTSP carries the pictures; `http` tunnels it through HTTP, of `rtsps://` through HTTPS. Default auto: TCP, or
     UDP where the camera refuses TCP."""
@@ -470,6 +477,7 @@ class Config(Settings):
     webrtc: WebRtc = WebRtc()
     inference: Inference = Inference()
     serving: Serving = Serving()
+    events: Events = Events()
     retention: Retention = Retention()
     simulator: Simulator | None = None
 

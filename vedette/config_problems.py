@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from vedette.config import Camera, Config, Pipeline, Stage
+from vedette.config import Config, Pipeline, Stage
 
 KeyPath = tuple[str | int, ...]
 
@@ -27,7 +27,6 @@ _PLAIN = {
     "list_type": "must be a list",
 }
 _NOT_IN_THIS_VERSION: dict[type[BaseModel], tuple[str, ...]] = {
-    Camera: ("zones", "lines"),
     Pipeline: ("delivery",),
     Stage: ("on", "identities"),
 }
@@ -98,7 +97,7 @@ def _unknown(key: KeyPath) -> str:
     kind = _settings_at(key[:-1])
     if kind is not None and key[-1] in _NOT_IN_THIS_VERSION.get(kind, ()):
         return "is not in this version"
-    known = list(kind.model_fields) if kind is not None else []
+    known = [field.alias or name for name, field in kind.model_fields.items()] if kind is not None else []
     near = difflib.get_close_matches(str(key[-1]), known, n=1)
     return f"unknown key{f', did you mean {near[0]}?' if near else ''} (known: {', '.join(known)})"
 

@@ -60,8 +60,6 @@ def test_a_bad_key_of_a_mapping_is_named() -> None:
 @pytest.mark.parametrize(
     ("data", "key"),
     [
-        ({"cameras": {"gate": {"url": "a.mp4", "pipeline": "p", "zones": {}}}}, "cameras.gate.zones"),
-        ({"cameras": {"gate": {"url": "a.mp4", "pipeline": "p", "lines": {}}}}, "cameras.gate.lines"),
         ({"pipelines": {"p": {"stages": [{"model": "m"}], "delivery": "complete"}}}, "pipelines.p.delivery"),
         ({"pipelines": {"p": {"stages": [{"model": "m", "on": "face"}]}}}, "pipelines.p.stages[0].on"),
     ],

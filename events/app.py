@@ -1,0 +1,67 @@
+"""The events process: its share of the partitions, each from detections to events."""
+
+import logging
+
+from events.ownership.ownership import Ownership
+from events.partition_worker import PartitionWorker
+from events.scene_settings import CameraSettings
+from vedette.background import background
+from vedette.bus import Bus, connect
+from vedette.bus_address import address_of
+from vedette.config import Address, Config
+from vedette.health import Health, serve_health
+from vedette.members import announce, new_member
+from vedette.process import DONE, Stop
+
+logger = logging.getLogger(__name__)
+
+
+async def serve(config: Config, listen: Address, stop: Stop) -> int:
+    """Make events of detections until stopped; returns the exit status.
+
+    Raises StartFailed, BusMisfit, BusUnavailable.
+    """
+    health = Health()
+    health.require("bus", lambda: False)  # until there is one
+    async with (
+        serve_health(health, listen, "listen.events") as address,
+        await stop.unless_requested(connect(address_of(config), "events")) as bus,
+    ):
+        health.require("bus", lambda: bus.connected)
+        logger.info("health and metrics on http://%s", address)
+        await _run(config, bus, health, address, stop)
+    return DONE
+
+
+async def _run(config: Config, bus: Bus, health: Health, address: Address, stop: Stop) -> None:
+    member = new_member("events", config.site, str(address))
+    settings = CameraSettings(config)
+
+    def build(partition: int) -> PartitionWorker:
+        return PartitionWorker(bus, partition, member.name, settings.of, config.events.save_s)
+
+    ownership = Ownership(bus, member, build)
+
+    def settings_changed() -> None:
+        for worker in ownership.workers.values():
+            worker.settings_changed()
+
+    def detail() -> dict[str, object]:
+        return {"partitions": ownership.held, "scenes": sum(worker.scenes for worker in ownership.workers.values())}
+
+    health.require("partitions", lambda: ownership.ready)
+    health.show("events", detail)
+    async with background(
+        bus.until_lost(),
+        announce(bus, member, detail),
+        settings.follow(bus, settings_changed),
+        _stop(stop, health, ownership),
+    ):
+        await stop.unless_requested(settings.until_known())
+        await ownership.run()
+
+
+async def _stop(stop: Stop, health: Health, ownership: Ownership[PartitionWorker]) -> None:
+    await stop.wait()
+    health.stopping = True
+    ownership.stop()

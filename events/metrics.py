@@ -1,0 +1,57 @@
+"""What an events worker counts. `camera` is a live camera's name, or `recording` for all recordings."""
+
+from collections import Counter as Counts
+from contextlib import suppress
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from events.scenes.camera_scene import CameraScene
+
+RECORDING = "recording"
+"""Each recording has a camera of its own, `<name>-<run>`, whose series would stay."""
+
+DETECTIONS = Counter("vedette_events_detections", "Detections messages taken in.", ["camera"])
+EVENTS = Counter("vedette_events", "Events published, by kind.", ["camera", "kind"])
+REPEATED = Counter("vedette_events_repeated", "Events that a predecessor had published already.")
+LEFT_OUT = Counter(
+    "vedette_events_left_out",
+    "Detections, or whole messages of them, that made no difference, by reason.",
+    ["reason"],
+)
+LAG = Histogram(
+    "vedette_events_lag_seconds",
+    "From the server's storing of detections to its storing of the events that follow from them.",
+    buckets=(0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60),
+)
+DEFECTS = Counter("vedette_events_defects", "Internal errors of a scene, which began anew.")
+OCCUPANCY = Gauge("vedette_zone_occupancy", "Objects in a zone.", ["site", "camera", "pipeline", "zone"])
+PARTITIONS = Gauge("vedette_partitions_held", "Partitions whose lease this worker holds.")
+TAKEOVERS = Counter("vedette_partition_takeovers", "Times that a partition was taken, or begun again.")
+SAVES = Counter("vedette_partition_saves", "Saves of a partition, by outcome.", ["outcome"])
+
+
+def camera_label(scene: CameraScene) -> str:
+    """How the scene's camera is called here."""
+    return scene.key.camera if scene.recording is None else RECORDING
+
+
+def count(scene: CameraScene) -> None:
+    """Detections of `scene` were taken in."""
+    DETECTIONS.labels(camera_label(scene)).inc()
+    left_out: Counts[str] = scene.scene.counts
+    if scene.recording is not None:
+        left_out.update({"repeated": scene.recording.doubled, "given up": scene.recording.missing})
+        scene.recording.doubled = scene.recording.missing = 0
+    for reason, number in left_out.items():
+        LEFT_OUT.labels(reason).inc(number)
+    left_out.clear()
+    if scene.recording is None:
+        for zone, inside in scene.scene.occupancy.items():
+            OCCUPANCY.labels(*scene.key, zone).set(inside)
+
+
+def forget(scene: CameraScene) -> None:
+    """`scene` is another worker's now, or gone."""
+    for zone in scene.scene.occupancy:
+        with suppress(KeyError):
+            OCCUPANCY.remove(*scene.key, zone)

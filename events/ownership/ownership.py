@@ -1,0 +1,101 @@
+"""Keeps a worker to its share of the partitions, as workers come and go."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from events import metrics
+from events.ownership.shares import share_of
+from vedette.background import end
+from vedette.bus import Bus
+from vedette.errors import BusUnavailable
+from vedette.members import Member, live_members
+from vedette.subjects import PARTITIONS
+
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.5
+
+
+class Worker(Protocol):
+    """What runs one partition."""
+
+    @property
+    def held(self) -> bool: ...
+    @property
+    def ready(self) -> bool: ...
+    def stop(self) -> None: ...
+    async def run(self) -> None: ...
+
+
+W = TypeVar("W", bound=Worker)
+
+
+class Ownership(Generic[W]):
+    """Runs a worker for each partition that is ours. A partition that should be another's is left in order, and its
+    lease given back; the other one waits for that."""
+
+    def __init__(self, bus: Bus, member: Member, build: Callable[[int], W]) -> None:
+        self.workers: dict[int, W] = {}
+        """By partition; those that are about to end too."""
+        self._bus = bus
+        self._member = member
+        self._build = build
+        self._share: frozenset[int] = frozenset()
+        self._stopping = asyncio.Event()
+        self._known = False
+
+    @property
+    def ready(self) -> bool:
+        """All of our share is in our hands and has been read up to its end."""
+        return self._known and all(part in self.workers and self.workers[part].ready for part in self._share)
+
+    @property
+    def held(self) -> list[int]:
+        """The partitions that are ours now."""
+        return sorted(partition for partition, worker in self.workers.items() if worker.held)
+
+    def stop(self) -> None:
+        """Leave everything in order."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Until `stop`, and until all partitions are left."""
+        async with asyncio.TaskGroup() as group:
+            while not self._stopping.is_set():
+                await self._look()
+                for partition in sorted(self._share - self.workers.keys()):
+                    worker = self.workers[partition] = self._build(partition)
+                    group.create_task(self._run(partition, worker), name=f"partition-{partition}")
+                for partition in self.workers.keys() - self._share:
+                    self.workers[partition].stop()
+                metrics.PARTITIONS.set(len(self.held))
+                await self._pause()
+            for worker in self.workers.values():
+                worker.stop()
+
+    async def _run(self, partition: int, worker: W) -> None:
+        try:
+            await worker.run()
+        finally:
+            del self.workers[partition]
+
+    async def _look(self) -> None:
+        try:
+            members = await live_members(self._bus, None)
+        except BusUnavailable as error:
+            logger.debug("who else is there is not known: %s", error)
+            return
+        others = {member.name for member in members if member.kind == self._member.kind}
+        share = share_of(self._member.name, others, PARTITIONS)
+        if share != self._share or not self._known:
+            logger.info("%s of %s partitions are this worker's", len(share), PARTITIONS)
+        self._share, self._known = share, True
+
+    async def _pause(self) -> None:
+        waiting = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((waiting,), timeout=_LOOK_EVERY_S)
+        finally:
+            await end((waiting,))

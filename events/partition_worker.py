@@ -1,0 +1,198 @@
+"""One partition in the hands of this worker, from taking it over to leaving it.
+
+Detections are read in order; what follows from them is published, and only when that is stored are they done. Every few
+seconds the scenes that have changed are saved together with the position up to where all detections are done. Whoever
+has the partition next begins with what was saved, reads the detections behind it again, and so comes to the same
+events with the same ids: those that were published already are known by their ids, and are not published again.
+
+Whatever goes wrong (the lease lost, the bus gone, a save refused) ends in the same way: what is in memory is thrown
+away, and the partition is taken over anew when that can be done.
+"""
+
+import asyncio
+import datetime as dt
+import logging
+from contextlib import aclosing
+from time import monotonic, time
+
+from events import metrics
+from events.errors import EventsError, PartitionLost
+from events.scenes.camera_scene import SceneKey
+from events.scenes.partition_scenes import PartitionScenes, SettingsOf
+from events.scenes.scene_store import Saved, SceneStore
+from events.stream.outgoing import outgoing
+from events.stream.partition_feed import PartitionFeed
+from events.stream.publisher import Publisher, published_since
+from events.stream.track import ensure_track, last_of, reach
+from vedette.background import background, end
+from vedette.bus import Bus
+from vedette.errors import BusError, VedetteError
+from vedette.leases import Lease
+from vedette.retry import Backoff, Retry
+from vedette.subjects import EVENTS
+
+logger = logging.getLogger(__name__)
+
+_BACKOFF = Backoff(first_s=0.1, cap_s=2.0, healthy_after_s=10.0)
+_LOOK_EVERY_S = 0.25
+_TICK_EVERY_S = 2.0
+_SAVE_POSITION_EVERY_S = 30.0
+"""Of a partition without detections: its position follows those of the others."""
+
+
+class PartitionWorker:
+    """Runs until `stop`; then what is in hand is done and saved, and the lease given back."""
+
+    def __init__(self, bus: Bus, partition: int, owner: str, settings_of: SettingsOf, save_every_s: float) -> None:
+        self.partition = partition
+        self.ready = False
+        """It is ours, and all that is stored has been read."""
+        self._bus = bus
+        self._owner = owner
+        self._settings_of = settings_of
+        self._save_every_s = save_every_s
+        self._lease = Lease(bus, f"TRACK.{partition}", owner)
+        self._stop = asyncio.Event()
+        self._owned: _Owned | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the partition is ours now."""
+        return self._lease.held
+
+    @property
+    def scenes(self) -> int:
+        """How many cameras and pipelines are followed."""
+        return len(self._owned.scenes) if self._owned else 0
+
+    def stop(self) -> None:
+        """End in order."""
+        self._stop.set()
+
+    def settings_changed(self) -> None:
+        """Cameras have other zones, lines or masks now."""
+        if self._owned is not None:
+            self._owned.settings_changed = True
+
+    async def run(self) -> None:
+        """Own the partition whenever it can be had."""
+        retry = Retry(_BACKOFF)
+        async with background(self._lease.run()):
+            while not self._stop.is_set():
+                if not await self._until_held():
+                    return
+                began_s = monotonic()
+                try:
+                    await self._own()
+                except* VedetteError as group:
+                    self._say(group)
+                finally:
+                    self.ready = False
+                if not self._stop.is_set():
+                    await asyncio.sleep(retry.wait_s(monotonic() - began_s))
+
+    async def _until_held(self) -> bool:
+        """False: stopped first."""
+        waits = [asyncio.create_task(self._lease.until_held()), asyncio.create_task(self._stop.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end(waits)
+        return not self._stop.is_set()
+
+    def _say(self, group: BaseExceptionGroup[VedetteError]) -> None:
+        for error in group.exceptions:
+            if isinstance(error, BaseExceptionGroup):
+                self._say(error)
+            else:
+                level = logging.WARNING if self._bus.connected else logging.DEBUG
+                logger.log(level, "partition %s is left: %s", self.partition, error)
+
+    async def _own(self) -> None:
+        """Until stopped; raises what ends it, in a group."""
+        metrics.TAKEOVERS.inc()
+        owned = self._owned = await self._take_over()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._read(owned)), group.create_task(self._keep(owned))]
+                await self._stop.wait()
+                async with owned.lock:  # what is in hand is done
+                    await end(tasks)
+            await self._save(owned)
+        finally:
+            self._owned = None
+            owned.scenes.close()
+
+    async def _take_over(self) -> "_Owned":
+        await ensure_track(self._bus)
+        store = SceneStore(self._bus, self.partition, self._owner)
+        saved = await store.take_over()
+        last = await last_of(self._bus, EVENTS)
+        since = last if saved.events is None else saved.events
+        published = await published_since(self._bus, self.partition, since, last)
+        return _Owned(self, saved, store, published)
+
+    async def _read(self, owned: "_Owned") -> None:
+        async with aclosing(owned.feed.arrivals()) as arrivals:
+            async for arrival in arrivals:
+                async with owned.lock:
+                    said = owned.scenes.take(arrival.payload, arrival.position, monotonic())
+                    await owned.publisher.publish([outgoing(one) for one in said], arrival.stored_at_s)
+                    owned.feed.done(arrival)
+
+    async def _keep(self, owned: "_Owned") -> None:
+        """Save and tick from time to time; raise when the lease is lost."""
+        save_at_s, tick_at_s = monotonic() + self._save_every_s, monotonic()
+        while True:
+            if not self._lease.held:
+                raise PartitionLost("the lease has run out")
+            self.ready = owned.feed.caught_up
+            now_s = monotonic()
+            if owned.settings_changed or now_s >= save_at_s:
+                save_at_s = now_s + self._save_every_s
+                async with owned.lock:
+                    await self._save(owned)
+            if owned.feed.caught_up and now_s >= tick_at_s:
+                tick_at_s = now_s + _TICK_EVERY_S
+                async with owned.lock:
+                    await self._tick(owned)
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _tick(self, owned: "_Owned") -> None:
+        said = owned.scenes.tick(dt.datetime.now(dt.UTC))
+        await owned.publisher.publish([outgoing(one) for one in said], time())
+        owned.scenes.forget(monotonic())
+
+    async def _save(self, owned: "_Owned") -> None:
+        """With the lock held, so that all is of one moment."""
+        try:
+            await owned.feed.prove(await reach(self._bus))
+            scenes: dict[SceneKey, bytes | None] = {}
+            for key in owned.scenes.unsaved():
+                scenes[key] = owned.scenes.dumped(key)
+                await asyncio.sleep(0)  # the other partitions' detections don't wait for all of these
+            if scenes or monotonic() >= owned.save_position_at_s:
+                position = owned.scenes.safe(owned.feed.saved_position)
+                await owned.store.save(position, await last_of(self._bus, EVENTS), scenes)
+                owned.save_position_at_s = monotonic() + _SAVE_POSITION_EVERY_S
+                metrics.SAVES.labels("saved").inc()
+        except (BusError, EventsError):
+            metrics.SAVES.labels("failed").inc()
+            raise
+        if owned.settings_changed:  # after a save: what is read again afterwards is read with the new ones
+            owned.settings_changed = False
+            owned.scenes.settings_changed()
+
+
+class _Owned:
+    """What is known of a partition while it is ours."""
+
+    def __init__(self, worker: PartitionWorker, saved: Saved, store: SceneStore, published: set[str]) -> None:
+        self.lock = asyncio.Lock()
+        """Held by whoever changes, or looks at, all of it at once."""
+        self.settings_changed = False
+        self.save_position_at_s = 0.0
+        self.store = store
+        self.feed = PartitionFeed(worker._bus, worker.partition, saved.position)
+        self.scenes = PartitionScenes(worker._settings_of, saved.scenes, monotonic())
+        self.publisher = Publisher(worker._bus, lambda: worker._lease.held, published)

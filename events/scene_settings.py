@@ -1,0 +1,152 @@
+"""What the scene of each camera goes by: the configuration's `events:`, and the camera's zones, lines and masks.
+
+Those of a camera are taken from the desired cameras in the KV bucket, whoever wrote them, as they are at any time; a
+recording `<name>-<run>` has those of the camera `<name>`, if there is one.
+"""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+
+from nats.errors import Error as NatsError
+from nats.js.kv import KeyValue
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from events.scenes.camera_scene import SceneKey
+from events.settings import Filter, LifeSettings, SceneSettings, TrackingSettings
+from events.settings import Line as SceneLine
+from events.settings import Mask as SceneMask
+from events.settings import Zone as SceneZone
+from vedette.bus import Bus, describe
+from vedette.config import Camera, Config
+from vedette.errors import BusError
+from vedette.events_settings import Line, Mask, Objects, Zone
+from vedette.retry import Backoff, Retry
+from vedette.subjects import CAMERAS
+
+logger = logging.getLogger(__name__)
+
+_BACKOFF = Backoff(first_s=0.2, cap_s=5.0)
+_ANEW_AFTER_S = 60.0
+"""A watch that the server has forgotten is silent for good; so it is made anew from time to time."""
+_FORGOTTEN_AFTER_S = 30.0
+_RUN = re.compile(r"-\d{10,}$")
+
+
+class Places(BaseModel):
+    """What a camera's settings say of places; the rest is not this service's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    zones: dict[str, Zone] = {}
+    lines: dict[str, Line] = {}
+    masks: tuple[Mask, ...] = ()
+
+
+class CameraSettings:
+    """Of every camera on the server."""
+
+    def __init__(self, config: Config) -> None:
+        self._known = asyncio.Event()
+        self._objects = config.events.objects
+        self._file = {(config.site, name): _places_of(camera) for name, camera in config.cameras.items()}
+        self._stored: dict[tuple[str, str], Places] = {}
+
+    def of(self, key: SceneKey) -> SceneSettings:
+        """What a scene goes by."""
+        return scene_settings(self._objects, self._places(key.site, key.camera))
+
+    async def until_known(self) -> None:
+        """Wait until what the KV bucket has was read."""
+        await self._known.wait()
+
+    async def follow(self, bus: Bus, tell: Callable[[], None]) -> None:
+        """Learn what the KV bucket has, now and after each change, and tell; until cancelled."""
+        retry = Retry(_BACKOFF)
+        while True:
+            began_s = monotonic()
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_ANEW_AFTER_S):
+                        await self._watch(bus, tell)
+            except (NatsError, BusError) as error:
+                logger.debug("the desired cameras can't be followed: %s", describe(error))
+                await asyncio.sleep(retry.wait_s(monotonic() - began_s))
+
+    async def _watch(self, bus: Bus, tell: Callable[[], None]) -> None:
+        bucket = await bus.bucket(CAMERAS)
+        watcher = await bucket.watch(">", inactive_threshold=_FORGOTTEN_AFTER_S)
+
+        async def stop() -> None:
+            with suppress(NatsError):
+                await watcher.stop()  # type: ignore[no-untyped-call]
+
+        forget = bus.on_reconnect(stop)
+        stored: dict[tuple[str, str], Places] = {}
+        try:
+            async for update in watcher:
+                if update is not None:
+                    self._note(update, stored)
+                if update is None or self._stored is stored:  # all that is there has come
+                    self._stored = stored
+                    self._known.set()
+                    tell()
+        finally:
+            forget()
+            await stop()
+
+    def _note(self, update: KeyValue.Entry, stored: dict[tuple[str, str], Places]) -> None:
+        site, _, camera = update.key.partition(".")
+        if update.operation is not None:
+            stored.pop((site, camera), None)
+            return
+        try:
+            stored[site, camera] = Places.model_validate(json.loads(update.value or b"")["camera"])
+        except (ValidationError, ValueError, KeyError, TypeError):
+            logger.error("%s: its zones, lines and masks can't be read", update.key)
+
+    def _places(self, site: str, camera: str) -> Places:
+        for name in (camera, _RUN.sub("", camera)):
+            found = self._stored.get((site, name)) or self._file.get((site, name))
+            if found is not None:
+                return found
+        return Places()
+
+
+def scene_settings(objects: Objects, places: Places) -> SceneSettings:
+    """As the core has it."""
+    return SceneSettings(
+        tracking=TrackingSettings(lost_s=objects.lost_s, stationary_lost_s=objects.stationary_lost_s),
+        life=LifeSettings(
+            sightings=objects.sightings,
+            confidence=objects.confidence,
+            update_interval_s=objects.update_s,
+            stationary_s=objects.stationary_s,
+            silence_s=objects.silence_s,
+        ),
+        zones=tuple(
+            SceneZone(name, zone.polygon, _filter(zone), zone.anchor, zone.after_s)
+            for name, zone in places.zones.items()
+        ),
+        lines=tuple(
+            SceneLine(name, line.start, line.end, _filter(line), line.anchor, line.right, line.left)
+            for name, line in places.lines.items()
+        ),
+        masks=tuple(SceneMask(mask.polygon, _labels(mask.labels), mask.anchor) for mask in places.masks),
+    )
+
+
+def _places_of(camera: Camera) -> Places:
+    return Places(zones=camera.zones, lines=camera.lines, masks=camera.masks)
+
+
+def _filter(place: Zone | Line) -> Filter:
+    return Filter(_labels(place.labels), place.confidence, place.min_size, place.max_size)
+
+
+def _labels(labels: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if labels is None else frozenset(labels)

@@ -1,0 +1,1 @@
+"""The scenes of a partition: fed in order, saved, and taken over."""

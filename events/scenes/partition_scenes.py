@@ -1,0 +1,118 @@
+"""The scenes of one partition: which detections go to which, what is to be saved, and what may be forgotten."""
+
+import datetime as dt
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from events import metrics
+from events.scene import SceneEvent, SceneSettings
+from events.scenes.camera_scene import CameraScene, SceneKey
+from vedette.messages import DetectionsEvent
+
+logger = logging.getLogger(__name__)
+
+_LIVE_FORGOTTEN_AFTER_S = 24 * 3600.0
+_RECORDING_FORGOTTEN_AFTER_S = 900.0
+"""Without a word: its analysis was given up."""
+
+SettingsOf = Callable[[SceneKey], SceneSettings]
+
+
+class PartitionScenes:
+    """Scenes begin with their first detections. Times are monotonic."""
+
+    def __init__(self, settings_of: SettingsOf, saved: Mapping[SceneKey, dict[str, Any]], now_s: float) -> None:
+        self._settings_of = settings_of
+        self._scenes: dict[SceneKey, CameraScene] = {}
+        self._changed: set[SceneKey] = set()
+        """Since they were saved; those that are gone too."""
+        for key, state in saved.items():
+            self._restore(key, state, now_s)
+
+    def __len__(self) -> int:
+        return len(self._scenes)
+
+    def take(self, payload: bytes, position: int, now_s: float) -> list[SceneEvent]:
+        """The events that follow from a detections message; one that is none is counted."""
+        try:
+            event = DetectionsEvent.model_validate_json(payload)
+        except ValidationError as error:
+            logger.error("detections at %s are left out: %s errors", position, error.error_count())
+            metrics.LEFT_OUT.labels("malformed").inc()
+            return []
+        key = SceneKey.of(event.data)
+        scene = self._scenes.get(key)
+        if scene is None:
+            scene = self._scenes[key] = CameraScene.begun(key, self._settings_of(key), event)
+        scene.touched_s = now_s
+        self._changed.add(key)
+        try:
+            events = scene.take(event, position)
+        except Exception:  # a defect that shows with one camera must not end the others
+            logger.exception("%s: internal error; its objects begin anew", event.id)
+            metrics.DEFECTS.inc()
+            metrics.forget(self._scenes.pop(key))
+            return []
+        metrics.count(scene)
+        if scene.finished:
+            del self._scenes[key]
+        return events
+
+    def close(self) -> None:
+        """They are another worker's now."""
+        for scene in self._scenes.values():
+            metrics.forget(scene)
+
+    def tick(self, now: dt.datetime) -> list[SceneEvent]:
+        """The events that follow from time alone."""
+        events = []
+        for key, scene in self._scenes.items():
+            said = scene.tick(now)
+            if said:
+                self._changed.add(key)
+                events += said
+        return events
+
+    def forget(self, now_s: float) -> None:
+        """Let go of cameras that are long gone."""
+        for key, scene in list(self._scenes.items()):
+            live = scene.recording is None
+            if now_s - scene.touched_s > (_LIVE_FORGOTTEN_AFTER_S if live else _RECORDING_FORGOTTEN_AFTER_S):
+                logger.info("%s: forgotten", "/".join(key))
+                metrics.forget(self._scenes.pop(key))
+                self._changed.add(key)
+
+    def safe(self, position: int | None) -> int | None:
+        """Up to where detections needn't be read again: `position`, or less where a recording's wait for others."""
+        waiting = [scene.waits_since for scene in self._scenes.values() if scene.waits_since is not None]
+        return position if position is None else min([position, *(first - 1 for first in waiting)])
+
+    def settings_changed(self) -> None:
+        """Go on with what the settings are now."""
+        for key, scene in self._scenes.items():
+            settings = self._settings_of(key)
+            if settings != scene.settings:
+                self._scenes[key] = scene.with_settings(settings)
+                self._changed.add(key)
+
+    def unsaved(self) -> set[SceneKey]:
+        """What has changed, or is gone, since this was asked last."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def dumped(self, key: SceneKey) -> bytes | None:
+        """A scene, to be saved; None: it is gone."""
+        scene = self._scenes.get(key)
+        return None if scene is None else json.dumps(scene.state(), separators=(",", ":")).encode()
+
+    def _restore(self, key: SceneKey, state: dict[str, Any], now_s: float) -> None:
+        try:
+            self._scenes[key] = CameraScene.restored(key, self._settings_of(key), state)
+        except (ValueError, KeyError, TypeError) as error:
+            logger.error("%s: what was saved can't be read, its objects begin anew: %s", "/".join(key), error)
+        else:
+            self._scenes[key].touched_s = now_s

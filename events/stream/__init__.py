@@ -1,0 +1,1 @@
+"""Detections from the bus, in order and each once; events onto it."""

@@ -1,0 +1,30 @@
+"""A scene's event as it goes onto the bus."""
+
+from dataclasses import dataclass
+
+from events import metrics
+from events.scene import SceneEvent
+from events.scenes.camera_scene import RECORDING_CLOCK
+from vedette.object_messages import scene_event
+from vedette.subjects import event as event_subject
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A CloudEvent with its address."""
+
+    id: str
+    subject: str
+    payload: bytes
+    camera_label: str
+    """Of the metrics."""
+    kind: str
+
+
+def outgoing(said: SceneEvent) -> Outgoing:
+    """What is published of `said`."""
+    data = said.data
+    event = scene_event(said.kind, said.id, said.time, data)
+    payload = event.model_dump_json(exclude_none=True).encode()
+    camera = metrics.RECORDING if data.frame.clock == RECORDING_CLOCK else data.camera
+    return Outgoing(said.id, event_subject(data.site, data.camera, said.kind), payload, camera, said.kind)

@@ -1,0 +1,87 @@
+"""Puts events into their stream: each until it is stored, once, and only while the partition is ours."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from events import metrics
+from events.errors import PartitionLost
+from events.stream.ordered_reader import OrderedReader
+from events.stream.outgoing import Outgoing
+from vedette.bus import Bus
+from vedette.errors import BusUnavailable, MessageTooLarge
+from vedette.messages import CLOUDEVENT_CONTENT_TYPE
+from vedette.retry import Backoff, Retry
+from vedette.subjects import EVENTS, partition_of
+
+logger = logging.getLogger(__name__)
+
+_BACKOFF = Backoff(first_s=0.1, cap_s=2.0)
+_HEADERS = {"Content-Type": CLOUDEVENT_CONTENT_TYPE}
+
+
+class Publisher:
+    """One partition's. What is published again within two minutes the server leaves out by its id; what a predecessor
+    published before that is known from the stream (`published_since`)."""
+
+    def __init__(self, bus: Bus, is_ours: Callable[[], bool], published: set[str]) -> None:
+        """`published`: ids of what a predecessor may have published after its last save."""
+        self._bus = bus
+        self._is_ours = is_ours
+        self._published = published
+
+    async def publish(self, events: Sequence[Outgoing], stored_at_s: float) -> None:
+        """Returns when all are stored, in order. `stored_at_s`: when what they follow from was; Unix seconds.
+
+        Raises:
+            PartitionLost: the lease is not ours any more: some may be stored.
+        """
+        for event in events:
+            if event.id in self._published:
+                self._published.discard(event.id)
+                metrics.REPEATED.inc()
+            else:
+                await self._store(event)
+                metrics.LAG.observe(max(0.0, time.time() - stored_at_s))
+
+    async def _store(self, event: Outgoing) -> None:
+        retry = Retry(_BACKOFF)
+        while True:
+            if not self._is_ours():
+                raise PartitionLost("the lease has run out")
+            try:
+                stored = await self._bus.publish_confirmed(event.subject, event.payload, _HEADERS, event.id)
+            except MessageTooLarge as error:
+                logger.error("an event is left out: %s", error)
+                return
+            except BusUnavailable as error:
+                logger.warning("an event waits: %s", error)
+                await asyncio.sleep(retry.wait_s(0.0))
+                continue
+            if stored.duplicate:
+                metrics.REPEATED.inc()
+            else:
+                metrics.EVENTS.labels(event.camera_label, event.kind).inc()
+            return
+
+
+async def published_since(bus: Bus, partition: int, sequence: int, last: int) -> set[str]:
+    """Ids of the partition's events behind `sequence` of the stream, up to `last`.
+
+    Raises ReaderBroken.
+    """
+    ids: set[str] = set()
+    if sequence >= last:
+        return ids
+    async with OrderedReader(bus, EVENTS, "vedette.events.>", sequence + 1, headers_only=True) as reader:
+        left = reader.pending_at_start
+        while left > 0:
+            message = await reader.next()
+            site, camera = message.subject.split(".")[2:4]
+            if partition_of(site, camera) == partition:
+                ids.add((message.headers or {}).get("Nats-Msg-Id", ""))
+            left = message.metadata.num_pending
+            if message.metadata.sequence.stream >= last:
+                break
+    return ids

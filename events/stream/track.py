@@ -1,0 +1,103 @@
+"""The stream `TRACK`: made where it is missing, and how far back it reaches.
+
+It lies in memory and dies with a lone server. Whoever makes it anew lets it begin a minute back: what a worker needs
+from before that is read from `DETECTIONS`.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nats.errors import Error as NatsError
+from nats.js.api import Header
+from nats.js.errors import APIError, NotFoundError
+
+from vedette.bus import Bus, describe
+from vedette.errors import BusMisfit, BusUnavailable, MalformedMessage
+from vedette.subjects import TRACK, TRACK_MAX_AGE_S, track_stream
+
+_EXISTS = (10058, 10047, 10028)
+"""With another beginning (10058); or on a server without room for it twice."""
+_SOURCE = "Nats-Stream-Source"
+_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What `TRACK` holds, as sequences of `DETECTIONS`. Both None where it is empty."""
+
+    first: int | None
+    last: int | None
+
+
+async def ensure_track(bus: Bus) -> None:
+    """Make the stream, or leave the one that is there with settings like these.
+
+    Raises:
+        BusUnavailable: the server doesn't answer.
+        BusMisfit: the server has no room for it.
+    """
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=TRACK_MAX_AGE_S)
+    wanted = track_stream(bus.address.retention, bus.address.replicas, since)
+    try:
+        try:
+            await bus.jetstream.add_stream(wanted)
+        except APIError as error:
+            if error.err_code not in _EXISTS:
+                raise
+            there = (await bus.jetstream.stream_info(TRACK)).config
+            if (there.max_bytes, there.num_replicas) != (wanted.max_bytes, wanted.num_replicas):
+                await bus.jetstream.update_stream(wanted.evolve(sources=there.sources))
+    except APIError as error:
+        kind = BusUnavailable if isinstance(error, NotFoundError) else BusMisfit
+        raise kind(f"stream {TRACK}: {describe(error)}") from error
+    except (NatsError, TimeoutError) as error:
+        raise BusUnavailable(f"stream {TRACK}: {describe(error)}") from error
+
+
+async def reach(bus: Bus) -> Reach:
+    """From where to where `TRACK` goes now.
+
+    Raises:
+        BusUnavailable: the server doesn't answer, or has no such stream.
+    """
+    first = await _origin_of(bus, {"seq": 1, "next_by_subj": "vedette.track.>"})
+    return Reach(first, await _origin_of(bus, {"last_by_subj": "vedette.track.>"}))
+
+
+async def last_of(bus: Bus, stream: str) -> int:
+    """Sequence of the latest message of a stream.
+
+    Raises:
+        BusUnavailable: the server doesn't answer, or has no such stream.
+    """
+    try:
+        return (await bus.jetstream.stream_info(stream)).state.last_seq
+    except (NatsError, TimeoutError) as error:
+        raise BusUnavailable(f"{stream}: {describe(error)}") from error
+
+
+def origin(headers: Mapping[str, str] | None) -> int:
+    """The sequence in `DETECTIONS` of a message of `TRACK`.
+
+    Raises:
+        MalformedMessage: it doesn't come from there.
+    """
+    words = (headers or {}).get(_SOURCE, "").split(" ")
+    if len(words) < 2 or not words[1].isdigit():
+        raise MalformedMessage(f"{_SOURCE} is {' '.join(words)!r}")
+    return int(words[1])
+
+
+async def _origin_of(bus: Bus, question: Mapping[str, object]) -> int | None:
+    try:
+        answer = await bus.client.request(
+            f"$JS.API.DIRECT.GET.{TRACK}", json.dumps(question).encode(), timeout=_TIMEOUT_S
+        )
+    except (NatsError, TimeoutError) as error:
+        raise BusUnavailable(f"{TRACK}: {describe(error)}") from error
+    headers = answer.headers or {}
+    if headers.get(Header.STATUS.value) == "404":
+        return None
+    return origin(headers)

@@ -1,0 +1,157 @@
+"""What the events worker goes by: a camera's `zones:`, `lines:` and `masks:`, and `events:` of the site."""
+
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from vedette.geometry import check_line, check_polygon
+from vedette.ids import Id
+from vedette.object_messages import SCENE_EVENTS
+from vedette.secret import SecretText, SecretUrl
+from vedette.settings import Fraction, Settings
+
+Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
+_Point = tuple[Fraction, Fraction]
+
+
+def _polygon(corners: tuple[_Point, ...]) -> tuple[_Point, ...]:
+    check_polygon(corners)
+    return corners
+
+
+_Polygon = Annotated[tuple[_Point, ...], Field(min_length=3, max_length=100), AfterValidator(_polygon)]
+Anchor = Literal["bottom", "centre"]
+
+
+class _Filtered(Settings):
+    """Which objects count."""
+
+    labels: tuple[str, ...] | None = None
+    """Only these. Default: all."""
+    confidence: Fraction = 0.0
+    """Least of an object's best confidence. Default 0."""
+    min_size: Fraction = 0.0
+    """Least area of an object's box, as a share of the picture. Default 0."""
+    max_size: Fraction = 1.0
+    """Most of it. Default 1."""
+    anchor: Anchor = "bottom"
+    """The point of an object's box that counts: `bottom`, the middle of its lower edge, or `centre`. Default bottom."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_size > self.max_size:
+            raise ValueError("min_size must be at most max_size")
+        return self
+
+
+class Zone(_Filtered):
+    """An area of the picture that objects enter and leave."""
+
+    polygon: _Polygon
+    """Corners in order along the edge, `[x, y]` in fractions of the displayed picture."""
+    after_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    """`zone.enter` is said only of what stays in it for so long. Default 0."""
+
+
+class Line(_Filtered):
+    """A line that objects cross."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    start: _Point = Field(alias="from")
+    """`[x, y]` in fractions of the displayed picture."""
+    end: _Point = Field(alias="to")
+    """`[x, y]`."""
+    right: Annotated[str, Field(min_length=1, max_length=63)] = "right"
+    """What a crossing is called that goes to the right, looking from `from` to `to`. Default right."""
+    left: Annotated[str, Field(min_length=1, max_length=63)] = "left"
+    """The same to the left. Default left."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        check_line(self.start, self.end)
+        return self
+
+
+class Mask(Settings):
+    """An area whose detections are ignored; written as its polygon, or with `polygon` and `labels`."""
+
+    polygon: _Polygon
+    """As a zone's."""
+    labels: tuple[str, ...] | None = None
+    """Only these. Default: all."""
+    anchor: Anchor = "bottom"
+    """As a zone's. Default bottom."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parse(cls, value: Any) -> Any:
+        return {"polygon": value} if isinstance(value, list | tuple) else value
+
+
+class Objects(Settings):
+    """When something is an object, has changed, and is gone. Seconds are of capture time."""
+
+    sightings: Annotated[int, Field(ge=1, le=100)] = 3
+    """An object is confirmed after so many sightings ... Default 3."""
+    confidence: Fraction = 0.45
+    """... whose median confidence is at least this. Default 0.45."""
+    update_s: Seconds = 1.0
+    """At most one `object.update` an object in this time. Default 1."""
+    stationary_s: Seconds = 5.0
+    """What stays where it is for so long is stationary. Default 5."""
+    lost_s: Seconds = 3.0
+    """What moved, and is not seen for so long, has ended. Default 3."""
+    stationary_lost_s: Seconds = 90.0
+    """The same of what is stationary: so long it may be hidden. Default 90."""
+    silence_s: Seconds = 600.0
+    """Where no frames come for so long, all objects have ended. Default 600."""
+
+
+def _webhook_url(url: SecretUrl) -> SecretUrl:
+    try:
+        parts = urlsplit(url.reveal())
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError("must be http://… or https://…, with a host")
+    return url
+
+
+def _kind(pattern: str) -> str:
+    nouns = {f"{kind.partition('.')[0]}.*" for kind in SCENE_EVENTS}
+    if pattern not in SCENE_EVENTS and pattern not in nouns:
+        known = ", ".join([*SCENE_EVENTS, *sorted(nouns)])
+        raise ValueError(f"{pattern} is no kind of event (known: {known})")
+    return pattern
+
+
+class Webhook(Settings):
+    """Events are sent there by HTTP POST, a CloudEvent each, at least once."""
+
+    url: Annotated[SecretUrl, AfterValidator(_webhook_url)]
+    """`https://host/path`; an answer of 2xx means that the event has arrived."""
+    secret: SecretText | None = None
+    """The key of the signature (HMAC-SHA256) in the header `Webhook-Signature`. Default: no signature."""
+    kinds: tuple[Annotated[str, AfterValidator(_kind)], ...] = ()
+    """Which events: `object.new`, `zone.*`. Default: all."""
+    cameras: tuple[Id, ...] = ()
+    """Of which cameras. Default: all."""
+    attempts: Annotated[int, Field(ge=1, le=1000)] = 12
+    """After so many an event is put into the stream `UNDELIVERED`, and the next one's turn comes. Default 12."""
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """For an answer. Default 5."""
+
+
+class Events(Settings):
+    """How events are made of detections, and where they are sent beside the bus."""
+
+    objects: Objects = Objects()
+    """The life of an object."""
+    save_s: Annotated[float, Field(ge=0.5, le=60)] = 5.0
+    """What is known of the objects is saved so often; a worker that takes over reads the detections behind it again.
+    Default 5."""
+    webhooks: dict[Id, Webhook] = Field(default_factory=dict)
+    """By name. Default: none."""
