@@ -66,7 +66,7 @@ class Gate:
 
     def pass_one(self) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: self._permits > 0, timeout=10)
+            assert self._changed.wait_for(lambda: self._permits > 0, timeout=60)
             self._permits -= 1
 
 
