@@ -46,6 +46,9 @@ CONNECTIONS_CUT = Counter(
     "Connections ended by this side: too_many, header (not whole in time), answer (not taken in time).",
     ["reason"],
 )
+ACCESS_REFUSED = Counter(
+    "vedette_access_refused", "Calls over HTTP and gRPC that were not let in: unauthenticated, forbidden.", ["reason"]
+)
 SERVED_BY = Counter(
     "vedette_model_pictures",
     "Pictures inferred, by version and what it was for: stable or candidate.",

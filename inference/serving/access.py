@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from inference import metrics
 from inference.serving.loopback import is_loopback
 from inference.serving.refusal import Refused
 from vedette.serving_settings import Role, Serving
@@ -44,6 +45,13 @@ class Access:
 
     def check(self, authorization: str, admin: bool) -> None:
         """Whether a call with this header, or without one, may be served."""
+        try:
+            self._check(authorization, admin)
+        except Refused as error:
+            metrics.ACCESS_REFUSED.labels(error.kind).inc()
+            raise
+
+    def _check(self, authorization: str, admin: bool) -> None:
         if not self._tokens:
             if admin and not self._on_loopback:
                 raise Refused("forbidden", "this process listens beyond this machine: changes need serving.tokens")

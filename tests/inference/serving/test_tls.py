@@ -1,6 +1,7 @@
 """Real handshakes, over HTTP and gRPC: whom the server lets in, and what becomes of new files."""
 
 import asyncio
+import hashlib
 import logging
 import shutil
 import ssl
@@ -17,8 +18,10 @@ from inference.check import problems
 from inference.serving.tls import Certificates
 from inference.serving.v2.protobuf import open_inference_pb2 as oip
 from tests.gateway.certificates import Certificate, self_signed
+from tests.inference.process import CONFIG, processes_of
 from tests.inference.serving.edge import Served, colours, edge
-from tests.waiting import until_async
+from tests.nats_server import NatsServer
+from tests.waiting import until, until_async
 from vedette.config import Config
 from vedette.errors import ConfigError
 from vedette.serving_settings import ServingTls
@@ -170,3 +173,25 @@ async def test_a_client_that_does_not_finish_its_handshake_is_cut(tmp_path: Path
         writer.write(b"\x16\x03\x01")
         assert await asyncio.wait_for(reader.read(), 30) == b""
         writer.close()
+
+
+async def test_a_process_serves_with_its_certificate_and_does_not_start_without_it(
+    tmp_path: Path, nats_server: NatsServer
+) -> None:
+    server = made(tmp_path, "server")
+    digest = hashlib.sha256(b"secret").hexdigest()
+    wanted = (
+        f"serving: {{tls: {{server_cert: {server.pem}, server_key: %s}}, tokens: [{{name: a, sha256: {digest}}}]}}\n"
+    )
+    with processes_of(tmp_path, nats_server.port) as processes:
+        wrong = processes.start(CONFIG % nats_server.port + wanted % (tmp_path / "missing.key"))
+        right = processes.start(CONFIG % nats_server.port + wanted % "server/localhost.key")  # beside the file
+        assert await wrong.ended() == 2
+        assert f"serving.tls.server_key: {tmp_path / 'missing.key'}: No such file" in wrong.text
+        await until(lambda: "health and metrics on https://" in right.text, lambda: right.text)
+        url = right.text.partition("health and metrics on ")[2].split()[0]
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting(server))) as session:
+            async with session.get(f"{url}/healthz") as answer:
+                assert answer.status == 200
+            async with session.post(f"{url}/api/v1/detect", data=b"x") as answer:
+                assert answer.status == 401
