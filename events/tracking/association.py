@@ -14,7 +14,7 @@ from events.tracking.sighting import Sighting, iou
 
 SAME_PLACE_IOU = 0.5
 """A detection of another label goes with a track only from here on: detectors change their mind (car, truck)."""
-_DEVIATIONS = 3.0
+_DEVIATIONS = 4.0
 """The gate, in standard deviations of the predicted position ..."""
 _FARTHEST = 3.0
 """... and no more than this many sizes of the box."""

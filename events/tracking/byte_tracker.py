@@ -12,13 +12,14 @@ from events.settings import TrackingSettings
 from events.tracking.assignment import assign
 from events.tracking.association import gains
 from events.tracking.motion import Motion
-from events.tracking.sighting import Sighting, iou
+from events.tracking.sighting import Sighting, covering, iou
 from events.tracking.track import Step, Track, Tracks
 
 _DOUBLE_IOU = 0.8
 """Two labels for one thing: suppression in the model is between boxes of one label."""
-_TAKEN_IOU = 0.65
-"""No track begins on top of a thing that was just matched."""
+_TAKEN = 0.65
+"""No track begins where so much of it, or of a thing that was just matched, is the other's: detectors put half a person,
+or two, into one more box."""
 _WEAK_REACH, _WEAK_IOU = 0.7, 0.2
 _UNCONFIRMED_PATIENCE = 0.5
 _IDLE_FRAMES, _IDLE_FRAMES_PARKED = 2, 5
@@ -122,4 +123,4 @@ def _distinct(sightings: Sequence[Sighting]) -> list[Sighting]:
 
 
 def _taken(sighting: Sighting, matched: Matches) -> bool:
-    return any(iou(other.box, sighting.box) > _TAKEN_IOU for _, other in matched)
+    return any(covering(other.box, sighting.box) > _TAKEN for _, other in matched)

@@ -19,7 +19,7 @@ _FIRST_SPEED = 1.0
 _MEASURED = 0.1
 """Standard deviation of a detected box's centre, in box sizes."""
 _FADES_S = 4.0
-_SIZE_GAIN = 0.4
+_SIZE_GAIN = 0.3
 _WEAK = 0.5
 """Boxes of lower confidence are less exact: their noise is greater by up to as much again."""
 

@@ -25,9 +25,16 @@ def box_of(bbox: tuple[float, float, float, float], aspect: float) -> Box:
 
 def iou(one: Box, two: Box) -> float:
     """Intersection over union, 0 to 1."""
+    shared = _shared(one, two)
+    return shared / (one[2] * one[3] + two[2] * two[3] - shared) if shared else 0.0
+
+
+def covering(one: Box, two: Box) -> float:
+    """Intersection over the smaller of both, 0 to 1."""
+    return _shared(one, two) / min(one[2] * one[3], two[2] * two[3])
+
+
+def _shared(one: Box, two: Box) -> float:
     width = min(one[0] + one[2] / 2, two[0] + two[2] / 2) - max(one[0] - one[2] / 2, two[0] - two[2] / 2)
     height = min(one[1] + one[3] / 2, two[1] + two[3] / 2) - max(one[1] - one[3] / 2, two[1] - two[3] / 2)
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (one[2] * one[3] + two[2] * two[3] - shared)
+    return width * height if width > 0 and height > 0 else 0.0
