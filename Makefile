@@ -3,10 +3,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+GPU_VENV := .venv-gpu
+TENSORRT := tensorrt-cu13-libs==10.16.1.11
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system check format lock bench clean
+.PHONY: help demo test test-system check format lock bench gpu-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -56,5 +58,13 @@ lock: $(READY) ## pin the dependencies of pyproject.toml anew
 bench: $(READY) ## every benchmark, over an hour on an idle machine; results in benchmarks/results (QUICK=1: a look, 10 minutes)
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
+gpu-check: ## with an NVIDIA GPU: is it used, does it agree with the CPU, what does it gain; a report to send back
+	@PYTHONPATH=. $(PYTHON) -m inference.gpu_check.driver
+	@$(PYTHON) -m venv $(GPU_VENV)
+	grep -v '^onnxruntime==' requirements.lock > $(GPU_VENV)/requirements.txt
+	$(GPU_VENV)/bin/pip install --quiet --disable-pip-version-check -r $(GPU_VENV)/requirements.txt -r requirements-gpu.lock
+	$(GPU_VENV)/bin/pip install --quiet --disable-pip-version-check $(TENSORRT) || echo "No TensorRT: on without it" >&2
+	PYTHONPATH=. $(GPU_VENV)/bin/python -m inference.gpu_check --to gpu-check
+
 clean: ## remove what make made
-	rm -rf $(VENV) .venv-kserve .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(GPU_VENV) gpu-check .venv-kserve .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

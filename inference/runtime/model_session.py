@@ -10,8 +10,8 @@ from inference.errors import BatchFailed
 from inference.repository.folder import Model
 from inference.runtime.bound_run import BoundRun
 from inference.runtime.devices import Device
-from inference.runtime.gpu import pinned
 from inference.runtime.graph_face import is_batched, spec_of
+from inference.runtime.pinned import pinned
 from inference.runtime.placement import Placement
 from inference.runtime.rows import Row
 

@@ -16,8 +16,9 @@ from inference.repository.folder import Model, Repository
 from inference.runtime import session as opening
 from inference.runtime.bound_run import MAX_BINDINGS
 from inference.runtime.devices import CPU, CUDA, TENSORRT, Device, Profile, engine_folder, providers
-from inference.runtime.gpu import Gpu, gpu_at, pinned
+from inference.runtime.gpu import Gpu, gpu_at
 from inference.runtime.model_session import ModelSession
+from inference.runtime.pinned import pinned
 from inference.runtime.placement import placement_of
 from inference.runtime.session import open_session
 from tests.inference.nanodet_reference import ROOT, letterboxed, pedestrians
