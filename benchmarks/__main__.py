@@ -20,6 +20,7 @@ NAMES = (
     "webrtc",
     "guard",
     "fuzz_decoders",
+    "versions",
     "serving",
 )
 

@@ -2,10 +2,13 @@ import hashlib
 import importlib.util
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
@@ -59,7 +62,9 @@ def matched(boxes: list[Box], others: list[Box]) -> list[bool]:
 def test_building_again_gives_the_committed_bytes() -> None:
     done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert hashlib.sha256(MODEL.path.read_bytes()).hexdigest() in done.stdout
+    for version in MODEL.card.versions:
+        path = ROOT / "models/coco-detector" / version / "model.onnx"
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in done.stdout
 
 
 def test_other_thresholds_give_another_digest() -> None:
@@ -141,3 +146,56 @@ def test_rows_past_the_count_are_zero() -> None:
     assert not boxes[0, counts[0] :].any()
     assert not scores[0, counts[0] :].any()
     assert not labels[0, counts[0] :].any()
+
+
+# The versions in eight bits
+
+
+def test_nobody_gets_a_less_exact_version_without_naming_it() -> None:
+    repository = Repository(ROOT / "models")
+    for name in ("coco-detector", "coco-detector@^1", "coco-detector@1"):
+        assert repository.resolve(name).version == "1.0.0"
+    assert repository.resolve("coco-detector@^0.8").version == "0.8.0"
+
+
+@pytest.mark.parametrize("version", ["0.8.0", "0.9.0"])
+def test_eight_bits_find_what_floats_find(version: str) -> None:
+    session = open_session(Repository(ROOT / "models").resolve(f"coco-detector@{version}"), "cpu")
+    images = np.stack([reference.letterboxed(frame, 256) for frame in reference.pedestrians()])
+    there: list[float] = []
+    back: list[float] = []
+    for image in images:
+        floats, eight = boxes_of(detector().run([image[None]])[0]), boxes_of(session.run([image[None]])[0])
+        there += overlaps(floats, eight)
+        back += overlaps(eight, floats)
+    assert len(there) > 3 * len(images)
+    for found in (there, back):
+        assert np.mean(np.array(found) >= 0.5) >= 0.98
+        assert np.mean(np.array(found) >= 0.9) >= 0.9
+
+
+def overlaps(boxes: list[Box], others: list[Box]) -> list[float]:
+    """For each box over 0.5 the overlap with the best of the others that has its label."""
+    return [
+        max((reference.overlap(box.corners, o.corners) for o in others if o.label == box.label), default=0.0)
+        for box in boxes
+        if box.score > 0.5
+    ]
+
+
+def test_most_of_the_network_runs_in_eight_bits(tmp_path: Path) -> None:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    path = ROOT / "models/coco-detector/0.8.0/model.onnx"
+    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    operators = Counter(node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node)
+    assert operators["QLinearConv"] == 31
+    assert operators["Conv"] + operators["FusedConv"] == 3
+
+
+def test_a_build_for_one_size_takes_no_other() -> None:
+    session = open_session(Repository(ROOT / "models").resolve("coco-detector@0.9.0"), "cpu")
+    assert [str(spec) for spec in session.inputs] == ["[256, 416, 3]"]
+    assert len(session.run([np.zeros((2, 256, 416, 3), np.uint8)])) == 2
