@@ -149,7 +149,9 @@ def _crossed(crossed: Crossed, seen: TrackedObject, motion: Motion, announcer: A
 
 
 def _leaves(seen: TrackedObject, motion: Motion, aspect: float) -> bool:
-    """Whether its last box touches an edge of the picture, and it didn't move away from it."""
+    """Whether it was going out of the picture: its last box touches an edge and it didn't move away from there, or it
+    would be outside by now.
+    """
     x, y, width, height = seen.bbox
     away = 0.05 * motion.size
     touches = (
@@ -158,7 +160,7 @@ def _leaves(seen: TrackedObject, motion: Motion, aspect: float) -> bool:
         y <= _EDGE and motion.vy <= away,
         y + height >= 1 - _EDGE and motion.vy >= -away,
     )
-    return any(touches)
+    return any(touches) or not (0 < motion.x < aspect and 0 < motion.y < 1)
 
 
 def _fraction(value: float) -> float:

@@ -111,10 +111,8 @@ class TrackedObject:
         self.attributes.update(detection.attributes)
         if len(self.attributes) > MOST_ATTRIBUTES:
             self.attributes = dict(list(self.attributes.items())[-MOST_ATTRIBUTES:])
-        was_stationary = self.stillness.stationary
-        track.stationary = self.stillness.see(track.motion.box, now_s, life.stationary_s)
-        if track.stationary and not was_stationary:
-            track.motion.stop()
+        self.stillness.see(track.motion.box, sighting.box, now_s, life.stationary_s)
+        track.hold(self.stillness.is_held)
 
     def is_credible(self, life: LifeSettings) -> bool:
         """Whether its sightings are enough to say that it is there."""

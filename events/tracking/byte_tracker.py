@@ -21,6 +21,8 @@ _TAKEN = 0.65
 """No track begins where so much of it, or of a thing that was just matched, is the other's: detectors put half a person,
 or two, into one more box."""
 _WEAK_REACH, _WEAK_IOU = 0.7, 0.2
+_DEPARTING_REACH, _DEPARTING_IOU = 2.0, 0.1
+"""What nobody else wants, half on top of a parked thing that isn't there: it drives off."""
 _UNCONFIRMED_PATIENCE = 0.5
 _IDLE_FRAMES, _IDLE_FRAMES_PARKED = 2, 5
 """Frames of an idle scene without it end a thing: a frame of an idle scene is sure evidence, and seldom."""
@@ -48,7 +50,10 @@ class ByteTracker:
         again, tracks_left, weak = _match(tracks_left, weak, _WEAK_REACH, _WEAK_IOU)
         fresh, fresh_left, high = _match([t for t in followed if not t.confirmed], high)
         weakly, fresh_left, _ = _match(fresh_left, weak, _WEAK_REACH, _WEAK_IOU)
-        matched += again + fresh + weakly
+        parked, tracks_left = _split(tracks_left)
+        departed, parked, high = _match(parked, high, _DEPARTING_REACH, _DEPARTING_IOU)
+        tracks_left += parked
+        matched += again + fresh + weakly + departed
         for track, sighting in matched:
             self._take(track, sighting)
         lost = [track for track in (*tracks_left, *fresh_left) if self._is_lost(track, dt_s, idle)]
@@ -108,6 +113,11 @@ def _match(
         [track for row, track in enumerate(tracks) if row not in rows],
         [sighting for column, sighting in enumerate(sightings) if column not in columns],
     )
+
+
+def _split(tracks: list[Track]) -> tuple[list[Track], list[Track]]:
+    """The stationary ones, and the others."""
+    return [track for track in tracks if track.stationary], [track for track in tracks if not track.stationary]
 
 
 def _distinct(sightings: Sequence[Sighting]) -> list[Sighting]:

@@ -93,6 +93,10 @@ class Motion:
         self.height += _SIZE_GAIN * (box[3] - self.height)
 
     def stop(self) -> None:
-        """It stands: its velocity is none, and known."""
+        """It stands: its velocity is none, and known. Where, is never surer than half a measurement: it may leave."""
         self.vx = self.vy = self.c = self.v = 0.0
-        self.p = min(self.p, (_MEASURED * self.size) ** 2)
+        self.p = (_MEASURED * self.size) ** 2 / 2
+
+    def release(self) -> None:
+        """It begins to move: nobody knows where to."""
+        self.v = (_FIRST_SPEED * self.size) ** 2

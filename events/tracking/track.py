@@ -24,7 +24,15 @@ class Track:
     confirmed: bool = False
     """Set by the scene: it is an object. Others are dropped sooner."""
     stationary: bool = False
-    """Set by the scene: it is parked. It is kept apart: where it stood, for long."""
+    """Set by the scene (`hold`): it is parked. It is kept apart: where it stood, for long."""
+
+    def hold(self, is_parked: bool) -> None:
+        """It is parked, or not any more."""
+        if is_parked and not self.stationary:
+            self.motion.stop()
+        elif self.stationary and not is_parked:
+            self.motion.release()
+        self.stationary = is_parked
 
 
 @dataclass(frozen=True, slots=True)
