@@ -166,7 +166,7 @@ class PartitionWorker:
     async def _save(self, owned: "_Owned") -> None:
         """With the lock held, so that all is of one moment."""
         try:
-            await owned.feed.prove(await reach(self._bus))
+            owned.feed.prove(await reach(self._bus, self.partition))
             scenes: dict[SceneKey, bytes | None] = {}
             for key in owned.scenes.unsaved():
                 scenes[key] = owned.scenes.dumped(key)

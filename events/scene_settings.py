@@ -9,21 +9,20 @@ import json
 import logging
 import re
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import aclosing
 from time import monotonic
 
-from nats.errors import Error as NatsError
-from nats.js.kv import KeyValue
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from events.errors import ReaderBroken
 from events.scenes.camera_scene import SceneKey
 from events.settings import Filter, LifeSettings, SceneSettings, TrackingSettings
 from events.settings import Line as SceneLine
 from events.settings import Mask as SceneMask
 from events.settings import Zone as SceneZone
-from vedette.bus import Bus, describe
+from events.stream.bucket_reader import BucketEntry, entries
+from vedette.bus import Bus
 from vedette.config import Camera, Config
-from vedette.errors import BusError
 from vedette.events_settings import Line, Mask, Objects, Zone
 from vedette.retry import Backoff, Retry
 from vedette.subjects import CAMERAS
@@ -31,9 +30,6 @@ from vedette.subjects import CAMERAS
 logger = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first_s=0.2, cap_s=5.0)
-_ANEW_AFTER_S = 60.0
-"""A watch that the server has forgotten is silent for good; so it is made anew from time to time."""
-_FORGOTTEN_AFTER_S = 30.0
 _RUN = re.compile(r"-\d{10,}$")
 
 
@@ -70,44 +66,21 @@ class CameraSettings:
         while True:
             began_s = monotonic()
             try:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_ANEW_AFTER_S):
-                        await self._watch(bus, tell)
-            except (NatsError, BusError) as error:
-                logger.debug("the desired cameras can't be followed: %s", describe(error))
+                await self._follow(bus, tell)
+            except ReaderBroken as error:
+                logger.debug("the desired cameras can't be followed: %s", error)
                 await asyncio.sleep(retry.wait_s(monotonic() - began_s))
 
-    async def _watch(self, bus: Bus, tell: Callable[[], None]) -> None:
-        bucket = await bus.bucket(CAMERAS)
-        watcher = await bucket.watch(">", inactive_threshold=_FORGOTTEN_AFTER_S)
-
-        async def stop() -> None:
-            with suppress(NatsError):
-                await watcher.stop()  # type: ignore[no-untyped-call]
-
-        forget = bus.on_reconnect(stop)
+    async def _follow(self, bus: Bus, tell: Callable[[], None]) -> None:
         stored: dict[tuple[str, str], Places] = {}
-        try:
-            async for update in watcher:
+        async with aclosing(entries(bus, CAMERAS, ">")) as updates:
+            async for update in updates:
                 if update is not None:
-                    self._note(update, stored)
+                    _note(update, stored)
                 if update is None or self._stored is stored:  # all that is there has come
                     self._stored = stored
                     self._known.set()
                     tell()
-        finally:
-            forget()
-            await stop()
-
-    def _note(self, update: KeyValue.Entry, stored: dict[tuple[str, str], Places]) -> None:
-        site, _, camera = update.key.partition(".")
-        if update.operation is not None:
-            stored.pop((site, camera), None)
-            return
-        try:
-            stored[site, camera] = Places.model_validate(json.loads(update.value or b"")["camera"])
-        except (ValidationError, ValueError, KeyError, TypeError):
-            logger.error("%s: its zones, lines and masks can't be read", update.key)
 
     def _places(self, site: str, camera: str) -> Places:
         for name in (camera, _RUN.sub("", camera)):
@@ -138,6 +111,17 @@ def scene_settings(objects: Objects, places: Places) -> SceneSettings:
         ),
         masks=tuple(SceneMask(mask.polygon, _labels(mask.labels), mask.anchor) for mask in places.masks),
     )
+
+
+def _note(update: BucketEntry, stored: dict[tuple[str, str], Places]) -> None:
+    site, _, camera = update.key.partition(".")
+    if update.value is None:
+        stored.pop((site, camera), None)
+        return
+    try:
+        stored[site, camera] = Places.model_validate(json.loads(update.value)["camera"])
+    except (ValueError, KeyError, TypeError):
+        logger.error("%s: its zones, lines and masks can't be read", update.key)
 
 
 def _places_of(camera: Camera) -> Places:

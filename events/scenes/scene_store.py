@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ from nats.js.errors import KeyNotFoundError
 
 from events.errors import PartitionLost
 from events.scenes.camera_scene import SceneKey
+from events.stream.bucket_reader import entries
 from vedette.atomic_write import MOST_WRITES, Conflict, Write, write
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
@@ -56,7 +58,7 @@ class SceneStore:
 
         Raises:
             PartitionLost: another worker claims it at the same time.
-            BusUnavailable: the server doesn't answer.
+            BusUnavailable, ReaderBroken: the server doesn't answer.
         """
         try:
             async with asyncio.timeout(_READ_WITHIN_S):
@@ -95,19 +97,15 @@ class SceneStore:
         return saved
 
     async def _scenes(self) -> dict[SceneKey, dict[str, Any]]:
-        bucket = await self._bus.bucket(SCENES)
         found: dict[SceneKey, dict[str, Any]] = {}
-        watcher = await bucket.watch(f"{self._key}.>", inactive_threshold=_READ_WITHIN_S)
-        try:
-            async for update in watcher:
-                if update is None:
-                    return found
-                self._revisions[update.key] = update.revision or 0
-                if update.operation is None:
-                    self._read(update.key, update.value or b"", found)
-            raise NatsError("the connection was lost")
-        finally:
-            await watcher.stop()  # type: ignore[no-untyped-call]
+        async with aclosing(entries(self._bus, SCENES, f"{self._key}.>")) as saved:
+            async for entry in saved:
+                if entry is None:
+                    break
+                self._revisions[entry.key] = entry.revision
+                if entry.value is not None:
+                    self._read(entry.key, entry.value, found)
+        return found
 
     def _read(self, key: str, value: bytes, found: dict[SceneKey, dict[str, Any]]) -> None:
         try:

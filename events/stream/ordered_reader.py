@@ -78,11 +78,6 @@ class OrderedReader:
                 await _end(self._subscription)
                 await self._bus.jetstream.delete_consumer(self._stream, str(self._consumer.name))
 
-    @property
-    def unread(self) -> int:
-        """Messages that are here already."""
-        return len(self._messages)
-
     async def next(self) -> Msg:
         """The next message.
 
@@ -99,19 +94,6 @@ class OrderedReader:
         if self._asked <= _BATCH // 2:
             await self._ask(more=True)
         return self._messages.popleft()
-
-    async def is_at_the_end(self) -> bool:
-        """Whether nothing of what the stream holds now is still to come, or to be read.
-
-        Raises:
-            ReaderBroken: the server doesn't say.
-        """
-        try:
-            info = await self._bus.jetstream.consumer_info(self._stream, str(self._consumer.name))
-        except (NatsError, TimeoutError) as error:
-            raise ReaderBroken(f"{self._stream}: {describe(error)}") from error
-        delivered = info.delivered.consumer_seq if info.delivered else 0
-        return info.num_pending == 0 and not self._messages and delivered == self._delivered
 
     async def _ask(self, more: bool = False) -> None:
         """A pull request, where none is under way (or the one that is, is half used up)."""

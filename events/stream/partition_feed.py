@@ -50,8 +50,7 @@ class PartitionFeed:
         """Whether there was nothing more to be read when that was looked at last."""
         self._bus = bus
         self._begins = position is None
-        self._in_hand = False
-        self._reader: OrderedReader | None = None
+        self._in_track = False
         self._proven = self.position
         """Up to where it is known that nothing was missed."""
 
@@ -62,7 +61,7 @@ class PartitionFeed:
 
     def done(self, arrival: Arrival) -> None:
         """It was taken, and what followed from it is stored."""
-        self.position, self._begins, self._in_hand = arrival.position, False, False
+        self.position, self._begins = arrival.position, False
 
     async def arrivals(self) -> AsyncGenerator[Arrival, None]:
         """For ever; `done` comes before the next."""
@@ -72,7 +71,6 @@ class PartitionFeed:
             try:
                 async with aclosing(self._some()) as some:
                     async for arrival in some:
-                        self._in_hand = True
                         yield arrival
             except (ReaderBroken, BusUnavailable) as error:
                 self.caught_up = False
@@ -80,21 +78,19 @@ class PartitionFeed:
                 logger.log(level, "partition %s: %s", self.partition, error)
                 await asyncio.sleep(retry.wait_s(monotonic() - began_s))
 
-    async def prove(self, held: Reach) -> None:
+    def prove(self, held: Reach) -> None:
         """Make sure that all up to `position` was read, knowing what `TRACK` held a moment ago.
 
         Where nothing is left to be read the position follows the stream, so that a quiet partition doesn't fall back.
 
         Raises:
             DetectionsMissed: the bus threw some away before they were read. What was saved before is still right.
-            ReaderBroken: the server doesn't say.
         """
-        if self._reader is None:
+        if not self._in_track:
             return
         if not self._begins and held.first is not None and held.first > self._proven + 1:
             raise DetectionsMissed(f"partition {self.partition}: too slow, or the bus has too little room for {TRACK}")
-        at_the_end = await self._reader.is_at_the_end()
-        self.caught_up = at_the_end and not self._in_hand
+        self.caught_up = held.last_of_partition is None or held.last_of_partition <= self.position
         if self.caught_up and held.last is not None:
             self.position, self._begins = max(self.position, held.last), False
         self._proven = self.position
@@ -102,7 +98,7 @@ class PartitionFeed:
     async def _some(self) -> AsyncGenerator[Arrival, None]:
         """From whichever stream has what comes next."""
         await ensure_track(self._bus)
-        held, last = await reach(self._bus), await last_of(self._bus, DETECTIONS)
+        held, last = await reach(self._bus, self.partition), await last_of(self._bus, DETECTIONS)
         if last < self.position:
             logger.warning("partition %s: %s has begun anew", self.partition, DETECTIONS)
             self.position = self._proven = 0
@@ -115,7 +111,7 @@ class PartitionFeed:
     async def _from_track(self) -> AsyncGenerator[Arrival, None]:
         async with OrderedReader(self._bus, TRACK, track_filter(self.partition)) as reader:
             self.caught_up = reader.pending_at_start == 0
-            self._proven, self._reader = self.position, reader
+            self._proven, self._in_track = self.position, True
             try:
                 while True:
                     message = await reader.next()
@@ -124,7 +120,7 @@ class PartitionFeed:
                         yield Arrival(position, message.data, message.metadata.timestamp.timestamp())
                     self.caught_up = self.caught_up or message.metadata.num_pending == 0
             finally:
-                self._reader = None
+                self._in_track = False
 
     async def _from_detections(self, last: int) -> AsyncGenerator[Arrival, None]:
         """What is between the position and `last`."""

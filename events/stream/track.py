@@ -15,7 +15,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from vedette.bus import Bus, describe
 from vedette.errors import BusMisfit, BusUnavailable, MalformedMessage
-from vedette.subjects import TRACK, TRACK_MAX_AGE_S, track_stream
+from vedette.subjects import TRACK, TRACK_MAX_AGE_S, track_filter, track_stream
 
 _EXISTS = (10058, 10047, 10028)
 """With another beginning (10058); or on a server without room for it twice."""
@@ -25,10 +25,12 @@ _TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What `TRACK` holds, as sequences of `DETECTIONS`. Both None where it is empty."""
+    """What `TRACK` holds, as sequences of `DETECTIONS`; None where it holds nothing."""
 
     first: int | None
     last: int | None
+    last_of_partition: int | None
+    """Asked for after `last`: what of the partition is up to `last` is up to this too."""
 
 
 async def ensure_track(bus: Bus) -> None:
@@ -56,14 +58,15 @@ async def ensure_track(bus: Bus) -> None:
         raise BusUnavailable(f"stream {TRACK}: {describe(error)}") from error
 
 
-async def reach(bus: Bus) -> Reach:
-    """From where to where `TRACK` goes now.
+async def reach(bus: Bus, partition: int) -> Reach:
+    """From where to where `TRACK` goes now, read from its store: a consumer's own counts lag behind that.
 
     Raises:
         BusUnavailable: the server doesn't answer, or has no such stream.
     """
     first = await _origin_of(bus, {"seq": 1, "next_by_subj": "vedette.track.>"})
-    return Reach(first, await _origin_of(bus, {"last_by_subj": "vedette.track.>"}))
+    last = await _origin_of(bus, {"last_by_subj": "vedette.track.>"})
+    return Reach(first, last, await _origin_of(bus, {"last_by_subj": track_filter(partition)}))
 
 
 async def last_of(bus: Bus, stream: str) -> int:
