@@ -66,5 +66,7 @@ if __name__ == "__main__":
         several(sys.argv[1], [Path(name) for name in sys.argv[2:]])
     except urllib.error.HTTPError as error:
         sys.exit(f"{error.code}: {json.load(error)['error']}")
+    except OSError as error:
+        sys.exit(str(error))
     except IndexError:
         sys.exit(__doc__)

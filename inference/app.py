@@ -1,4 +1,7 @@
-"""The inference process: one model, its data plane, and the consumers of the pipelines that begin with it."""
+"""The inference process: one model, its data plane, and the consumers of the pipelines that begin with it.
+
+A model that no pipeline uses serves requests alone.
+"""
 
 import asyncio
 import logging
@@ -88,7 +91,7 @@ def _data_plane(config: Config, model: Model, available: AvailableVersions) -> D
         threads,
         decoders=inference.sessions,
         find=available.find,
-        shadow_confidence=min(stage.confidence or 0.0 for stage in stages),
+        shadow_confidence=min((stage.confidence or 0.0 for stage in stages), default=0.0),
     )
 
 
@@ -169,5 +172,6 @@ async def _consume(intakes: list[Intake], health: Health, stop: Stop) -> None:
             health.stopping = True
             for intake in intakes:
                 intake.stop()
-        await asyncio.wait(tasks, timeout=_DRAIN_S)
+        if tasks:  # none: it serves requests alone
+            await asyncio.wait(tasks, timeout=_DRAIN_S)
         await end(tasks)

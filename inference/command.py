@@ -13,7 +13,7 @@ from vedette.worker_addresses import worker_address
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vedette inference`."""
     add_config(parser)
-    parser.add_argument("--model", metavar="NAME", help="which of the configuration's models; needed if it has several")
+    parser.add_argument("--model", metavar="NAME", help="which model; needed unless the pipelines use just one")
     parser.add_argument("--listen", type=address, help="host:port of HTTP; default: listen.inference")
     parser.add_argument(
         "--grpc-listen", type=address, help="host:port of gRPC; default: one port up from --listen, or listen.grpc"
@@ -36,5 +36,5 @@ def run(args: argparse.Namespace) -> int:
 
 def _only_model(names: tuple[str, ...]) -> str:
     if len(names) != 1:
-        raise ConfigError(f"--model is needed: the configuration uses {', '.join(names) or 'no model'}")
+        raise ConfigError(f"--model is needed: the pipelines use {', '.join(names) or 'no model'}")
     return names[0]

@@ -26,7 +26,7 @@ COMMANDS = {
     "check": ("vedette.check", "say whether a configuration is good, and what it resolves to"),
     "apply": ("vedette.apply", "make the cameras of a running site what a configuration says"),
     "cameras": ("gateway.cameras_command", "list, add, change, remove and test cameras"),
-    "models": ("inference.models_command", "list, show, fetch, copy and remove models"),
+    "models": ("inference.models_command", "add, list, verify, fetch and remove models, and roll out versions"),
     "watch": ("vedette.watch", "print detections as they come"),
     "analyze": ("gateway.recordings.analyze_command", "run a recording through the whole system"),
     "simulate": ("gateway.simulator.command", "serve videos as RTSP cameras"),

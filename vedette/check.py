@@ -53,11 +53,21 @@ def explanation(config: Config) -> str:
         f"models     {config.models.where}",
         f"inference  on {config.inference.device}, {_count(config.inference.replicas, 'process')} a model of"
         f" {_count(config.inference.sessions, 'session')}; budget {config.inference.budget_ms:g} ms",
+        _serving(config),
         *(_camera(config, name) for name in config.cameras),
         *(_pipeline(config, name) for name in config.pipelines),
         _retention(config),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _serving(config: Config) -> str:
+    """Where the first inference process is asked, and by whom."""
+    tls, tokens = config.serving.tls, config.serving.tokens
+    scheme = "http" if tls is None else "https"
+    mutual = ", clients with certificates" if tls is not None and tls.client_ca is not None else ""
+    who = f"{_count(len(tokens), 'token')}" if tokens else "no tokens"
+    return f"serving    {scheme}://{config.listen.inference}{mutual}, {who}"
 
 
 def _camera(config: Config, name: str) -> str:
@@ -83,7 +93,8 @@ def _pipeline(config: Config, name: str) -> str:
     stage = pipeline.stages[0]
     labels = ", ".join(stage.labels) if stage.labels else "all labels"
     confidence = f" from {stage.confidence:g}" if stage.confidence is not None else ""
-    return f"pipeline   {name}: {pipeline.frame.width} pixels wide → {stage.model} ({labels}{confidence})"
+    guard = ", guarded" if pipeline.guard is not None else ""
+    return f"pipeline   {name}: {pipeline.frame.width} pixels wide → {stage.model} ({labels}{confidence}){guard}"
 
 
 def _retention(config: Config) -> str:

@@ -133,6 +133,8 @@ def one_line(detections: Detections) -> str:
     moment = detections.frame.captured_at.astimezone(dt.UTC)
     age = detections.timing.total_ms if detections.timing else None
     counts = _counts(Counter(detection.label for detection in detections.detections)) or "nothing"
+    if (verdict := detections.input) is not None and verdict.verdict != "ok":
+        counts = f"{verdict.verdict} ({', '.join(verdict.reasons)}), {counts}"
     text = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03} {detections.camera} {counts}"
     return text if age is None else f"{text} ({age:.0f} ms)"
 

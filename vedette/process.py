@@ -1,8 +1,8 @@
 """The shell of every process: signals become a `Stop`, failures one line and an exit status.
 
-0 done, 1 failed, 2 wrong use or configuration. The first SIGINT or SIGTERM asks for an orderly end, a second one
-ends the process at once. The handlers are plain `signal` handlers, in force until the interpreter is gone: those of
-the event loop vanish with it, and a late Ctrl-C would print a traceback.
+0 done, 1 failed or interrupted, 2 wrong use or configuration. The first SIGINT or SIGTERM asks for an orderly end, a
+second one ends the process at once. The handlers are plain `signal` handlers, in force until the interpreter is gone:
+those of the event loop vanish with it, and a late Ctrl-C would print a traceback.
 """
 
 import asyncio
@@ -63,14 +63,18 @@ class Stop:
 Body = Callable[[Stop], Coroutine[Any, Any, int]]
 
 
-def run(body: Body) -> int:
-    """Run `body` to its end and return the exit status; what a user can mend is one line on stderr."""
+def run(body: Body, stopped: int = DONE) -> int:
+    """Run `body` to its end and return the exit status; what a user can mend is one line on stderr.
+
+    `stopped` is the status where `Stopped` ended it: a service that was asked to end is done, but what a command was to
+    do it has not done then (`FAILED`).
+    """
     try:
         return asyncio.run(_with_signals(body))
     except BaseExceptionGroup as group:
-        return _report(_first_known(group))
+        return _report(_first_known(group), stopped)
     except VedetteError as error:
-        return _report(error)
+        return _report(error, stopped)
 
 
 async def _with_signals(body: Body) -> int:
@@ -89,9 +93,11 @@ async def _with_signals(body: Body) -> int:
     return await body(stop)
 
 
-def _report(error: VedetteError) -> int:
+def _report(error: VedetteError, stopped: int) -> int:
     if isinstance(error, Stopped):
-        return DONE
+        if stopped != DONE:
+            sys.stderr.write("vedette: interrupted\n")
+        return stopped
     sys.stderr.write(f"vedette: {error}\n")
     return error.exit_status
 

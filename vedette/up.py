@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import shutil
 import sys
 from pathlib import Path
 from time import monotonic
@@ -163,8 +164,15 @@ def _banner(config: Config, path: Path, live: bool) -> str:
         lines.append(f"NATS     {address_of(config).url}  (user and password: {file})")
     else:
         lines.append(f"NATS     {config.nats.url}")
-    lines.append(f"Gateway  http://{config.listen.gateway}/readyz   Inference  http://{config.listen.inference}/readyz")
+    scheme = "http" if config.serving.tls is None else "https"
+    inference = f"{scheme}://{config.listen.inference}/readyz"
+    lines.append(f"Gateway  http://{config.listen.gateway}/readyz   Inference  {inference}")
     if live:
         lines.append(f"Logs     {site_folder(config.site) / 'log'}")
-    lines.append(f"Subscribe in another terminal: vedette watch {path}")
+    lines.append(f"Subscribe in another terminal: {_this_command()} watch {path}")
     return "\n".join(lines) + "\n\n"
+
+
+def _this_command() -> str:
+    """As it can be typed here: `make demo` runs it out of a virtual environment that no shell has activated."""
+    return "vedette" if shutil.which("vedette") else str(Path(sys.argv[0]))

@@ -12,7 +12,7 @@ from vedette.camera_access import camera_access
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.config import WHIP, Config
 from vedette.errors import ConfigError
-from vedette.process import DONE, Stop
+from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 
 _EPILOG = """\
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
             await stop.unless_requested(change_camera(store, args.name, edit))
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 def _settings(args: argparse.Namespace, url: str, config: Config) -> dict[str, Any]:

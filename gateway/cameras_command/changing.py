@@ -6,7 +6,7 @@ from gateway.fleet.camera_change import change_camera
 from gateway.fleet.camera_edit import Edit, Editor
 from vedette.camera_access import camera_access
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.process import DONE, Stop
+from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 
 
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
             await stop.unless_requested(change_camera(store, args.name, edit))
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 def _edit(editor: Editor, subcommand: str, name: str) -> Edit:

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write((json.dumps(device) if args.json else _told(device)) + "\n")
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 def _password(args: argparse.Namespace) -> str:

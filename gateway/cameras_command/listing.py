@@ -16,7 +16,7 @@ from vedette.command_line import add_config, add_logging, begin_logging, read_co
 from vedette.config import Config
 from vedette.latest_status import latest_status
 from vedette.messages import Status
-from vedette.process import DONE, Stop
+from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 
 _WIDTH = 250
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
             )
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 async def find(config: Config) -> Found:

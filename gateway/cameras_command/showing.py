@@ -7,7 +7,7 @@ import sys
 from gateway.cameras_command.listing import as_data, find, state_of
 from gateway.fleet.camera_edit import UnknownCamera
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.process import DONE, Stop
+from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.writelines(f"{key:12} {_plain(value)}\n" for key, value in lines.items())
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 def _plain(value: object) -> str:

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(said + "\n")
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 def _failed(error: SourceError, as_json: bool) -> int:

@@ -49,6 +49,7 @@ def recognise(raw: Raw, name: str | None, given: Mapping[str, Any], where: str) 
     if fitting:
         names = " or ".join(head.name for head, _ in fitting)
         raise ModelError(f"{found}; that may be {names}: pass --head")
+    reasons.sort(key=lambda reason: ": pass --" not in reason)  # what could be mended first
     raise ModelError("\n".join([f"{found}; that is none of the heads:", *reasons]))
 
 

@@ -21,8 +21,10 @@ SUBCOMMANDS = {
 
 _EPILOG = """\
 vedette models list configs/demo.yaml
+vedette models add site.yaml yolov8n.onnx --name yard-detector
 vedette models show configs/demo.yaml coco-detector@^1
 vedette models pull edge.yaml coco-detector --from models
+vedette models rollout site.yaml yard-detector --candidate 1.1.0 --share 0.1
 
 A reference is NAME (the newest version), NAME@1.0.0, NAME@1 or NAME@^1.2 (1.2 or later, below 2).
 """

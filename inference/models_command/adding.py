@@ -14,12 +14,13 @@ from inference.build.labels import read_labels
 from inference.build.onnx_file import OnnxFile, read_onnx
 from inference.build.recipe import Made, Wishes, make
 from inference.errors import ModelError
-from inference.repository.card import ModelCard
+from inference.repository.card import VERSION, ModelCard
 from inference.repository.opening import open_repository
 from inference.repository.repository import ModelRepository
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.errors import ConfigError
-from vedette.process import DONE, Stop
+from vedette.ids import is_id
+from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 
 _PATIENCE_S = 20.0
@@ -40,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     add_config(parser)
     parser.add_argument("file", metavar="FILE", type=Path, help="the ONNX file, as it was published or exported")
-    parser.add_argument("--name", required=True, help="of the model: lower case letters, digits, - and _")
-    parser.add_argument("--version", default="1.0.0", metavar="X.Y.Z", help="default: 1.0.0")
+    parser.add_argument("--name", type=_name, required=True, help="of the model: lower case letters, digits, - and _")
+    parser.add_argument("--version", type=_version, default="1.0.0", metavar="X.Y.Z", help="default: 1.0.0")
     parser.add_argument(
         "--head", choices=list(HEADS), metavar="HEAD", help=f"what its outputs mean: {', '.join(HEADS)}"
     )
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
             _tell(args, file, made, repository.where)
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 async def _card(repository: ModelRepository, name: str) -> ModelCard | None:
@@ -150,6 +151,18 @@ def _tell(args: argparse.Namespace, file: OnnxFile, made: Made, where: str) -> N
         lines.append("takes one picture at a time: export it with a free batch axis for batches")
     lines.append("not entered" if args.dry_run else f"entered in {where}")
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _name(text: str) -> str:
+    if not is_id(text):
+        raise argparse.ArgumentTypeError("must be lower case letters, digits, - and _, 63 at most")
+    return text
+
+
+def _version(text: str) -> str:
+    if re.fullmatch(VERSION, text) is None:
+        raise argparse.ArgumentTypeError("must be three numbers with dots between them, as in 1.0.0")
+    return text
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
             sys.stderr.write(f"vedette: the card says {card.versions[version].sha256}\n")
         return DONE if same else FAILED
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 def _built(path: Path, card: ModelCard, version: str) -> bytes:

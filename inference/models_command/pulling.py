@@ -18,7 +18,7 @@ from vedette.command_line import add_config, add_logging, begin_logging, read_co
 from vedette.config import Config, Models
 from vedette.config_file import load_config
 from vedette.errors import ConfigError
-from vedette.process import DONE, Stop
+from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 
 _PATIENCE_S = 20.0
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
                 await stop.unless_requested(_copy_all(source, repository, references, args.json))
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 def _used(config: Config) -> list[str]:

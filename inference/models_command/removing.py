@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(f"{wanted} is no more in {config.models.where}\n")
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 def _wanted(text: str, everything: bool) -> Reference:

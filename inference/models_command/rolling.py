@@ -22,7 +22,7 @@ from vedette.bus_address import address_of
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.config import Config
 from vedette.errors import BusUnavailable
-from vedette.process import DONE, Stop
+from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 
 _GIVE_UP_AFTER_S = 5.0
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(body) + "\n" if args.json else "\n".join(told(body)) + "\n")
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 @asynccontextmanager
@@ -129,7 +129,14 @@ def told(body: Mapping[str, Any]) -> list[str]:
     if body["previous"]:
         lines.append(f"  previous   {body['previous']}")
     lines += [f"  fault      {fault}" for fault in body["faults"]]
-    return [*lines, "", *_table(body["replicas"])]
+    return [*lines, "", *_table(body["replicas"]), *_behind(body)]
+
+
+def _behind(body: Mapping[str, Any]) -> list[str]:
+    """A change takes a process seconds, as it may have to load a version: what the table says is of before."""
+    if all(replica.get("revision") == body["revision"] for replica in body["replicas"]):
+        return []
+    return ["", f"Not every process is at revision {body['revision']} yet: ask again in some seconds"]
 
 
 def _table(replicas: list[dict[str, Any]]) -> list[str]:

@@ -13,7 +13,7 @@ from inference.repository.references import Reference, in_order
 from inference.repository.repository import ModelRepository
 from inference.repository.store import file_path
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.process import DONE, Stop
+from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 
 _LABELS_SHOWN = 12
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.writelines(f"{key:12} {value}\n" for key, value in explained(shown).items())
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 @dataclass(frozen=True, slots=True)

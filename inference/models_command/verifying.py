@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
             console.print(_table(rows) if rows else "no models")
         return FAILED if any(row["fault"] for row in rows) else DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 async def find(repository: ModelRepository, references: list[str]) -> list[dict[str, Any]]:

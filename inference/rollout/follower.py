@@ -52,6 +52,8 @@ class Follower:
         self._found: Found | None = None
         self._token: str | None = None
         self._looked_s = float("-inf")
+        self._is_news = False
+        """Whether the roll-out has changed since: it may name a version that has just been added."""
         self._tried: dict[tuple[str, bool], tuple[str, int]] = {}
         """Versions that failed, and as what."""
         self._said: dict[str, str] = {}
@@ -105,8 +107,9 @@ class Follower:
         """At the bucket, and when it is time at the repository."""
         if self._store is not None:
             await self._look_at(self._store)
-        if monotonic() - self._looked_s < self._poll_s:
+        if monotonic() - self._looked_s < self._poll_s and not self._is_news:
             return
+        self._is_news = False
         self._looked_s = monotonic()
         try:
             token = await self._available.token()
@@ -126,6 +129,7 @@ class Follower:
                 return
             if stored.revision != self.stored.revision:
                 logger.info("the roll-out of %s is at revision %d: %s", name, stored.revision, stored.record or "ended")
+                self._is_news = True
             self.stored, self._was_read = stored, True
             self._mended("record")
         except RolloutRefused as error:

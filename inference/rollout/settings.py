@@ -29,7 +29,7 @@ class Rollout(BaseModel):
     def _are_different(self) -> Self:
         named = [version for version in (self.stable, self.candidate, self.shadow) if version is not None]
         if twice := sorted({version for version in named if named.count(version) > 1}):
-            raise ValueError(f"{twice[0]} can't be stable, candidate or shadow at a time")
+            raise ValueError(f"{twice[0]} can't be two of stable, candidate and shadow at a time")
         if self.share and self.candidate is None:
             raise ValueError("a share needs a candidate")
         return self

@@ -15,7 +15,7 @@ from inference.rollout.record import RolloutRefused
 from inference.rollout.store import RolloutStore, Stored
 from inference.runtime.batching import ModelFailed
 from vedette.config import Config
-from vedette.errors import BusUnavailable, ConfigError
+from vedette.errors import BusUnavailable
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)
@@ -24,16 +24,15 @@ _BACKOFF = Backoff(first_s=0.5, cap_s=15.0)
 
 
 def bounds_of(config: Config, model_name: str) -> Bounds:
-    """What the pipelines ask for. Raises ConfigError if none uses the model, ModelError for what is no reference."""
+    """What the pipelines ask for: nothing of a model that none uses, which serves requests alone.
+
+    Raises ModelError for what is no reference.
+    """
     references = {
         name: pipeline.stages[0].model
         for name, pipeline in config.pipelines.items()
         if pipeline.model_name == model_name
     }
-    if not references:
-        raise ConfigError(
-            f"no pipeline uses the model {model_name} (used: {', '.join(config.model_names()) or 'none'})"
-        )
     for reference in references.values():
         Reference.parse(reference)
     return Bounds(model_name, references)

@@ -38,10 +38,10 @@ retention: {{detections_gib: 0.5, events_gib: 0.5, clips_mib: 64, frames_mib: 64
 class Process:
     """`vedette inference` in a process of its own."""
 
-    def __init__(self, config: Path, log: Path) -> None:
+    def __init__(self, config: Path, log: Path, *words: str) -> None:
         self.log = log
         self.started_s = time.monotonic()
-        command = [sys.executable, "-m", "vedette", "inference", str(config), "--listen", "127.0.0.1:0"]
+        command = [sys.executable, "-m", "vedette", "inference", str(config), "--listen", "127.0.0.1:0", *words]
         with log.open("wb") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, cwd=ROOT)
 
@@ -122,11 +122,11 @@ class Processes:
         self._port = port
         self._all: list[Process] = []
 
-    def start(self, config: str = CONFIG) -> Process:
+    def start(self, config: str = CONFIG, *words: str) -> Process:
         number = len(self._all)
         file = self._folder / f"config-{number}.yaml"
         file.write_text(config % self._port if "%s" in config else config)
-        self._all.append(Process(file, self._folder / f"inference-{number}.log"))
+        self._all.append(Process(file, self._folder / f"inference-{number}.log", *words))
         return self._all[-1]
 
     def end(self) -> None:

@@ -1,6 +1,7 @@
 """The inference process as it is run: real processes, ended and killed, with real frames."""
 
 import asyncio
+import json
 import shutil
 import signal
 from collections.abc import Iterator
@@ -70,6 +71,21 @@ async def stop(process: Process) -> None:
     process.signal(signal.SIGTERM)
     assert await process.ended(10) == 0, process.text
     assert "Traceback" not in process.text
+
+
+async def test_a_model_that_no_pipeline_uses_serves_requests_alone(bus: Bus, processes: Processes) -> None:
+    process = processes.start(CONFIG, "--model", "face-detector")
+    await process.until_ready()
+    _, text = await process.get("/v2/models/face-detector/ready")
+    assert json.loads(text)["ready"]
+    await stop(process)
+
+
+async def test_a_model_that_is_not_there_is_said_in_one_line(processes: Processes) -> None:
+    process = processes.start(CONFIG, "--model", "face-detektor")
+    assert await process.ended() == 2
+    assert "has no model 'face-detektor'; there are: coco-detector, face-detector" in process.text
+    assert process.text.count("\n") == 1
 
 
 async def test_from_start_to_stop(bus: Bus, processes: Processes) -> None:

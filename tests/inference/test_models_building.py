@@ -106,7 +106,8 @@ def test_what_is_missing_is_asked_for_and_nothing_is_entered(models: Command) ->
     said = models("add", free, "--name", "yard", "--input-size", "3x")
     assert "must be 640, the longest side, or 480x640" in said.err
     assert "--version: Yard" not in said.err
-    assert "name: String should match" in models("add", free, "--name", "Yard", "--input-size", "64x64").err
+    assert "--name: must be lower case letters" in models("add", free, "--name", "Yard", "--input-size", "64x64").err
+    assert "--version: must be three numbers" in models("add", free, "--name", "yard", "--version", "1").err
     assert models.entered == []
 
 

@@ -44,6 +44,7 @@ def test_a_configuration_whose_models_and_videos_are_there_is_good(file: Path) -
     done = vedette("check", written(file))
     assert (done.returncode, done.stderr) == (0, "")
     assert "is good" in done.stdout
+    assert "serving    http://127.0.0.1:8000, no tokens" in done.stdout
 
 
 @pytest.mark.parametrize("command", ["check", "up"])

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from tests.vedette import samples
 from vedette.event_parser import Event, parse_event
-from vedette.live_view import LiveView
-from vedette.messages import CloudEvent, Detections, DetectionsEvent, Status, StatusEvent, Timing
+from vedette.live_view import LiveView, one_line
+from vedette.messages import CloudEvent, Detections, DetectionsEvent, Input, Status, StatusEvent, Timing
 from vedette.notices import Notices
 
 
@@ -97,6 +97,15 @@ def test_events_of_other_kinds_change_nothing() -> None:
 def test_a_line_a_camera_says_the_same_without_a_terminal() -> None:
     view = told([(stated("stalled", reason="no picture for 5 s"), 1.0), (detected(), 1.0)])
     assert view.lines(2.0) == ["gate: stalled: no picture for 5 s, inferred 0.2 fps"]
+
+
+def test_a_picture_that_is_not_as_it_should_be_is_told() -> None:
+    data = samples.detections().data
+    assert "rejected" not in one_line(data)
+    assert "rejected" not in one_line(data.model_copy(update={"input": Input(verdict="ok")}))
+    rejected = Input(verdict="rejected", reasons=("small", "aspect"))
+    dark = data.model_copy(update={"input": rejected, "detections": ()})
+    assert one_line(dark) == "12:00:00.482 gate rejected (small, aspect), nothing"
 
 
 def test_frames_are_counted_without_being_read() -> None:

@@ -91,6 +91,11 @@ def test_an_end_before_the_work_began_is_no_failure(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == ""
 
 
+def test_what_was_interrupted_was_not_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(raising(Stopped()), stopped=FAILED) == FAILED
+    assert capsys.readouterr().err == "vedette: interrupted\n"
+
+
 async def test_a_body_that_ends_first_gives_its_value() -> None:
     async def body() -> int:
         return 5

@@ -1,6 +1,6 @@
 """What the query of a request says."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +38,9 @@ class Asked:
 USUAL = Asked()
 
 
-def read_query(query: MultiMapping[str], pipelines: Mapping[str, Pipeline]) -> Asked:
-    """What a request asks for; `pipeline` names one whose labels, confidence and guard are meant. Raises Refused."""
+def read_query(query: MultiMapping[str], pipelines: Mapping[str, Pipeline], known_labels: Collection[str]) -> Asked:
+    """What a request asks for, of a model with such labels; `pipeline` names one whose labels, confidence and guard are
+    meant. Raises Refused."""
     if not query:
         return USUAL
     if unknown := sorted(set(query) - _OWN - GUARD):
@@ -48,6 +49,8 @@ def read_query(query: MultiMapping[str], pipelines: Mapping[str, Pipeline]) -> A
     pipeline = _pipeline(query, pipelines)
     stage = pipeline.stages[0] if pipeline else None
     labels = [label for text in query.getall("labels", []) for label in text.split(",") if label]
+    if strange := sorted(set(labels) - set(known_labels)):
+        raise Refused("invalid", f"labels: the model has no {strange[0][:64]!r}")
     confidence = _number(query, "confidence", 0, 1)
     floor = confidence if confidence is not None else ((stage.confidence if stage else None) or 0.0)
     timeout_s = _number(query, "timeout", 0, 3600)

@@ -53,7 +53,7 @@ class VisionRest:
         try:
             served, form, named = self._served(request)
             version = served.model.version
-            asked = read_query(request.query, self._pipelines)
+            asked = read_query(request.query, self._pipelines, served.model.card.labels)
             pictures = await read_pictures(request, self._limits.body_bytes)
             served, form, named = self._served(request)  # it may have been let go meanwhile
             deadline = begun + min(asked.timeout_s or self._limits.timeout_s, self._limits.timeout_s)

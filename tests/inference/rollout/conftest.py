@@ -38,12 +38,12 @@ def following() -> Following:
 
     @asynccontextmanager
     async def follow(
-        available: AvailableVersions, store: RolloutStore | None = None
+        available: AvailableVersions, store: RolloutStore | None = None, poll_s: float = POLL_S
     ) -> AsyncIterator[tuple[DataPlane, Follower]]:
         plane = DataPlane(await first_model(available), "cpu", 1, 1, decoders=2, find=available.find)
         try:
             found, stored = await start_stable(plane, available, store)
-            follower = Follower(plane, available, store, POLL_S)
+            follower = Follower(plane, available, store, poll_s)
             follower.begin(found, stored)
             async with background(follower.run()):
                 await follower.until_followed()

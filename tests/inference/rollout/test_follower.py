@@ -228,6 +228,17 @@ async def test_a_version_is_loaded_and_unloaded_by_request(repository: TestRepos
                 await plane.load(version)
 
 
+async def test_a_roll_out_of_a_version_that_has_just_been_added_does_not_wait_for_the_next_look(
+    repository: TestRepository, following: Following, bus: Bus
+) -> None:
+    store = RolloutStore(bus)
+    async with following(repository.available(), store, poll_s=3600) as (plane, follower):
+        repository.add("1.1.0")
+        await RolloutControl(repository.available(), store).set(Rollout(candidate="1.1.0", share=1))
+        await until(lambda: plane.candidate is not None or follower.problems, "it is followed", 30)
+        assert follower.problems == ()
+
+
 async def test_a_lost_update_is_refused(repository: TestRepository, bus: Bus) -> None:
     repository.add("1.1.0")
     control = RolloutControl(repository.available(), RolloutStore(bus))

@@ -180,6 +180,7 @@ async def test_a_client_that_goes_leaves_no_row_behind(served: Served, monkeypat
         (f"{DETECT}?priority=-1", png(RED), {}, 400, "priority"),
         (f"{DETECT}?pixels=maybe", png(RED), {}, 400, "pixels"),
         (f"{DETECT}?conf=0.1", png(RED), {}, 400, "conf"),
+        (f"{DETECT}?labels=red,rde", png(RED), {}, 400, "'rde'"),
         (f"{DETECT}?pipeline=none", png(RED), {}, 400, "pipeline"),
         (f"{DETECT}?luminance=9", png(RED), {}, 400, "luminance"),
         (DETECT, b"{", {"Content-Type": "application/json"}, 400, "JSON"),
