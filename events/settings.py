@@ -32,7 +32,7 @@ class LifeSettings:
 
     sightings: int = 3
     """An object is confirmed after so many ..."""
-    confidence: float = 0.45
+    confidence: float = 0.5
     """... whose median confidence is at least this."""
     update_interval_s: float = 1.0
     """At most one `object.update` in this time."""

@@ -95,10 +95,10 @@ def side_of(line: Segment, point: Point) -> float:
 
 
 def crosses(one: Segment, other: Segment) -> bool:
-    """Whether two segments have a point in common; touching counts only at the start of `one`'s left side.
+    """Whether the step `one` leads through the line `other`: its ends are on different sides, and between its ends.
 
-    So a path cut into steps crosses a line as often as its ends are on different sides: a corner of the path that lies
-    on the line is counted once.
+    A point on the line counts as left of it, so that a path cut into steps is counted once where a corner of it lies on
+    the line.
     """
     start_right = _turn(other[0], other[1], one[0]) > 0
     end_right = _turn(other[0], other[1], one[1]) > 0

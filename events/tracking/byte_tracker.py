@@ -18,8 +18,8 @@ from events.tracking.track import Step, Track, Tracks
 _DOUBLE_IOU = 0.8
 """Two labels for one thing: suppression in the model is between boxes of one label."""
 _TAKEN = 0.65
-"""No track begins where so much of it, or of a thing that was just matched, is the other's: detectors put half a person,
-or two, into one more box."""
+"""No track begins where so much of it, or of a thing that was just matched, is the other's: detectors put half a
+person, or two, into one more box."""
 _WEAK_REACH, _WEAK_IOU = 0.7, 0.2
 _DEPARTING_REACH, _DEPARTING_IOU = 2.0, 0.1
 """What nobody else wants, half on top of a parked thing that isn't there: it drives off."""

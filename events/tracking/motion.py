@@ -2,9 +2,9 @@
 
 x and y have the same noise, so they share one 2x2 covariance (position, velocity). All noise is in proportion to the
 box, as in SORT (Bewley et al. 2016, arXiv:1602.00763): near things move more pixels a second than far ones. At 1 to 5
-fps the gaps differ from frame to frame, so that prediction and process noise are integrals over the real gap
-(continuous white-noise acceleration; Bar-Shalom, Li, Kirubarajan 2001, section 6.2.2), and a velocity that nothing
-confirms fades: a walker who is hidden is likelier to have stopped than to be four metres on.
+fps the gaps differ from frame to frame, so that prediction and process noise are integrals over the real gap. And a
+velocity that nothing confirms fades: a walker who is hidden is likelier to have stopped than to be four metres on (an
+Ornstein-Uhlenbeck velocity; Uhlenbeck and Ornstein 1930 have the integrals).
 """
 
 import math
@@ -68,9 +68,11 @@ class Motion:
         self.vx *= kept
         self.vy *= kept
         q = (_ACCELERATION * self.size) ** 2
-        self.p += 2 * travel_s * self.c + travel_s * travel_s * self.v + q * dt_s**3 / 3
-        self.c = kept * (self.c + travel_s * self.v) + q * dt_s * dt_s / 2
-        self.v = kept * kept * self.v + q * dt_s
+        lost = 1 - kept
+        coasted_s = dt_s - 2 * travel_s + _FADES_S / 2 * (1 - kept * kept)
+        self.p += 2 * travel_s * self.c + travel_s * travel_s * self.v + q * _FADES_S**2 * coasted_s
+        self.c = kept * (self.c + travel_s * self.v) + q * _FADES_S**2 / 2 * lost * lost
+        self.v = kept * kept * self.v + q * _FADES_S / 2 * (1 - kept * kept)
 
     def spread(self) -> float:
         """Standard deviation of where the next detection's centre will be, along one coordinate."""
