@@ -69,7 +69,14 @@ def versions(notes: Notes, since: int = 0) -> dict[str, list[str]]:
 
 
 async def rollout(process: Process) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((await process.get("/readyz"))[1])["rollout"]
+    """As its readiness tells, once it does."""
+    found: dict[str, Any] = {}
+
+    async def told() -> bool:
+        found.update(json.loads((await process.get("/readyz"))[1]).get("rollout", {}))
+        return bool(found)
+
+    await until_async(told, "it tells of its versions")
     return found
 
 
