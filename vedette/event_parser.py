@@ -7,6 +7,7 @@ from pydantic_core import from_json
 
 from vedette.errors import MalformedMessage
 from vedette.messages import DETECTIONS_TYPE, STATUS_TYPE, CloudEvent, DetectionsEvent, Message, StatusEvent
+from vedette.object_messages import SCENE_EVENTS, SceneCloudEvent, event_type
 
 
 class UnknownData(Message):
@@ -16,11 +17,13 @@ class UnknownData(Message):
 
 
 UnknownEvent = CloudEvent[UnknownData]
-Event = DetectionsEvent | StatusEvent | UnknownEvent
+KnownEvent = DetectionsEvent | StatusEvent | SceneCloudEvent
+Event = KnownEvent | UnknownEvent
 
-_CLASSES: dict[str, type[DetectionsEvent] | type[StatusEvent]] = {
+_CLASSES: dict[str, type[KnownEvent]] = {
     DETECTIONS_TYPE: DetectionsEvent,
     STATUS_TYPE: StatusEvent,
+    **{event_type(kind): known for kind, known in SCENE_EVENTS.items()},
 }
 
 

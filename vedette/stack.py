@@ -78,6 +78,18 @@ class Stack:
                 self._workers.append(child)
                 await child.start()
 
+    async def start_events(self) -> None:
+        """Start an events worker.
+
+        Raises StartFailed.
+        """
+        child = self._service(
+            "events",
+            ["events", str(self._config_path), "--listen", str(self._config.listen.events), *self._log_options],
+        )
+        self._workers.append(child)
+        await child.start()
+
     async def start_sources(self) -> None:
         """Start the simulator, where the configuration has one, and the gateway; cameras may come while it runs."""
         simulator = self._config.simulator

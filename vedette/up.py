@@ -53,8 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_logging(parser)
     parser.epilog = (
         "Example: vedette up configs/demo.yaml\n\n"
-        "Starts the embedded nats-server (unless nats.url is set), the simulator (if configured), the gateway and the\n"
-        "inference processes, restarts what dies, and ends all on Ctrl-C; a second Ctrl-C kills them."
+        "Starts the embedded nats-server (unless nats.url is set), the simulator (if configured), the gateway, the\n"
+        "inference processes and an events worker, restarts what dies, and ends all on Ctrl-C; a second Ctrl-C kills\n"
+        "them."
     )
 
 
@@ -91,6 +92,8 @@ async def _up(config: Config, path: Path, stack: Stack, view: LiveView, live: bo
             await stop.unless_requested(stack.start_broker())
         await stop.unless_requested(stack.start_workers(config.inference.replicas))
         await stop.unless_requested(stack.start_sources())
+        if config.pipelines:
+            await stop.unless_requested(stack.start_events())
         sys.stdout.write(_banner(config, path, live))
         sys.stdout.flush()
         async with asyncio.TaskGroup() as group:
@@ -169,7 +172,7 @@ def _banner(config: Config, path: Path, live: bool) -> str:
     lines.append(f"Gateway  http://{config.listen.gateway}/readyz   Inference  {inference}")
     if live:
         lines.append(f"Logs     {site_folder(config.site) / 'log'}")
-    lines.append(f"Subscribe in another terminal: {_this_command()} watch {path}")
+    lines.append(f"Subscribe in another terminal: {_this_command()} watch {path} (with --events: what happens)")
     return "\n".join(lines) + "\n\n"
 
 

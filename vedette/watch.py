@@ -1,4 +1,4 @@
-"""`vedette watch CONFIG`: detections as they come."""
+"""`vedette watch CONFIG`: detections, or events, as they come."""
 
 import argparse
 import asyncio
@@ -7,12 +7,15 @@ import sys
 
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.errors import BusUnavailable, ConfigError
+from vedette.event_parser import Event
 from vedette.ids import is_id
 from vedette.live_view import one_line
-from vedette.messages import Detections
+from vedette.messages import Detections, Message
+from vedette.object_messages import ObjectEvent
 from vedette.process import DONE, Stop
 from vedette.process import run as run_process
-from vedette.subjects import detections_filter
+from vedette.story import told
+from vedette.subjects import detections_filter, events_filter
 from vedette.subscriber import Subscription, subscribe
 
 
@@ -20,10 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vedette watch`."""
     add_config(parser)
     parser.add_argument("--camera", metavar="NAME", default="*", help="only this camera's")
-    parser.add_argument("--label", metavar="LABEL", help="only frames in which this is, as in person")
+    parser.add_argument("--events", action="store_true", help="what happens, rather than each frame's detections")
+    parser.add_argument("--label", metavar="LABEL", help="only frames in which this is, or events of it, as in person")
     parser.add_argument("--json", action="store_true", help="one CloudEvent a line")
     add_logging(parser)
-    parser.epilog = "Example: vedette watch configs/demo.yaml --camera street --label person"
+    parser.epilog = "Example: vedette watch configs/demo.yaml --events --camera street --label person"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(args.config)
 
     async def body(stop: Stop) -> int:
-        subject = detections_filter(config.site, _camera(args.camera))
+        subjects = events_filter if args.events else detections_filter
+        subject = subjects(config.site, _camera(args.camera))
         await stop.unless_requested(_print(subscribe(config=args.config, subject=subject), args.label, args.json))
         return DONE
 
@@ -50,9 +55,9 @@ async def _print(events: Subscription, label: str | None, as_json: bool) -> None
     try:
         async with events:
             async for event in events:
-                if isinstance(event.data, Detections) and _wanted(event.data, label):
-                    line = event.model_dump_json(exclude_none=True) if as_json else one_line(event.data)
-                    await asyncio.to_thread(_write, line)
+                line = _line(event) if _wanted(event.data, label) else None
+                if line is not None:
+                    await asyncio.to_thread(_write, event.model_dump_json(exclude_none=True) if as_json else line)
     except BusUnavailable as error:
         hint = "" if "vedette up" in str(error) else "; is vedette up running?"
         raise BusUnavailable(f"{error}{hint}") from error
@@ -60,8 +65,16 @@ async def _print(events: Subscription, label: str | None, as_json: bool) -> None
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python flushes at its end goes nowhere
 
 
-def _wanted(detections: Detections, label: str | None) -> bool:
-    return label is None or any(detection.label == label for detection in detections.detections)
+def _line(event: Event) -> str | None:
+    return one_line(event.data) if isinstance(event.data, Detections) else told(event)
+
+
+def _wanted(data: Message, label: str | None) -> bool:
+    if label is None:
+        return True
+    if isinstance(data, ObjectEvent):
+        return data.object.label == label
+    return isinstance(data, Detections) and any(detection.label == label for detection in data.detections)
 
 
 def _write(line: str) -> None:
