@@ -72,7 +72,7 @@ def _found(row: Row, placement: Placement, card: ModelCard) -> list[Found]:
         Found(names[label], confidence, tuple(bbox))
         for bbox, confidence, label in zip(fractions, confidences, labels.tolist(), strict=True)
     ]
-    if not card.landmarks or len(row) < 5:
+    if not found or not card.landmarks or len(row) < 5:
         return found
     return [one._replace(landmarks=points) for one, points in zip(found, _landmarks(row, placement), strict=True)]
 

@@ -83,15 +83,18 @@ async def test_an_embedder_gives_a_vector_of_length_one() -> None:
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-3)
 
 
-async def test_a_face_has_its_landmarks_by_name() -> None:
+async def test_a_face_has_its_landmarks_by_name_and_a_picture_without_one_none() -> None:
     picture = (ROOT / "tests/media/faces/obama.jpg").read_bytes()
     repository = Repository(ROOT / "models")
     async with edge(await asyncio.to_thread(repository.resolve, "face-detector")) as served:
         face = (await served.post("/api/v1/detect", picture)).json["detections"][0]
+        nobody = await served.post("/api/v1/detect", jpeg(RED))
     x, y, width, height = face["bbox"]
     assert face["landmarks"].keys() == set(served.plane.stable.model.card.landmarks)
     assert all(x < across < x + width and y < down < y + height for across, down in face["landmarks"].values())
     assert face["landmarks"]["right eye"][0] < face["landmarks"]["left eye"][0]
+    assert nobody.status == 200
+    assert nobody.json["detections"] == []
 
 
 async def test_several_pictures_are_answered_each_by_itself(served: Served) -> None:
