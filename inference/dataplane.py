@@ -17,7 +17,7 @@ from time import monotonic
 from inference import metrics
 from inference.errors import ModelError
 from inference.guard.inspection import Inspection
-from inference.picture_model import Inference
+from inference.picture_model import Decoders, Inference
 from inference.repository.model import Model
 from inference.rollout.background_thread import step_back
 from inference.rollout.held import HeldVersions, VersionState
@@ -50,8 +50,10 @@ class DataPlane:
     ) -> None:
         """`model` is the stable version at first. Objects of at least `shadow_confidence` are compared."""
         self._device, self._sessions, self._threads = device, sessions, threads
-        self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
-        self._shadow_decoder = ThreadPoolExecutor(1, thread_name_prefix="decode-shadow", initializer=step_back)
+        frames = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
+        requests = ThreadPoolExecutor(decoders, thread_name_prefix="decode-request")
+        shadow = ThreadPoolExecutor(1, thread_name_prefix="decode-shadow", initializer=step_back)
+        self._decoders, self._shadow_decoders = Decoders(frames, requests), Decoders(shadow, shadow)
         self._find = find
         self._logged_s = -_LOG_EVERY_S
         self.held = HeldVersions(self._opened)
@@ -60,7 +62,7 @@ class DataPlane:
 
     def _opened(self, model: Model, background: bool) -> ServedVersion:
         if background:
-            return ServedVersion(model, self._device, 1, 1, self._shadow_decoder, background=True)
+            return ServedVersion(model, self._device, 1, 1, self._shadow_decoders, background=True)
         return ServedVersion(model, self._device, self._sessions, self._threads, self._decoders)
 
     async def start(self) -> None:
@@ -236,5 +238,5 @@ class DataPlane:
         if self.held.get(self.stable.model.version) is not self.stable:  # not started
             await self.stable.close(grace_s)
         await self.held.close(grace_s)
-        for decoders in (self._decoders, self._shadow_decoder):
+        for decoders in {*self._decoders, *self._shadow_decoders}:
             decoders.shutdown(wait=False, cancel_futures=True)

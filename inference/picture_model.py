@@ -22,14 +22,15 @@ from inference.guard.verdict import Verdict, checked
 from inference.picture_answer import Found, PictureAnswer, Scored, answer_of
 from inference.preprocess import Placement, fill, place, put
 from inference.repository.folder import Model
-from inference.runtime.batching import BatcherFull, DeadlineExceeded, Lane
+from inference.runtime.batch_policy import Shape
+from inference.runtime.batching import DeadlineExceeded, Item, Lane
 from inference.runtime.loaded_model import LoadedModel
-from inference.runtime.rows import Row
+from inference.runtime.rows import Row, shape_of
 
 USUAL_ASPECTS = ((16, 9), (4, 3))
 """Of cameras: the shapes that are warmed up and measured before the model is ready."""
 REQUESTS_DECODED = 4
-"""Pictures of requests that are with the decoding threads at a time; the others wait before them."""
+"""Pictures of requests that are with their decoding threads at a time; the others wait before them."""
 _SLOTS_KEPT = 64
 
 
@@ -77,16 +78,28 @@ class _Turn(NamedTuple):
     priority: int
 
 
+class Decoders(NamedTuple):
+    """The threads in which pictures are decoded. Requests have their own: a large picture takes as long as hundreds of
+    frames, which would wait behind it."""
+
+    frames: Executor
+    requests: Executor
+
+
 class PictureModel:
     """One version of a model that takes pictures. They are decoded in the threads of `decoders`, not its own."""
 
-    def __init__(self, tensors: LoadedModel, decoders: Executor) -> None:
+    def __init__(self, tensors: LoadedModel, decoders: Decoders) -> None:
         """Raises ModelError if the model takes no pictures."""
         self.model = tensors.model
         self._tensors = tensors
         self._input = self.model.card.input_of(self.model.version)
         self._decoders = decoders
         self._decoding = asyncio.Semaphore(REQUESTS_DECODED)
+        self._to_decode = 0
+        """Pictures of requests that are decoded, or wait for it."""
+        self._usual_shape: Shape = (*self._input.smallest, 3)
+        """The last picture's: what others are taken for until they are decoded."""
         self._slots: dict[tuple[int, int], list[NDArray[np.uint8]]] = {}
 
     def warm_up(self) -> list[Row]:
@@ -134,16 +147,28 @@ class PictureModel:
         )
 
     async def _decoded(self, data: bytes, inspection: Inspection | None, turn: _Turn) -> _Prepared:
-        """A picture in a slot. Requests wait here for one another, so that a frame of a camera finds few before it."""
+        """A picture in a slot. Requests are decoded in turn; one that would be answered too late is not decoded."""
         loop = asyncio.get_running_loop()
         if turn.lane != "request":
-            return await loop.run_in_executor(self._decoders, self._prepare, data, inspection)
-        if self._tensors.ready and not self._tensors.batcher.room("request"):
-            raise BatcherFull("the request lane is full", 1.0)
-        async with self._decoding:
-            if turn.deadline is not None and monotonic() > turn.deadline:
-                raise DeadlineExceeded("the deadline passed before the picture was decoded")
-            return await loop.run_in_executor(self._decoders, self._prepare, data, inspection)
+            return await loop.run_in_executor(self._decoders.frames, self._prepare, data, inspection)
+        expected = Item(
+            shape=self._usual_shape,
+            enqueued=monotonic(),
+            deadline=turn.deadline,
+            lane=turn.lane,
+            priority=turn.priority,
+        )
+        self._tensors.batcher.refuse_if_late(expected, self._to_decode)
+        self._to_decode += 1
+        try:
+            async with self._decoding:
+                if turn.deadline is not None and monotonic() > turn.deadline:
+                    raise DeadlineExceeded("the deadline passed before the picture was decoded")
+                prepared = await loop.run_in_executor(self._decoders.requests, self._prepare, data, inspection)
+        finally:
+            self._to_decode -= 1
+        self._usual_shape = shape_of((prepared.slot,))
+        return prepared
 
     def _prepare(self, data: bytes, inspection: Inspection | None) -> _Prepared:
         """A picture in a slot, in a decoding thread. Raises UndecodableImage."""

@@ -3,13 +3,12 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Self
 
 from inference.errors import ModelError
-from inference.picture_model import PictureModel
+from inference.picture_model import Decoders, PictureModel
 from inference.repository.model import Model
 from inference.rollout.background_thread import step_back
 from inference.runtime.loaded_model import LoadedModel
@@ -24,7 +23,7 @@ class ServedVersion:
         device: str,
         sessions: int,
         threads: int,
-        decoders: Executor,
+        decoders: Decoders,
         background: bool = False,
     ) -> None:
         """`background`: once it is started, its sessions run when nobody else wants the processor. It is loaded like

@@ -392,8 +392,8 @@ class Inference(Settings):
     """A live frame older than this is dropped, not inferred. Default 1000."""
     request_mib: Annotated[int, Field(ge=1, le=2047)] = 64
     """Bound of one request's body over HTTP, and message over gRPC. Default 64."""
-    request_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 30
-    """How long a request waits for the model that asks for no shorter time. Default 30."""
+    request_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 10
+    """How long a request waits for its answer that asks for no shorter time. Default 10."""
 
 
 class Gateway(Settings):

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Generic
 
 from inference.runtime.batch_policy import BatchPolicy
-from inference.runtime.batching import WEIGHTS, BatcherClosed, BatcherFull, Lane
+from inference.runtime.batching import WEIGHTS, BatcherClosed, BatcherFull, Item, Lane
 from inference.runtime.request import Inferred, R, Request, fail_all
 from inference.runtime.rows import Row, shape_of
 from inference.runtime.session_pool import Observer, SessionPool, WarmUp
@@ -118,12 +118,26 @@ class Batcher(Generic[R]):
             row=row,
             answer=asyncio.get_running_loop().create_future(),
         )
-        self._admit(request)
+        self.refuse_if_late(request)
+        self._pool.add(request)
         self._held[lane].add(request)
         try:
             return await request.answer
         finally:
             self._release(request)
+
+    def refuse_if_late(self, row: Item, coming: int = 0) -> None:
+        """Raises what `submit` would raise at once for such a row, if it came behind `coming` others that are not here
+        yet: who has still to make a row need not, if nobody will run it."""
+        lane = row.lane
+        if self._pool.in_service and self.room(lane) <= coming:
+            held = len(self._held[lane]) + coming
+            raise BatcherFull(f"the {lane} lane holds {held} rows", self._pool.foresee(row, coming).wait_s)
+        if lane == "request" and row.deadline is not None:
+            forecast, left_s = self._pool.foresee(row, coming), row.deadline - row.enqueued
+            if forecast.is_late(left_s):
+                wait_s = forecast.wait_s
+                raise BatcherFull(f"it would wait {wait_s:.3f} s; it may take {max(0.0, left_s):.3f} s", wait_s)
 
     async def close(self, grace_s: float) -> None:
         """Take nothing in, run what is here within `grace_s`, fail the rest with `BatcherClosed`, end the threads.
@@ -137,16 +151,6 @@ class Batcher(Generic[R]):
         self._stop("the batcher was closed before the row was run")
         if not await self._pool.ended(LINGER_S):
             logger.error("a session is still running %.1f s after closing: its thread is left behind", LINGER_S)
-
-    def _admit(self, request: Request[R]) -> None:
-        lane = request.lane
-        if self._pool.in_service and not self.room(lane):
-            raise BatcherFull(f"the {lane} lane holds {len(self._held[lane])} rows", self._pool.wait_s(request))
-        if lane == "request" and request.deadline is not None:
-            wait_s = self._pool.wait_s(request)
-            if request.enqueued + wait_s > request.deadline:
-                raise BatcherFull(f"it would wait {wait_s:.3f} s, and may wait less", wait_s)
-        self._pool.add(request)
 
     def _refuse_if_closed(self) -> None:
         if self._refusal is not None:

@@ -15,7 +15,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from inference.errors import InferenceError
 from inference.runtime.batch_policy import BatchCosts, BatchPolicy, Group, Run, Shape
@@ -24,6 +24,8 @@ Lane = Literal["live", "request", "complete"]
 """Live frames are worth little when late, somebody waits for the answer to a request, and recordings have all the time
 there is; each must get its share."""
 
+CAUTION = 1.2
+"""A crowd's requests slow down the machine that they wait for; whoever is refused at once can go elsewhere."""
 WEIGHTS: Mapping[Lane, int] = {"live": 3, "request": 2, "complete": 1}
 
 
@@ -50,6 +52,18 @@ class ModelFailed(InferenceError):
 
 class RowRefused(ModelFailed):
     """The model takes no such row: whoever sent it must send another."""
+
+
+class Forecast(NamedTuple):
+    """Seconds that a row is expected to take; 0 where nothing has been measured."""
+
+    wait_s: float
+    run_s: float
+
+    def is_late(self, left_s: float) -> bool:
+        """Whether the answer would come too late. A row that finds a session idle is run in any case: a forecast that
+        has gone wrong would else never be put right."""
+        return self.wait_s > 0 and CAUTION * self.wait_s + self.run_s > left_s
 
 
 Rank = tuple[int, float, int]
@@ -122,18 +136,19 @@ class BatchQueue(Generic[AnyItem]):
             lane.turn = max(lane.turn, self._turn)
         lane.add(item)
 
-    def wait_s(self, item: AnyItem, sessions: int, idle_sessions: int) -> float:
-        """How long `item` would wait if it were added now: what comes before it in its lane, run at the lane's share
-        of the sessions, and on average half a batch that is running. 0 where nothing has been measured."""
+    def foresee(self, item: Item, sessions: int, idle_sessions: int, coming: int = 0) -> Forecast:
+        """How long `item` would take if it were added now, behind `coming` others that are on their way: what comes
+        before it in its lane, run at the lane's share of the sessions, and on average half a batch that is running."""
         curve = self.costs.of(item.shape)
         if curve is None or not sessions:
-            return 0.0
+            return Forecast(0.0, 0.0)
         batch_s = curve.predict(curve.preferred)
         lane = self._lanes[item.lane]
-        before = bisect_left(lane.entries, ((item.priority, self._urgency(item), math.inf),))
+        before = coming + bisect_left(lane.entries, ((item.priority, self._urgency(item), math.inf),))
         others = sum(1 / other.stride for other in self._lanes.values() if other.entries and other is not lane)
         share = 1 / (1 + others * lane.stride)
-        return before * batch_s / curve.preferred / sessions / share + (0.0 if idle_sessions else batch_s / 2)
+        wait_s = before * batch_s / curve.preferred / sessions / share + (0.0 if idle_sessions else batch_s / 2)
+        return Forecast(wait_s, batch_s)
 
     def discard(self, item: AnyItem) -> None:
         """Forget an item whose waiter is gone; no matter whether it still waits."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, Generic, Protocol
 
 from inference.runtime.batch_policy import BatchCosts, BatchPolicy
-from inference.runtime.batching import BatchQueue, DeadlineExceeded, Lane, ModelFailed, RowRefused
+from inference.runtime.batching import BatchQueue, DeadlineExceeded, Forecast, Item, Lane, ModelFailed, RowRefused
 from inference.runtime.request import Inferred, R, Request, fail_all
 from inference.runtime.rows import Row
 from inference.runtime.session_runner import OpenSession, Samples, SessionRunner, curve_of
@@ -95,10 +95,10 @@ class SessionPool(Generic[R]):
             self._queue.add(request)
             self._changed.notify()
 
-    def wait_s(self, request: Request[R]) -> float:
-        """How long a request that came now would wait for its turn."""
+    def foresee(self, item: Item, coming: int = 0) -> Forecast:
+        """How long a row that came now, behind `coming` others, would take."""
         with self._changed:
-            return self._queue.wait_s(request, self.in_service, self._idle)
+            return self._queue.foresee(item, self.in_service, self._idle, coming)
 
     def discard(self, request: Request[R]) -> None:
         """Don't run a request, if it is not running yet."""

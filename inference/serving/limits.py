@@ -12,7 +12,7 @@ class Limits:
     """Of HTTP and gRPC alike."""
 
     body_bytes: int = 64 << 20
-    timeout_s: float = 30.0
+    timeout_s: float = 10.0
     """How long a request may wait that says nothing of it, and the longest that one may ask for."""
 
     requests: int = 512

@@ -19,7 +19,7 @@ from vedette.config import Address
 from vedette.health import Health
 
 FREE = Address(host="127.0.0.1", port=0)
-LIMITS = Limits(body_bytes=1 << 20)
+LIMITS = Limits(body_bytes=1 << 20, timeout_s=60)
 
 
 @dataclass
