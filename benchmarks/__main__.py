@@ -22,6 +22,7 @@ NAMES = (
     "fuzz_decoders",
     "versions",
     "serving",
+    "tracking",
 )
 
 

@@ -9,7 +9,7 @@ from vedette.config_file import load_config
 
 ROOT = Path(__file__).parent.parent
 SERVICES = ("gateway", "inference", "events")
-PURE = (
+PURE: tuple[str, ...] = (
     "gateway/gate/activity_gate.py",
     "gateway/gate/keyframe_gap.py",
     "gateway/gate/packet_sizes.py",
@@ -23,8 +23,15 @@ PURE = (
     "inference/repository/references.py",
     "inference/runtime/batch_policy.py",
     "inference/runtime/batching.py",
+    "vedette/geometry.py",
     "vedette/retry.py",
     "vedette/event_order.py",
+)
+PURE += ("events/scene.py", "events/scene_state.py", "events/settings.py", "events/picture_judge.py")
+PURE += tuple(
+    str(file.relative_to(ROOT))
+    for folder in ("tracking", "objects", "zones")
+    for file in sorted((ROOT / "events" / folder).glob("*.py"))
 )
 PORTS = {"av", "nats", "aiohttp", "asyncio", "threading", "onnxruntime", "cv2"}
 

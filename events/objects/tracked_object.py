@@ -124,22 +124,24 @@ class TrackedObject:
 
     def now_said(self) -> Said:
         """What there is to know."""
-        kinds = {key: value for key, value in self.attributes.items() if isinstance(value, str | bool)}
-        return Said(self.label, self.confidence, self.zones_inside, self.state, kinds)
+        return Said(self.label, self.confidence, self.zones_inside, self.state, self._kinds())
 
     def changes(self, confidence_step: float) -> tuple[str, ...]:
         """What subscribers don't know yet."""
-        said, now = self.said, self.now_said()
+        said = self.said
         if said is None:
             return ()
         found = {
-            "confidence": now.confidence >= said.confidence + confidence_step,
-            "label": now.label != said.label,
-            "zones": now.zones != said.zones,
-            "state": now.state != said.state,
-            "attributes": now.attributes != said.attributes,
+            "confidence": self.confidence >= said.confidence + confidence_step,
+            "label": self.label != said.label,
+            "zones": self.zones_inside != said.zones,
+            "state": self.state != said.state,
+            "attributes": self._kinds() != said.attributes,
         }
         return tuple(name for name, is_changed in found.items() if is_changed)
+
+    def _kinds(self) -> dict[str, str | bool]:
+        return {key: value for key, value in self.attributes.items() if isinstance(value, str | bool)}
 
 
 def anchor_of(box: tuple[float, float, float, float], aspect: float, anchor: str) -> Point:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from events.settings import Zone
-from vedette.geometry import Point, area, depth, sides
+from vedette.geometry import Point, area, contains, depth, sides
 
 _EDGE = 0.08
 """Half of the edge's width, in sizes of the box: feet of a detected walker jump so far."""
@@ -40,7 +40,9 @@ class ZoneEdge:
         beyond = max(left - anchor[0], anchor[0] - right, top - anchor[1], anchor[1] - bottom)
         if beyond > self._most:
             return False
-        found = depth(self._polygon, anchor)
-        if was_inside is None or abs(found) > min(_EDGE * size, self._most):
-            return found > 0
+        found = contains(self._polygon, anchor)
+        if was_inside is None or found == was_inside:
+            return found
+        if abs(depth(self._polygon, anchor)) > min(_EDGE * size, self._most):
+            return found
         return was_inside
