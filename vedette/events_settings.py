@@ -95,8 +95,8 @@ class Objects(Settings):
 
     sightings: Annotated[int, Field(ge=1, le=100)] = 3
     """An object is confirmed after so many sightings ... Default 3."""
-    confidence: Fraction = 0.45
-    """... whose median confidence is at least this. Default 0.45."""
+    confidence: Fraction = 0.5
+    """... whose median confidence is at least this. Default 0.5."""
     update_s: Seconds = 1.0
     """At most one `object.update` an object in this time. Default 1."""
     stationary_s: Seconds = 5.0

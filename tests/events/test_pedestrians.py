@@ -34,7 +34,7 @@ def _pixels(bbox: Box) -> Box:
 
 @pytest.mark.parametrize(("fps", "switches", "covered"), [(5.0, 18, 0.93), (2.0, 14, 0.88), (1.0, 14, 0.82)])
 def test_people_are_counted_and_kept_apart(fps: float, switches: int, covered: float) -> None:
-    """Measured: 16 switches at 5 fps, 12 at 2, 11 at 1; people who hide one another behind a sign make most of them."""
+    """Measured: 16 switches at 5 fps, 12 at 2 and at 1; people who hide one another behind a sign make most of them."""
     _, tracked = watched(fps)
     result = score(tracked)
     assert VISITS - 2 <= result.tracks <= VISITS + 4
