@@ -66,6 +66,8 @@ class BucketStore:
         self._stream = f"OBJ_{bucket}"
         self._given = bus
         self._own: Bus | None = None
+        self._connecting = asyncio.Lock()
+        """Requests that come together make one connection: another one would never be closed."""
         self._seen: tuple[object, Objects] = (None, {})
         """The state of the stream when it was listed last, and what there was."""
 
@@ -181,14 +183,15 @@ class BucketStore:
     async def _jetstream(self) -> JetStreamContext:
         if self._given is not None:
             return self._given.jetstream
-        if self._own is not None and self._own.client.is_closed:  # the server ended it for good: perhaps not the next
-            await self.close()
-        if self._own is None:
-            try:
-                self._own = await connect(self._address(), "models", give_up_after_s=0, keeps_streams=False)
-            except BusUnavailable as error:
-                raise RepositoryUnavailable(f"{self.where}: {error}") from error
-        return self._own.jetstream
+        async with self._connecting:
+            if self._own is not None and self._own.client.is_closed:  # ended for good: perhaps not the next one
+                await self.close()
+            if self._own is None:
+                try:
+                    self._own = await connect(self._address(), "models", give_up_after_s=0, keeps_streams=False)
+                except BusUnavailable as error:
+                    raise RepositoryUnavailable(f"{self.where}: {error}") from error
+            return self._own.jetstream
 
     @asynccontextmanager
     async def _reading(

@@ -2,7 +2,7 @@
 
     <folder>/files/<sha256>.onnx        each with a shared lock (flock) while somebody has it
     <folder>/files/.incoming-*          under way, locked by who writes it
-    <folder>/cards/<place>/<name>.yaml  as they were read last
+    <folder>/cards/<place>/<name>.yaml  as they were read last; drafts beside them as above
 
 Several processes use it at once. A file comes into being whole, under its name, and its bytes are compared with its
 digest whenever it is taken. Over the bound the files that were not taken for longest go, never one that is held.
@@ -90,8 +90,10 @@ class Cache:
             folder = _made(self._cards / _slug(place))
             handle, draft = tempfile.mkstemp(prefix=_INCOMING, dir=folder)
             with os.fdopen(handle, "wb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # others don't sweep it away meanwhile
                 file.write(text)
-            Path(draft).replace(folder / f"{name}.yaml")
+                file.flush()
+                Path(draft).replace(folder / f"{name}.yaml")
         except (OSError, ModelError) as error:
             logger.warning("the card of %s is not remembered: %s", name, error)
 
@@ -144,7 +146,7 @@ class Cache:
 
     def _make_room(self) -> None:
         """Take out what is left behind by processes that were killed, and the oldest files over the bound."""
-        for left in self._files.glob(f"{_INCOMING}*"):
+        for left in (*self._files.glob(f"{_INCOMING}*"), *self._cards.glob(f"*/{_INCOMING}*")):
             _remove_unless_held(left)
         files = sorted(_ages(self._files.glob("*.onnx")))
         over_bytes = sum(size_bytes for _, size_bytes, _ in files) - self._max_bytes

@@ -93,3 +93,16 @@ async def test_what_it_makes_is_for_its_user_alone(tmp_path: Path) -> None:
     await fill(Cache(tmp_path / "state/site/models", SIZE), "1.0.0")
     for path in (tmp_path / "state", *(tmp_path / "state").rglob("*")):
         assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_drafts_of_cards_that_a_killed_process_left_are_swept_and_cards_stay(tmp_path: Path) -> None:
+    cache, folder = Cache(tmp_path, 10 * SIZE), tmp_path / "cards" / "there"
+    left, written, card = folder / ".incoming-left", folder / ".incoming-written", folder / "small.yaml"
+    folder.mkdir(parents=True)
+    for path in (left, written, card):
+        path.write_bytes(b"a card")
+    handle = os.open(written, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    (await fill(cache, "1.0.0")).release()
+    assert sorted(folder.iterdir()) == [written, card]
+    os.close(handle)

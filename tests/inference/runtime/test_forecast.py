@@ -61,6 +61,21 @@ def test_those_that_are_on_their_way_wait_before_it_and_those_behind_it_do_not()
     assert queue.foresee(item(deadline=5.0), SESSIONS, 1, coming=4).wait_s == pytest.approx(6 * ROW_S / SESSIONS)
 
 
+def test_where_batches_gain_the_queue_goes_by_batches() -> None:
+    policy, costs = BatchPolicy(8, 0.005), BatchCosts()
+    costs.seed(SHAPE, CostCurve(dict.fromkeys(policy.sizes, ROW_S)))  # eight cost as much as one
+    queue: BatchQueue[Item] = BatchQueue(policy, costs)
+    for _ in range(64):
+        queue.add(item(deadline=1.0))
+    forecast = queue.foresee(item(deadline=2.0), SESSIONS, idle_sessions=0)
+    assert forecast.wait_s == pytest.approx(64 / 8 * ROW_S / SESSIONS + ROW_S / 2)
+
+
+def test_who_finds_all_sessions_busy_waits_for_half_a_batch_and_else_not_at_all() -> None:
+    assert queue_of().foresee(item(), SESSIONS, idle_sessions=0).wait_s == pytest.approx(ROW_S / 2)
+    assert queue_of().foresee(item(), SESSIONS, idle_sessions=1).wait_s == 0
+
+
 def test_nothing_is_foreseen_where_nothing_was_measured() -> None:
     queue: BatchQueue[Item] = BatchQueue(BatchPolicy(8, 0.005), BatchCosts())
     queue.add(item())
