@@ -40,8 +40,8 @@ def run(quick: bool) -> Result:
         figures[f"objects_a_walker_{fps:g}_fps"] = round(objects, 2)
     return Result(
         name="tracking",
-        what=f"CPU microseconds a detection (tracking, two zones, a line) at {FPS:g} fps, {WALKERS} walkers a camera, one "
-        "core; and mistakes in a minute of a crowd of 10",
+        what=f"CPU microseconds a detection (tracking, two zones, a line) at {FPS:g} fps, {WALKERS} walkers a camera, "
+        "one core; and mistakes in a minute of a crowd of 10",
         figures=figures,
     )
 
