@@ -148,7 +148,7 @@ class PartitionWorker:
                 raise PartitionLost("the lease has run out")
             self.ready = owned.feed.caught_up
             now_s = monotonic()
-            if owned.settings_changed or now_s >= save_at_s:
+            if owned.settings_changed or owned.scenes.has_finished or now_s >= save_at_s:
                 save_at_s = now_s + self._save_every_s
                 async with owned.lock:
                     await self._save(owned)
@@ -167,6 +167,7 @@ class PartitionWorker:
         """With the lock held, so that all is of one moment."""
         try:
             owned.feed.prove(await reach(self._bus, self.partition))
+            owned.scenes.has_finished = False
             scenes: dict[SceneKey, bytes | None] = {}
             for key in owned.scenes.unsaved():
                 scenes[key] = owned.scenes.dumped(key)

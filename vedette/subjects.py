@@ -140,6 +140,11 @@ def partition_of(site: str, camera: str) -> int:
     return digest % PARTITIONS
 
 
+def scenes_key(partition: int) -> str:
+    """Key in `vedette-scenes` of up to where a partition's detections are in its scenes, and their events stored."""
+    return f"p{partition}"
+
+
 def detections_filter(site: str = "*", camera: str = "*", pipeline: str = "*") -> str:
     """Detections of some cameras; `*` is any."""
     return f"vedette.detections.{site}.{camera}.{pipeline}"

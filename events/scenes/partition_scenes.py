@@ -30,6 +30,8 @@ class PartitionScenes:
         self._scenes: dict[SceneKey, CameraScene] = {}
         self._changed: set[SceneKey] = set()
         """Since they were saved; those that are gone too."""
+        self.has_finished = False
+        """A recording has ended since that was set to False: somebody waits for that to be saved."""
         for key, state in saved.items():
             self._restore(key, state, now_s)
 
@@ -60,6 +62,7 @@ class PartitionScenes:
         metrics.count(scene)
         if scene.finished:
             del self._scenes[key]
+            self.has_finished = True
         return events
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from events.stream.bucket_reader import entries
 from vedette.atomic_write import MOST_WRITES, Conflict, Write, write
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
-from vedette.subjects import SCENES
+from vedette.subjects import SCENES, scenes_key
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class SceneStore:
 
     def __init__(self, bus: Bus, partition: int, owner: str) -> None:
         self._bus = bus
-        self._key = f"p{partition}"
+        self._key = scenes_key(partition)
         self._owner = owner
         self._revisions: dict[str, int] = {}
         self._record = b""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from gateway.pictures.sampled_frame import Output
 from gateway.reading.sampler import Sampling as GatewaySampling
 from gateway.recordings.analysis_system import system
 from gateway.recordings.recording import InOrder, Summary, publish_recording
+from gateway.recordings.recording_events import recording_events
 from gateway.recordings.recording_publisher import RecordingPublisher, withdraw
 from gateway.sources.video_length import video_length_s
 from vedette.background import background
 from vedette.bus import Bus, describe
 from vedette.config import Config, Sampling
 from vedette.errors import BusError
+from vedette.event_parser import Event
 from vedette.ids import as_id
 from vedette.messages import DetectionsEvent
 from vedette.process import DONE, FAILED, Stop
@@ -81,7 +84,7 @@ async def _run(analysis: Analysis, bus: Bus, feed: Feed, run: int, length_s: flo
     frame, sampling = analysis.config.pipelines[analysis.pipeline].frame, analysis.sampling
     output = Output(analysis.pipeline, frame.width, frame.quality, GatewaySampling(sampling.fps, sampling.keyframes))
     expected = int(length_s * sampling.fps) + 1 if sampling.fps and length_s else None
-    with _progress(expected) as progress:
+    with _progress(expected) as progress, _lines(analysis.json_lines) as out:
         results = subscribe(
             config=analysis.config_path,
             subject=feed.detections,
@@ -99,20 +102,26 @@ async def _run(analysis: Analysis, bus: Bus, feed: Feed, run: int, length_s: flo
             async with background(
                 bus.until_lost(), publish(), _hint(analysis, summary), _give_up(analysis, summary, publisher)
             ):
-                await _collect(analysis, events, summary, progress)
+                await _collect(out, events, summary, progress)
+        for event in await recording_events(bus, feed, _GIVE_UP_S):
+            summary.count(event)
+            _write(out, event)
 
 
-async def _collect(analysis: Analysis, events: AsyncIterator[object], summary: Summary, progress: Progress) -> None:
+async def _collect(out: TextIO | None, events: AsyncIterator[object], summary: Summary, progress: Progress) -> None:
     in_order = InOrder()
-    with _lines(analysis.json_lines) as out:
-        async for event in events:
-            for ready in in_order.add(cast(DetectionsEvent, event)):
-                summary.add(ready)
-                progress.advance(progress.task_ids[0])
-                if out is not None:
-                    out.write(ready.model_dump_json(exclude_none=True) + "\n")
-            if in_order.complete:
-                return
+    async for event in events:
+        for ready in in_order.add(cast(DetectionsEvent, event)):
+            summary.add(ready)
+            progress.advance(progress.task_ids[0])
+            _write(out, ready)
+        if in_order.complete:
+            return
+
+
+def _write(out: TextIO | None, event: Event) -> None:
+    if out is not None:
+        out.write(event.model_dump_json(exclude_none=True) + "\n")
 
 
 async def _hint(analysis: Analysis, summary: Summary) -> None:
@@ -168,10 +177,14 @@ def _progress(expected: int | None) -> Progress:
     return progress
 
 
+def _counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "none"
+
+
 def _report(analysis: Analysis, summary: Summary, wall_s: float, length_s: float) -> None:
     """The summary; on stderr where standard output takes the events."""
-    labels = ", ".join(f"{count} {label}" for label, count in summary.labels.most_common()) or "none"
-    text = f"{summary.frames} frames in {wall_s:.1f} s, {length_s / wall_s:.1f} times real time\nobjects: {labels}\n"
+    text = f"{summary.frames} frames in {wall_s:.1f} s, {length_s / wall_s:.1f} times real time\n"
+    text += f"detections: {_counts(summary.labels)}\nevents: {_counts(summary.events)}\n"
     if summary.errors:
         text += f"{summary.errors} frame(s) gave no result; their messages say why\n"
     stream: TextIO = sys.stderr if analysis.json_lines == Path("/dev/stdout") else sys.stdout

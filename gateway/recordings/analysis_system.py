@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from vedette.bus import Bus, connect
 from vedette.bus_address import STATE_VARIABLE, address_of
 from vedette.config import Address, Config
 from vedette.errors import BusMisfit, BusUnavailable
-from vedette.members import live_members
+from vedette.members import Member, live_members
 from vedette.process import Stop
 from vedette.stack import Stack
 from vedette.subjects import CLIPS
@@ -36,9 +36,11 @@ async def system(config: Config, path: Path, model: str, workers: int | None, st
     bus = await _running_bus(config)
     if bus is not None:
         async with bus:
-            missing = await _missing_workers(config, model, bus) if workers is None else workers
-            async with _own_processes(config, path, missing, None, stop):
-                if missing:
+            members = await _members(config, bus)
+            missing = _missing_workers(config, model, members) if workers is None else workers
+            events = not any(member.kind == "events" for member in members)
+            async with _own_processes(config, path, missing, events, None, stop):
+                if missing or events:
                     await stop.unless_requested(_until_streams(bus))
                 yield bus
         return
@@ -49,7 +51,7 @@ async def system(config: Config, path: Path, model: str, workers: int | None, st
     try:
         own = max(1, config.inference.replicas) if workers is None else workers
         async with (
-            _own_processes(config, path, own, folder, stop),
+            _own_processes(config, path, own, True, folder, stop),
             await connect(address_of(config), "analyze", give_up_after_s=5.0) as bus,
         ):
             yield bus
@@ -81,18 +83,21 @@ async def _running_bus(config: Config) -> Bus | None:
         return None
 
 
-async def _missing_workers(config: Config, model: str, bus: Bus) -> int:
+async def _members(config: Config, bus: Bus) -> list[Member]:
     try:
-        members = await live_members(bus, config.site)
+        return await live_members(bus, config.site)
     except BusUnavailable:
-        members = []  # a new server: nobody has been there yet
+        return []  # a new server: nobody has been there yet
+
+
+def _missing_workers(config: Config, model: str, members: Sequence[Member]) -> int:
     there = any(member.kind == "inference" and member.serves == model for member in members)
     return 0 if there else max(1, config.inference.replicas)
 
 
 @asynccontextmanager
 async def _own_processes(
-    config: Config, path: Path, workers: int, private_broker_in: str | None, stop: Stop
+    config: Config, path: Path, workers: int, events: bool, private_broker_in: str | None, stop: Stop
 ) -> AsyncIterator[None]:
     free = Address(host="127.0.0.1", port=0)
     listen = config.listen.model_copy(update={"nats": free, "inference": free, "events": free})
@@ -102,6 +107,8 @@ async def _own_processes(
         if private_broker_in is not None:
             await stop.unless_requested(stack.start_broker())
         await stop.unless_requested(stack.start_workers(workers))
+        if events:
+            await stop.unless_requested(stack.start_events())
         async with background(stack.watch()):
             yield
     finally:

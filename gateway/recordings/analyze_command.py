@@ -21,7 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="CONFIG", type=Path, required=True, help="the YAML file")
     parser.add_argument("--pipeline", metavar="NAME", help="which of its pipelines; needed if it has several")
     parser.add_argument("--fps", type=float, help="frames a second to look at; default: the pipeline's sampling")
-    parser.add_argument("--json", metavar="OUT", help="write one CloudEvent a line to this file (-: standard output)")
+    parser.add_argument(
+        "--json",
+        metavar="OUT",
+        help="write one CloudEvent a line to this file, detections and then events (-: standard output)",
+    )
     parser.add_argument(
         "--start", metavar="TIME", help="when the recording began, ISO 8601; default: the file's own time"
     )
@@ -35,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Example: vedette analyze media/pedestrians.mp4 --config configs/demo.yaml --fps 5 --json out.jsonl\n\n"
         "Uses the site's bus and workers if they run, else starts its own and ends them. Every sampled frame gives\n"
-        "exactly one message; nothing is dropped."
+        "exactly one message; nothing is dropped. Then come the events: what the objects in it did."
     )
 
 

@@ -15,6 +15,7 @@ from gateway.reading.reader import Reader
 from gateway.reading.reading_thread import read_in_thread
 from gateway.recordings.recording_publisher import RecordingPublisher
 from vedette.background import end
+from vedette.event_parser import Event
 from vedette.messages import DetectionsEvent
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,13 @@ class Summary:
     frames: int = 0
     errors: int = 0
     labels: Counter[str] = field(default_factory=Counter)
+
+    events: Counter[str] = field(default_factory=Counter)
+    """By kind."""
+
+    def count(self, event: Event) -> None:
+        """One event."""
+        self.events[event.type.removeprefix("dev.vedette.").removesuffix(".v1")] += 1
 
     def add(self, event: DetectionsEvent) -> None:
         """One frame's message."""

@@ -62,7 +62,16 @@ def recordings(tmp_path: Path, nats_server: NatsServer) -> Recordings:
 
 
 def events(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line)["data"] for line in path.read_text().splitlines()]
+    """The detections' data."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    return [line["data"] for line in lines if line["type"] == "dev.vedette.detections.v1"]
+
+
+def story(path: Path) -> list[tuple[str, float, int]]:
+    """What must be the same in every run: kind, time stamp and revision of each event of an object."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    found = [line for line in lines if line["type"] != "dev.vedette.detections.v1"]
+    return [(line["type"], line["data"]["frame"]["pts"], line["data"]["revision"]) for line in found]
 
 
 def essence(path: Path) -> list[tuple[int, float, Any]]:
@@ -88,6 +97,11 @@ def test_every_sampled_frame_gives_one_message_and_two_runs_are_equal(recordings
     assert [data["frame"]["final"] for data in events(recordings.folder / "one.jsonl")] == [False] * (FRAMES - 1) + [
         True
     ]
+    happened = story(recordings.folder / "one.jsonl")
+    assert happened == story(recordings.folder / "two.jsonl")
+    begun, ended = (sum(kind == f"dev.vedette.object.{verb}.v1" for kind, _, _ in happened) for verb in ("new", "end"))
+    assert begun == ended > 3
+    assert f"{begun} object.new" in said
     assert f"{FRAMES} frames" in said
     assert "times real time" in said
 
@@ -100,6 +114,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(recordings: Recordings) -
     recordings.child("inference").kill()
     finish(running)
     assert essence(out) == essence(recordings.folder / "undisturbed.jsonl")
+    assert story(out) == story(recordings.folder / "undisturbed.jsonl")
 
 
 def test_a_restart_of_the_server_in_the_middle_changes_nothing(recordings: Recordings, nats_server: NatsServer) -> None:
@@ -110,6 +125,7 @@ def test_a_restart_of_the_server_in_the_middle_changes_nothing(recordings: Recor
     nats_server.restart()
     finish(running)
     assert essence(out) == essence(recordings.folder / "undisturbed.jsonl")
+    assert story(out) == story(recordings.folder / "undisturbed.jsonl")
 
 
 async def test_ctrl_c_leaves_nothing_on_the_bus(recordings: Recordings, bus: Bus) -> None:
@@ -136,7 +152,7 @@ def test_without_a_server_it_brings_its_own_and_takes_it_away(tmp_path: Path) ->
         )
         done = alone.run("analyze", str(VIDEO), "--config", str(alone.config), "--json", "-", timeout_s=120)
         assert done.returncode == 0, done.stderr
-        assert len(done.stdout.splitlines()) == FRAMES
+        assert sum("dev.vedette.detections.v1" in line for line in done.stdout.splitlines()) == FRAMES
         assert not alone.left_behind()
         assert not (tmp_path / "state").exists()
 
