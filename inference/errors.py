@@ -2,6 +2,7 @@
 
 InferenceError
 ├── ModelError           a model, its card or its reference is unusable: the process exits
+│   └── ModelMissing     no such model is in the repository: a distant one may get it yet
 ├── RepositoryUnavailable (inference/repository/store.py)  a place of models can't be reached: tried again
 ├── DeviceUnavailable    the device asked for is not there: the process exits
 ├── BatchFailed          the runtime failed on a batch: its session is replaced, its images are run one by one
@@ -25,6 +26,10 @@ class ModelError(InferenceError):
     """A model cannot be loaded; the text names the file and, in a card, the key."""
 
     exit_status = 2
+
+
+class ModelMissing(ModelError):
+    """There is no such model; the text says which there are."""
 
 
 class DeviceUnavailable(InferenceError):

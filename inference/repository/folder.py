@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from inference.errors import ModelError
+from inference.errors import ModelError, ModelMissing
 from inference.repository.card import NAME, ModelCard
 from inference.repository.model import Model, check_name, digest_of
 from inference.repository.references import Reference, in_order
@@ -43,9 +43,9 @@ class Repository:
         return Model(card, newest, self.path / file_path(card.name, newest), digest_of(card, newest))
 
 
-def no_model(where: str, name: str, names: list[str]) -> ModelError:
+def no_model(where: str, name: str, names: list[str]) -> ModelMissing:
     """There is no such model; these are there."""
-    return ModelError(f"{where} has no model {name!r}; there are: {', '.join(names) or 'none'}")
+    return ModelMissing(f"{where} has no model {name!r}; there are: {', '.join(names) or 'none'}")
 
 
 def no_version(where: str, wanted: Reference, card: ModelCard) -> ModelError:

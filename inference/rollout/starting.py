@@ -5,7 +5,7 @@ import logging
 from contextlib import suppress
 
 from inference.dataplane import DataPlane
-from inference.errors import ModelError
+from inference.errors import ModelError, ModelMissing
 from inference.repository.model import Model
 from inference.repository.references import Reference
 from inference.repository.store import RepositoryUnavailable
@@ -21,6 +21,7 @@ from vedette.retry import Backoff, Retry
 logger = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first_s=0.5, cap_s=15.0)
+_LOOK_FOR_IT_S = 1.0
 
 
 def bounds_of(config: Config, model_name: str) -> Bounds:
@@ -40,16 +41,24 @@ def bounds_of(config: Config, model_name: str) -> Bounds:
 
 async def first_model(available: AvailableVersions) -> Model:
     """The version that serves if nobody has said otherwise; while the repository can't be reached, an older one that is
-    on this machine. Waits for the repository if there is none.
+    on this machine. Waits for the repository if there is none, and for the model where the repository is a distant one:
+    a bucket on an embedded server can be filled only while `vedette up` runs.
 
     Raises ModelError.
     """
-    retry = Retry(_BACKOFF)
+    retry, said = Retry(_BACKOFF), ""
     while True:
         try:
             found = await available.look()
         except RepositoryUnavailable as error:
             logger.warning("%s; trying again", error)
+        except ModelMissing as error:
+            if available.repository.store.folder is not None:
+                raise
+            if said != (said := str(error)):
+                logger.warning("%s; waiting for it (vedette models pull --from brings it there)", said)
+            await asyncio.sleep(_LOOK_FOR_IT_S)
+            continue
         else:
             plan = plan_of(found.card, available.bounds, found.card.rollout)
             for version in available.stable_first(found, plan):

@@ -17,6 +17,7 @@ from tests.inference.repository.test_card import CARD
 from tests.inference.worker import MODEL, ROOT
 from tests.nats_server import NatsServer
 from tests.s3_server import SECRET, S3Server
+from tests.waiting import until
 from vedette.__main__ import main
 
 MODELS = ROOT / "models"
@@ -120,16 +121,21 @@ def test_models_go_from_a_folder_by_s3_to_the_bucket_of_an_edge_and_serve_there(
     assert models("pull", edge, "--json").data[0]["offline"]
 
 
-async def test_an_inference_process_takes_its_model_out_of_a_bucket(nats_server: NatsServer, tmp_path: Path) -> None:
+async def test_an_inference_process_waits_for_its_model_and_takes_it_out_of_a_bucket(
+    nats_server: NatsServer, tmp_path: Path
+) -> None:
     text = (CONFIG % nats_server.port).replace(f"{{path: {MODELS}}}", "{bucket: vedette-models}")
     site = tmp_path / "site.yaml"
     site.write_text(text)
-    pulling = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "vedette", "models", "pull", str(site), "--from", str(MODELS)), cwd=ROOT
-    )
-    assert await pulling.wait() == 0
     with processes_of(tmp_path, nats_server.port) as processes:
         process = processes.start(text)
+        await until(
+            lambda: "has no model 'coco-detector'; there are: none; waiting for it" in process.text, "empty", 60
+        )
+        pulling = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "vedette", "models", "pull", str(site), "--from", str(MODELS)), cwd=ROOT
+        )
+        assert await pulling.wait() == 0
         await process.until_ready()
     cached = list((tmp_path / "state/plant-1/models/files").glob("*.onnx"))
     assert [f"sha256:{file.stem}" for file in cached] == [MODEL.digest]
