@@ -18,7 +18,7 @@ signal.signal(signal.SIGTERM, _leave)
 
 import argparse  # noqa: E402
 import importlib  # noqa: E402
-from collections.abc import Sequence  # noqa: E402
+from collections.abc import Callable, Sequence  # noqa: E402
 from importlib.metadata import version  # noqa: E402
 
 COMMANDS = {
@@ -60,10 +60,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module.add_arguments(parser.commands[name])
         parser.commands[name].set_defaults(checks=CHECKS)
         parsed = parser.parse_args(words)
-        status: int = module.run(parsed)
-        return status
+        return _status(module.run, parsed)
     parser.parse_args(words)
     return 2
+
+
+def _status(run: Callable[[argparse.Namespace], int], parsed: argparse.Namespace) -> int:
+    """What the command returns; where nobody reads its output any more (`vedette check … | head -1`), 1."""
+    try:
+        status = run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python flushes at its end goes nowhere
+        return 1
+    return status
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

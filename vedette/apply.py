@@ -9,7 +9,7 @@ from vedette.camera_plan import Plan
 from vedette.command_line import add_config, add_logging, begin_logging, found_by, read_config, refuse
 from vedette.config import Config
 from vedette.errors import ConfigError
-from vedette.process import DONE, Stop
+from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 from vedette.registration import register
 
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(_as_data(made)) + "\n" if args.json else _as_text(made, args.dry_run))
         return DONE
 
-    return run_process(body)
+    return run_process(body, stopped=FAILED)
 
 
 async def _apply(config: Config, dry_run: bool) -> Plan:

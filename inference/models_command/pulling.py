@@ -83,6 +83,8 @@ def _source(config: Config, place: str) -> ModelRepository:
     except ValidationError as error:
         text = error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
         raise ConfigError(f"--from: {text}") from None
+    if models.bucket is None and models.url is None and not models.path.is_dir():
+        raise ConfigError(f"--from: {models.path}: no such folder")
     return ModelRepository(store_of(config, models), cache_of(config), _PATIENCE_S)
 
 

@@ -150,6 +150,8 @@ def test_what_is_not_there_or_wrong_is_said_in_a_line(models: Command, tmp_path:
     )
     assert "is no model reference" in models("show", folder, "../etc").err
     assert models("pull", folder, "face", "--from", "no thing://x").status == 2
+    nowhere = models("pull", folder, "face", "--from", str(tmp_path / "nowhere"))
+    assert (nowhere.status, nowhere.err) == (2, f"vedette: --from: {tmp_path / 'nowhere'}: no such folder\n")
     said = models("list", bucket)
     assert (said.status, said.out) == (1, "")
     assert said.err.splitlines()[-1].startswith("vedette: nats:vedette-models: nats://127.0.0.1:1: ")

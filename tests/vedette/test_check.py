@@ -47,6 +47,16 @@ def test_a_configuration_whose_models_and_videos_are_there_is_good(file: Path) -
     assert "serving    http://127.0.0.1:8000, no tokens" in done.stdout
 
 
+def test_a_reader_that_has_enough_is_no_traceback(file: Path) -> None:
+    command = [sys.executable, "-m", "vedette", "check", str(written(file))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(50) == 1
+
+
 @pytest.mark.parametrize("command", ["check", "up"])
 @pytest.mark.parametrize("model", ["cocodetector", "coco-detector@^7"])
 def test_a_model_that_is_not_in_the_repository_is_said_with_its_line(file: Path, model: str, command: str) -> None:
