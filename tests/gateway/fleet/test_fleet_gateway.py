@@ -72,21 +72,21 @@ async def test_cameras_come_change_and_go_and_the_others_do_not_notice(
     nats_server: NatsServer, desired: Desired, witness: Witness
 ) -> None:
     config = configured(nats_server, {})
-    async with simulated("a", "b") as cameras, gateway(config):
-        await desired.put(record("a", cameras.url("a")), record("b", cameras.url("b")))
-        await until(lambda: witness.of("a") and witness.of("b"), "frames of both")
-        epoch_of_b = witness.of("b")[0].headers.epoch
-        first_epoch = witness.of("a")[0].headers.epoch
-        await desired.put(record("a", cameras.url("a"), sampling={"fps": 1}))
-        await until(lambda: witness.of("a")[-1].headers.epoch > first_epoch, "frames of the changed one")
+    async with simulated("goes", "stays") as cameras, gateway(config):
+        await desired.put(record("goes", cameras.url("goes")), record("stays", cameras.url("stays")))
+        await until(lambda: witness.of("goes") and witness.of("stays"), "frames of both")
+        epoch_of_b = witness.of("stays")[0].headers.epoch
+        first_epoch = witness.of("goes")[0].headers.epoch
+        await desired.put(record("goes", cameras.url("goes"), sampling={"fps": 1}))
+        await until(lambda: witness.of("goes")[-1].headers.epoch > first_epoch, "frames of the changed one")
         assert [status for status in witness.statuses if status.reason == "its configuration has changed"]
-        await desired.remove("a")
-        await until(lambda: witness.is_("a", "offline"), "it is gone")
-        assert witness.last("a").reason == "the camera was removed"
-        await until(lambda: not series_of("a"), "no metric of it is left")
-        count = len(witness.of("b"))
-        await until(lambda: len(witness.of("b")) > count, "the other one goes on")
-    assert {frame.headers.epoch for frame in witness.of("b")} == {epoch_of_b}
+        await desired.remove("goes")
+        await until(lambda: witness.is_("goes", "offline"), "it is gone")
+        assert witness.last("goes").reason == "the camera was removed"
+        await until(lambda: not series_of("goes"), "no metric of it is left")
+        count = len(witness.of("stays"))
+        await until(lambda: len(witness.of("stays")) > count, "the other one goes on")
+    assert {frame.headers.epoch for frame in witness.of("stays")} == {epoch_of_b}
 
 
 async def test_a_change_that_can_not_be_is_refused_while_the_camera_goes_on(

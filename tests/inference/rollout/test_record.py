@@ -22,7 +22,7 @@ def test_fields_of_a_later_release_are_ignored() -> None:
         (b'{"share": 0.5}', "stable: Field required"),
         (b'{"stable": "1.0.0", "candidate": "1.1.0", "share": 1.5}', "share"),
         (b'{"stable": "1.0.0", "share": 0.5}', "a share needs a candidate"),
-        (b'{"stable": "1.0.0", "candidate": "1.0.0"}', "1.0.0 can't be stable, candidate or shadow at a time"),
+        (b'{"stable": "1.0.0", "candidate": "1.0.0"}', "1.0.0 can't be two of stable, candidate and shadow at a time"),
         (b'{"stable": "../etc"}', "stable"),
     ],
 )
