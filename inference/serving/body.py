@@ -20,18 +20,18 @@ async def read_body(request: web.Request, max_bytes: int) -> bytes:
     load = request.app.get(LOAD, UNLIMITED)
     load.expect(expected)
     content = request.content
-    if content.is_eof():  # it came along with the header
-        body = content.read_nowait()
-        load.take(request, len(body))
-    else:
-        try:
+    try:
+        if content.is_eof():  # it came along with the header
+            body = content.read_nowait()
+            load.take(request, len(body))
+        else:
             body = await _read(request, max_bytes, load)
-        except TimeoutError:
-            raise Refused("slow", "the body comes too slowly") from None
-        except web.HTTPException:
-            raise
-        except ValueError as error:  # aiohttp's, of a body that is not as its encoding says
-            raise Refused("invalid", f"the body can't be read: {error}") from None
+    except TimeoutError:
+        raise Refused("slow", "the body comes too slowly") from None
+    except web.RequestPayloadError:  # its text is several lines, and may quote the body
+        content.feed_eof()  # else aiohttp reads on after the answer, and logs the same error as a defect
+        why = "the body is not as its Content-Encoding or Transfer-Encoding says"
+        raise Refused("invalid", why, unread=True) from None
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
     return body

@@ -80,7 +80,7 @@ def refused(error: Refused) -> web.Response:
     headers = {}
     if error.kind in ("overloaded", "unavailable"):
         headers["Retry-After"] = str(max(1, round(error.wait_s + 0.5)))
-    if error.kind in ("too_large", "slow"):  # what is still to come of it is not waited for
+    if error.unread:
         headers["Connection"] = "close"
     if error.kind == "unauthenticated":
         headers["WWW-Authenticate"] = "Bearer"

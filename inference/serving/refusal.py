@@ -41,7 +41,12 @@ class Refused(InferenceError):
     """A request that ends without a result; the text is for the client."""
 
     def __init__(
-        self, kind: Kind, reason: str, wait_s: float = 0.0, details: Mapping[str, Any] = MappingProxyType({})
+        self,
+        kind: Kind,
+        reason: str,
+        wait_s: float = 0.0,
+        details: Mapping[str, Any] = MappingProxyType({}),
+        unread: bool = False,
     ) -> None:
         super().__init__(reason)
         self.kind = kind
@@ -49,3 +54,5 @@ class Refused(InferenceError):
         """Of `overloaded` and `unavailable`: when to come back."""
         self.details = details
         """What else a client that reads JSON is told."""
+        self.unread = unread or kind in ("too_large", "slow")
+        """Some of the request is still to come, or can't be told from the next one: its connection ends."""

@@ -71,6 +71,8 @@ def checked_shape(name: str, shape: Sequence[Any]) -> tuple[int, ...]:
     for length in shape:
         if type(length) is not int or not 0 <= length < 1 << 63:
             raise Refused("invalid", f"{name}: shape has something other than lengths")
+    if math.prod(length or 1 for length in shape) >= 1 << 63:  # with a 0 in it no count of elements would tell
+        raise Refused("invalid", f"{name}: shape has more elements than there can be")
     return tuple(shape)
 
 
