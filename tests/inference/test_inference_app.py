@@ -67,9 +67,9 @@ def later(notes: Notes, since: int, names: list[str]) -> bool:
 
 
 async def stop(process: Process) -> None:
-    """SIGTERM: it ends with status 0, before it would be killed (Docker: after 10 s)."""
+    """SIGTERM: it ends with status 0; in half a second where nothing else runs."""
     process.signal(signal.SIGTERM)
-    assert await process.ended(10) == 0, process.text
+    assert await process.ended(30) == 0, process.text
     assert "Traceback" not in process.text
 
 
