@@ -183,7 +183,7 @@ class Bus:
             logger.warning("the bus was left without a last flush: %s", describe(error))
         finally:  # cancelled or not
             if client.is_connected or client.is_connecting or client.is_reconnecting:  # else there is nothing to close
-                await client.close()
+                await _closed(client)
 
     async def _flush(self, within_s: int) -> None:
         await _to_its_end(self.client.flush(within_s))
@@ -239,6 +239,17 @@ async def _to_its_end(flushing: Coroutine[Any, Any, None]) -> None:
     task = asyncio.create_task(flushing)
     task.add_done_callback(lambda task: task.cancelled() or task.exception())  # looked at, if we are gone
     await asyncio.shield(task)
+
+
+async def _closed(client: Client) -> None:
+    try:
+        await client.close()
+    except asyncio.CancelledError:
+        # Ours, or that of the library's reconnecting task, which it cancels: both wait for the same end of the socket,
+        # a future that is cancelled with the first who waits (nats-py 2.16). All else is closed by then.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
 
 
 def describe(error: BaseException) -> str:

@@ -256,6 +256,19 @@ async def test_closing_while_disconnected_is_quick(nats_server: NatsServer) -> N
     await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, "no task is left")
 
 
+async def test_closing_outlives_the_cancellation_of_what_waits_for_the_same_socket(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = await connect(nats_server.address, "test", give_up_after_s=10)
+
+    async def cancelled_by_another() -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(bus.client._transport, "wait_closed", cancelled_by_another)
+    await bus.close()
+    assert bus.client.is_closed
+
+
 async def test_closing_ends_an_attempt_that_swallows_its_cancellation(
     nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
