@@ -23,7 +23,7 @@ from events.scenes.scene_store import Saved, SceneStore
 from events.stream.outgoing import outgoing
 from events.stream.partition_feed import PartitionFeed
 from events.stream.publisher import Publisher, published_since
-from events.stream.track import ensure_track, last_of, reach
+from events.stream.track import ensure_track, last_minute, last_of, reach
 from vedette.background import background, end
 from vedette.bus import Bus
 from vedette.errors import BusError, VedetteError
@@ -84,8 +84,9 @@ class PartitionWorker:
                 began_s = monotonic()
                 try:
                     await self._own()
-                except* VedetteError as group:
-                    self._say(group)
+                except VedetteError as error:
+                    level = logging.WARNING if self._bus.connected else logging.DEBUG
+                    logger.log(level, "partition %s is left: %s", self.partition, error)
                 finally:
                     self.ready = False
                 if not self._stop.is_set():
@@ -100,36 +101,32 @@ class PartitionWorker:
             await end(waits)
         return not self._stop.is_set()
 
-    def _say(self, group: BaseExceptionGroup[VedetteError]) -> None:
-        for error in group.exceptions:
-            if isinstance(error, BaseExceptionGroup):
-                self._say(error)
-            else:
-                level = logging.WARNING if self._bus.connected else logging.DEBUG
-                logger.log(level, "partition %s is left: %s", self.partition, error)
-
     async def _own(self) -> None:
-        """Until stopped; raises what ends it, in a group."""
+        """Until stopped; raises what ends it."""
         metrics.TAKEOVERS.inc()
         owned = self._owned = await self._take_over()
+        work = [asyncio.create_task(self._read(owned)), asyncio.create_task(self._keep(owned))]
+        stopping = asyncio.create_task(self._stop.wait())
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._read(owned)), group.create_task(self._keep(owned))]
-                await self._stop.wait()
+            await asyncio.wait((*work, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not any(task.done() for task in work):
                 async with owned.lock:  # what is in hand is done
-                    await end(tasks)
-            await self._save(owned)
+                    await end(work)
+                await self._save(owned)
         finally:
+            # Not a task group, which cancels once: a request of the library may swallow that (see `background.end`).
+            await end((*work, stopping))
             self._owned = None
             owned.scenes.close()
+        for task in work:
+            if not task.cancelled():
+                task.result()
 
     async def _take_over(self) -> "_Owned":
         await ensure_track(self._bus)
         store = SceneStore(self._bus, self.partition, self._owner)
-        saved = await store.take_over()
-        last = await last_of(self._bus, EVENTS)
-        since = last if saved.events is None else saved.events
-        published = await published_since(self._bus, self.partition, since, last)
+        saved = await store.take_over(Saved(await last_minute(self._bus), await last_of(self._bus, EVENTS)))
+        published = await published_since(self._bus, self.partition, saved.events, await last_of(self._bus, EVENTS))
         return _Owned(self, saved, store, published)
 
     async def _read(self, owned: "_Owned") -> None:
@@ -173,7 +170,7 @@ class PartitionWorker:
                 scenes[key] = owned.scenes.dumped(key)
                 await asyncio.sleep(0)  # the other partitions' detections don't wait for all of these
             if scenes or monotonic() >= owned.save_position_at_s:
-                position = owned.scenes.safe(owned.feed.saved_position)
+                position = owned.scenes.safe(owned.feed.position)
                 await owned.store.save(position, await last_of(self._bus, EVENTS), scenes)
                 owned.save_position_at_s = monotonic() + _SAVE_POSITION_EVERY_S
                 metrics.SAVES.labels("saved").inc()

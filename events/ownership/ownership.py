@@ -62,20 +62,27 @@ class Ownership(Generic[W]):
 
     async def run(self) -> None:
         """Until `stop`, and until all partitions are left."""
+        tasks: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
-            while not self._stopping.is_set():
-                await self._look()
-                for partition in sorted(self._share - self.workers.keys()):
-                    worker = self.workers[partition] = self._build(partition)
-                    group.create_task(self._run(partition, worker), name=f"partition-{partition}")
-                for partition in self.workers.keys() - self._share:
-                    self.workers[partition].stop()
-                metrics.PARTITIONS.set(len(self.held))
-                await self._pause()
+            try:
+                while not self._stopping.is_set():
+                    await self._look()
+                    for partition in sorted(self._share - self.workers.keys()):
+                        task = group.create_task(self._run(partition, self._build(partition)))
+                        tasks.add(task)
+                        task.add_done_callback(tasks.discard)
+                    for partition in self.workers.keys() - self._share:
+                        self.workers[partition].stop()
+                    metrics.PARTITIONS.set(len(self.held))
+                    await self._pause()
+            except asyncio.CancelledError:
+                await end(tasks)
+                raise
             for worker in self.workers.values():
                 worker.stop()
 
     async def _run(self, partition: int, worker: W) -> None:
+        self.workers[partition] = worker
         try:
             await worker.run()
         finally:

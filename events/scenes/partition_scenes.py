@@ -89,10 +89,10 @@ class PartitionScenes:
                 metrics.forget(self._scenes.pop(key))
                 self._changed.add(key)
 
-    def safe(self, position: int | None) -> int | None:
+    def safe(self, position: int) -> int:
         """Up to where detections needn't be read again: `position`, or less where a recording's wait for others."""
         waiting = [scene.waits_since for scene in self._scenes.values() if scene.waits_since is not None]
-        return position if position is None else min([position, *(first - 1 for first in waiting)])
+        return min([position, *(first - 1 for first in waiting)])
 
     def settings_changed(self) -> None:
         """Go on with what the settings are now."""

@@ -35,10 +35,10 @@ _READ_WITHIN_S = 10.0
 class Saved:
     """A partition as it was at one moment."""
 
-    position: int | None
-    """All detections up to this sequence of `DETECTIONS` are in the scenes; None: none ever came."""
-    events: int | None
-    """Sequence of `EVENTS` at that moment: what follows from later detections comes after it. None: unknown."""
+    position: int
+    """All detections up to this sequence of `DETECTIONS` are in the scenes."""
+    events: int
+    """Sequence of `EVENTS` at that moment: what follows from later detections comes after it."""
     scenes: Mapping[SceneKey, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -53,8 +53,8 @@ class SceneStore:
         self._record = b""
         """The position as it was written last."""
 
-    async def take_over(self) -> Saved:
-        """Claim the partition, and read what was saved.
+    async def take_over(self, beginning: Saved) -> Saved:
+        """Claim the partition, and read what was saved; `beginning` where nothing ever was.
 
         Raises:
             PartitionLost: another worker claims it at the same time.
@@ -62,12 +62,12 @@ class SceneStore:
         """
         try:
             async with asyncio.timeout(_READ_WITHIN_S):
-                saved = await self._claim()
+                saved = await self._claim(beginning)
                 return Saved(saved.position, saved.events, await self._scenes())
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{SCENES}: {describe(error)}") from error
 
-    async def save(self, position: int | None, events: int | None, scenes: Mapping[SceneKey, bytes | None]) -> None:
+    async def save(self, position: int, events: int, scenes: Mapping[SceneKey, bytes | None]) -> None:
         """Write what has changed; a scene that is None is deleted.
 
         Raises:
@@ -83,7 +83,7 @@ class SceneStore:
         self._record = self._encoded(position, events)
         await self._make([*writes, self._write(self._key, self._record)])
 
-    async def _claim(self) -> Saved:
+    async def _claim(self, beginning: Saved) -> Saved:
         bucket = await self._bus.bucket(SCENES)
         try:
             entry = await bucket.get(self._key)
@@ -91,7 +91,7 @@ class SceneStore:
         except KeyNotFoundError as error:
             value, revision = b"", (error.entry.revision or 0) if error.entry else 0
         self._revisions = {self._key: revision}
-        saved = _saved(value, self._key)
+        saved = _saved(value, self._key) or beginning
         self._record = self._encoded(saved.position, saved.events)
         await self._make([self._write(self._key, self._record)])
         return saved
@@ -124,7 +124,7 @@ class SceneStore:
     def _write(self, key: str, value: bytes | None) -> Write:
         return Write(key, value, self._revisions.get(key, 0))
 
-    def _encoded(self, position: int | None, events: int | None) -> bytes:
+    def _encoded(self, position: int, events: int) -> bytes:
         record = {"version": _VERSION, "owner": self._owner, "position": position, "events": events}
         return json.dumps(record).encode()
 
@@ -132,14 +132,14 @@ class SceneStore:
         return f"{self._key}.{'.'.join(key)}"
 
 
-def _saved(value: bytes, key: str) -> Saved:
+def _saved(value: bytes, key: str) -> Saved | None:
     if not value:
-        return Saved(None, None)
+        return None
     try:
         record = json.loads(value)
         if record["version"] != _VERSION:
             raise ValueError(f"version {record['version']}")
-        return Saved(record["position"], record["events"])
+        return Saved(int(record["position"]), int(record["events"]))
     except (ValueError, KeyError, TypeError) as error:
         logger.error("%s of %s can't be read and begins anew: %s", key, SCENES, error)
-        return Saved(None, None)
+        return None

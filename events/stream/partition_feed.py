@@ -42,26 +42,19 @@ class Arrival:
 class PartitionFeed:
     """Gives them out by `arrivals`; `done` says of each that it was taken. `position`: all up to there is done."""
 
-    def __init__(self, bus: Bus, partition: int, position: int | None) -> None:
-        """`position` None: nothing was ever read, begin with what `TRACK` holds."""
-        self.position = position or 0
+    def __init__(self, bus: Bus, partition: int, position: int) -> None:
+        self.position = position
         self.partition = partition
         self.caught_up = False
         """Whether there was nothing more to be read when that was looked at last."""
         self._bus = bus
-        self._begins = position is None
         self._in_track = False
         self._proven = self.position
         """Up to where it is known that nothing was missed."""
 
-    @property
-    def saved_position(self) -> int | None:
-        """What a successor begins with."""
-        return None if self._begins else self.position
-
     def done(self, arrival: Arrival) -> None:
         """It was taken, and what followed from it is stored."""
-        self.position, self._begins = arrival.position, False
+        self.position = arrival.position
 
     async def arrivals(self) -> AsyncGenerator[Arrival, None]:
         """For ever; `done` comes before the next."""
@@ -88,11 +81,11 @@ class PartitionFeed:
         """
         if not self._in_track:
             return
-        if not self._begins and held.first is not None and held.first > self._proven + 1:
+        if held.first is not None and held.first > self._proven + 1:
             raise DetectionsMissed(f"partition {self.partition}: too slow, or the bus has too little room for {TRACK}")
         self.caught_up = held.last_of_partition is None or held.last_of_partition <= self.position
         if self.caught_up and held.last is not None:
-            self.position, self._begins = max(self.position, held.last), False
+            self.position = max(self.position, held.last)
         self._proven = self.position
 
     async def _some(self) -> AsyncGenerator[Arrival, None]:
@@ -103,7 +96,7 @@ class PartitionFeed:
             logger.warning("partition %s: %s has begun anew", self.partition, DETECTIONS)
             self.position = self._proven = 0
         covered = last <= self.position if held.first is None else held.first <= self.position + 1
-        source = self._from_track() if covered or self._begins else self._from_detections(last)
+        source = self._from_track() if covered else self._from_detections(last)
         async with aclosing(source) as arrivals:
             async for arrival in arrivals:
                 yield arrival

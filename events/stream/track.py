@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nats.errors import Error as NatsError
-from nats.js.api import Header
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, Header
 from nats.js.errors import APIError, NotFoundError
 
 from vedette.bus import Bus, describe
 from vedette.errors import BusMisfit, BusUnavailable, MalformedMessage
-from vedette.subjects import TRACK, TRACK_MAX_AGE_S, track_filter, track_stream
+from vedette.subjects import DETECTIONS, TRACK, TRACK_MAX_AGE_S, track_filter, track_stream
 
 _EXISTS = (10058, 10047, 10028)
 """With another beginning (10058); or on a server without room for it twice."""
@@ -79,6 +79,28 @@ async def last_of(bus: Bus, stream: str) -> int:
         return (await bus.jetstream.stream_info(stream)).state.last_seq
     except (NatsError, TimeoutError) as error:
         raise BusUnavailable(f"{stream}: {describe(error)}") from error
+
+
+async def last_minute(bus: Bus) -> int:
+    """The position before the first detections of the last minute: there a partition begins that nobody ever had.
+
+    Raises:
+        BusUnavailable: the server doesn't answer, or has no such stream.
+    """
+    last = await last_of(bus, DETECTIONS)
+    consumer = ConsumerConfig(
+        ack_policy=AckPolicy.NONE,
+        deliver_policy=DeliverPolicy.BY_START_TIME,
+        opt_start_time=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=TRACK_MAX_AGE_S),
+        mem_storage=True,
+        inactive_threshold=1.0,
+    )
+    try:
+        info = await bus.jetstream.add_consumer(DETECTIONS, consumer)
+        await bus.jetstream.delete_consumer(DETECTIONS, info.name)
+    except (NatsError, TimeoutError) as error:
+        raise BusUnavailable(f"{DETECTIONS}: {describe(error)}") from error
+    return max(0, last - (info.num_pending or 0))
 
 
 def origin(headers: Mapping[str, str] | None) -> int:

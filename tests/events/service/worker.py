@@ -16,7 +16,7 @@ from events.partition_worker import PartitionWorker
 from events.scenes.camera_scene import SceneKey
 from events.settings import SceneSettings
 from tests.waiting import until, until_async
-from vedette.background import background
+from vedette.background import background, end
 from vedette.bus import Bus
 from vedette.members import announce, new_member
 
@@ -49,7 +49,7 @@ async def working(bus: Bus, save_s: float = 0.5, orderly: bool = True) -> AsyncI
             if orderly:
                 ownership.stop()
             else:
-                running.cancel()
+                await end([running])
 
 
 class Process:
