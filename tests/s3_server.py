@@ -9,7 +9,7 @@ from pathlib import Path
 from vedette.child import die_with_parent
 
 DEADLINE_S = 30.0
-KEY, SECRET = "operator", "s3cret-of-the-store"  # noqa: S105 -- of this server alone
+KEY, SECRET = "operator", "s3cret-of-the-store"
 
 
 class S3Server:
