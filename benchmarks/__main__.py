@@ -23,6 +23,7 @@ NAMES = (
     "versions",
     "serving",
     "tracking",
+    "events_latency",
 )
 
 

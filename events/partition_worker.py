@@ -29,7 +29,7 @@ from vedette.bus import Bus
 from vedette.errors import BusError, VedetteError
 from vedette.leases import Lease
 from vedette.retry import Backoff, Retry
-from vedette.subjects import EVENTS
+from vedette.subjects import EVENTS, PARTITIONS
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class PartitionWorker:
         try:
             await asyncio.wait((*work, stopping), return_when=asyncio.FIRST_COMPLETED)
             if not any(task.done() for task in work):
-                async with owned.lock:  # what is in hand is done
+                async with owned.saving, owned.lock:  # what is in hand is done
                     await end(work)
                 await self._save(owned)
         finally:
@@ -139,7 +139,8 @@ class PartitionWorker:
 
     async def _keep(self, owned: "_Owned") -> None:
         """Save and tick from time to time; raise when the lease is lost."""
-        save_at_s, tick_at_s = monotonic() + self._save_every_s, monotonic()
+        share = (self.partition + 1) / PARTITIONS  # not all at the same moment
+        save_at_s, tick_at_s = monotonic() + share * self._save_every_s, monotonic() + share * _TICK_EVERY_S
         while True:
             if not self._lease.held:
                 raise PartitionLost("the lease has run out")
@@ -147,7 +148,7 @@ class PartitionWorker:
             now_s = monotonic()
             if owned.settings_changed or owned.scenes.has_finished or now_s >= save_at_s:
                 save_at_s = now_s + self._save_every_s
-                async with owned.lock:
+                async with owned.saving:
                     await self._save(owned)
             if owned.feed.caught_up and now_s >= tick_at_s:
                 tick_at_s = now_s + _TICK_EVERY_S
@@ -161,17 +162,19 @@ class PartitionWorker:
         owned.scenes.forget(monotonic())
 
     async def _save(self, owned: "_Owned") -> None:
-        """With the lock held, so that all is of one moment."""
+        """What is saved is of one moment. It is written while detections go on: a batch waits for the server's disk."""
+        owned.scenes.has_finished = False
         try:
-            owned.feed.prove(await reach(self._bus, self.partition))
-            owned.scenes.has_finished = False
+            held, events = await reach(self._bus, self.partition), await last_of(self._bus, EVENTS)
             scenes: dict[SceneKey, bytes | None] = {}
-            for key in owned.scenes.unsaved():
-                scenes[key] = owned.scenes.dumped(key)
-                await asyncio.sleep(0)  # the other partitions' detections don't wait for all of these
-            if scenes or monotonic() >= owned.save_position_at_s:
+            async with owned.lock:
+                owned.feed.prove(held)
+                for key in owned.scenes.unsaved():
+                    scenes[key] = owned.scenes.dumped(key)
+                    await asyncio.sleep(0)  # the other partitions' detections don't wait for all of these
                 position = owned.scenes.safe(owned.feed.position)
-                await owned.store.save(position, await last_of(self._bus, EVENTS), scenes)
+            if scenes or monotonic() >= owned.save_position_at_s:
+                await owned.store.save(position, events, scenes)
                 owned.save_position_at_s = monotonic() + _SAVE_POSITION_EVERY_S
                 metrics.SAVES.labels("saved").inc()
         except (BusError, EventsError):
@@ -179,7 +182,8 @@ class PartitionWorker:
             raise
         if owned.settings_changed:  # after a save: what is read again afterwards is read with the new ones
             owned.settings_changed = False
-            owned.scenes.settings_changed()
+            async with owned.lock:
+                owned.scenes.settings_changed()
 
 
 class _Owned:
@@ -188,6 +192,8 @@ class _Owned:
     def __init__(self, worker: PartitionWorker, saved: Saved, store: SceneStore, published: set[str]) -> None:
         self.lock = asyncio.Lock()
         """Held by whoever changes, or looks at, all of it at once."""
+        self.saving = asyncio.Lock()
+        """Held during a save: one that is broken off would leave scenes unsaved. Taken before the other lock."""
         self.settings_changed = False
         self.save_position_at_s = 0.0
         self.store = store

@@ -14,6 +14,7 @@ def contradictions(config: Config) -> list[Problem]:
     return [
         *_nats(config),
         *_undefined_pipelines(config),
+        *_silence(config),
         *(problem for name, camera in config.cameras.items() for problem in _camera(name, camera)),
     ]
 
@@ -23,6 +24,15 @@ def _nats(config: Config) -> list[Problem]:
     if config.nats is None or (url.partition("://")[0] in ("nats", "tls", "ws", "wss") and _has_host(url)):
         return []
     return [Problem(("nats", "url"), "must be nats://host:port or tls://host:port")]
+
+
+def _silence(config: Config) -> list[Problem]:
+    """An idle scene's frames are further apart than others'."""
+    longest_s = max((one.gate.refresh_s for one in config.cameras.values() if one.gate.mode != "off"), default=0.0)
+    if config.events.objects.silence_s >= 2 * longest_s:
+        return []
+    text = f"must be at least twice gate.refresh_s of every camera ({longest_s:g}): else an idle scene is a silent one"
+    return [Problem(("events", "objects", "silence_s"), text)]
 
 
 def _undefined_pipelines(config: Config) -> list[Problem]:

@@ -1,14 +1,10 @@
 """What the events worker goes by: a camera's `zones:`, `lines:` and `masks:`, and `events:` of the site."""
 
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from vedette.geometry import check_line, check_polygon
-from vedette.ids import Id
-from vedette.object_messages import SCENE_EVENTS
-from vedette.secret import SecretText, SecretUrl
 from vedette.settings import Fraction, Settings
 
 Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
@@ -109,49 +105,11 @@ class Objects(Settings):
     """Where no frames come for so long, all objects have ended. Default 600."""
 
 
-def _webhook_url(url: SecretUrl) -> SecretUrl:
-    try:
-        parts = urlsplit(url.reveal())
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError("must be http://… or https://…, with a host")
-    return url
-
-
-def _kind(pattern: str) -> str:
-    nouns = {f"{kind.partition('.')[0]}.*" for kind in SCENE_EVENTS}
-    if pattern not in SCENE_EVENTS and pattern not in nouns:
-        known = ", ".join([*SCENE_EVENTS, *sorted(nouns)])
-        raise ValueError(f"{pattern} is no kind of event (known: {known})")
-    return pattern
-
-
-class Webhook(Settings):
-    """Events are sent there by HTTP POST, a CloudEvent each, at least once."""
-
-    url: Annotated[SecretUrl, AfterValidator(_webhook_url)]
-    """`https://host/path`; an answer of 2xx means that the event has arrived."""
-    secret: SecretText | None = None
-    """The key of the signature (HMAC-SHA256) in the header `Webhook-Signature`. Default: no signature."""
-    kinds: tuple[Annotated[str, AfterValidator(_kind)], ...] = ()
-    """Which events: `object.new`, `zone.*`. Default: all."""
-    cameras: tuple[Id, ...] = ()
-    """Of which cameras. Default: all."""
-    attempts: Annotated[int, Field(ge=1, le=1000)] = 12
-    """After so many an event is put into the stream `UNDELIVERED`, and the next one's turn comes. Default 12."""
-    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
-    """For an answer. Default 5."""
-
-
 class Events(Settings):
-    """How events are made of detections, and where they are sent beside the bus."""
+    """How events are made of detections."""
 
     objects: Objects = Objects()
     """The life of an object."""
     save_s: Annotated[float, Field(ge=0.5, le=60)] = 5.0
     """What is known of the objects is saved so often; a worker that takes over reads the detections behind it again.
     Default 5."""
-    webhooks: dict[Id, Webhook] = Field(default_factory=dict)
-    """By name. Default: none."""

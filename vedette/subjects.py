@@ -24,7 +24,7 @@ from vedette.config import Retention
 from vedette.errors import MalformedMessage
 
 FRAMES, WORK, CLIPS, PICTURES, DETECTIONS, STATUS = "FRAMES", "WORK", "CLIPS", "PICTURES", "DETECTIONS", "STATUS"
-TRACK, EVENTS, UNDELIVERED = "TRACK", "EVENTS", "UNDELIVERED"
+TRACK, EVENTS = "TRACK", "EVENTS"
 CAMERAS, MEMBERS, LEASES = "vedette-cameras", "vedette-members", "vedette-leases"
 ROLLOUTS = "vedette-rollouts"
 """KV buckets: desired cameras, live members, who owns which camera, and by model which of its versions serve."""
@@ -120,11 +120,6 @@ def event(site: str, camera: str, kind: str) -> str:
 def events_filter(site: str = "*", camera: str = "*") -> str:
     """Events of all kinds of some cameras; `*` is any."""
     return f"vedette.events.{site}.{camera}.*.*"
-
-
-def undelivered(sink: str) -> str:
-    """Where the events are kept that a sink was not able to deliver."""
-    return f"vedette.undelivered.{sink}"
 
 
 def track_filter(partition: int) -> str:
@@ -223,16 +218,7 @@ def streams(retention: Retention, replicas: int = 1) -> tuple[StreamConfig, ...]
         compression=StoreCompression.S2,
         duplicate_window=120,
     )
-    undelivered_stream = StreamConfig(
-        name=UNDELIVERED,
-        subjects=["vedette.undelivered.>"],
-        storage=StorageType.FILE,
-        max_age=retention.events_days * 24 * 3600,
-        max_bytes=64 * _MIB,
-        compression=StoreCompression.S2,
-        duplicate_window=120,
-    )
-    every = (frames, work, clips, pictures, detections, status_stream, events, undelivered_stream)
+    every = (frames, work, clips, pictures, detections, status_stream, events)
     return tuple(stream.evolve(num_replicas=replicas) for stream in every)
 
 
