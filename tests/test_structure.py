@@ -24,7 +24,10 @@ PURE: tuple[str, ...] = (
     "inference/runtime/batch_policy.py",
     "inference/runtime/batching.py",
     "vedette/geometry.py",
+    "events/ownership/shares.py",
+    "events/scenes/recording_order.py",
     "vedette/retry.py",
+    "vedette/story.py",
     "vedette/event_order.py",
 )
 PURE += ("events/scene.py", "events/scene_state.py", "events/settings.py", "events/picture_judge.py")

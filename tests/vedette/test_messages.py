@@ -108,7 +108,7 @@ def test_a_new_enum_value_is_accepted() -> None:
     assert event.data.state == "hibernating"
 
 
-@pytest.mark.parametrize("kind", ["dev.vedette.detections.v2", "dev.vedette.object.new.v1", "org.example"])
+@pytest.mark.parametrize("kind", ["dev.vedette.detections.v2", "dev.vedette.object.new.v2", "org.example"])
 def test_an_unknown_type_comes_with_the_fields_it_has(kind: str) -> None:
     event = parse_event(changed(type=kind, data={"object": {"id": "01JD"}}))
     assert isinstance(event.data, UnknownData)
