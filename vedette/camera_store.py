@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
@@ -61,6 +61,11 @@ class _Known:
             self.values.pop(update.key, None)
             self._entries.pop(name, None)
 
+    @property
+    def keys(self) -> int:
+        """How many keys have been told, removed ones too."""
+        return len(self._revisions)
+
     def snapshot(self) -> Snapshot:
         return Snapshot(dict(sorted(self._entries.items())), dict(self._revisions))
 
@@ -83,12 +88,13 @@ class CameraStore:
             BusUnavailable: not connected, or no answer.
         """
         try:
-            known = _Known(self._site, self.sealer)
-            async with asyncio.timeout(_TIMEOUT_S), self._watch(await self._bus.bucket(CAMERAS), _TIMEOUT_S) as watcher:
-                async for update in watcher:
-                    if update is None:
-                        return known.snapshot()
-                    known.note(update)
+            async with (
+                asyncio.timeout(_TIMEOUT_S),
+                self._watch(await self._bus.bucket(CAMERAS), _TIMEOUT_S) as watcher,
+                aclosing(self._told(watcher)) as told,
+            ):
+                async for known in told:
+                    return known.snapshot()
             raise NatsError("the connection was lost")
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"cameras: {describe(error)}") from error
@@ -143,16 +149,36 @@ class CameraStore:
     async def _follow(self, tell: Callable[[Snapshot], None]) -> None:
         bucket = await self._bus.bucket(CAMERAS)
         await self._restore(bucket)
-        known, complete = _Known(self._site, self.sealer), False
         with suppress(TimeoutError):
-            async with self._watch(bucket, _FORGOTTEN_AFTER_S) as watcher, asyncio.timeout(_ANEW_AFTER_S):
-                async for update in watcher:
-                    if update is not None:
-                        known.note(update)
-                    complete = complete or update is None
-                    if complete:
-                        self._latest = known.values
-                        tell(known.snapshot())
+            async with (
+                self._watch(bucket, _FORGOTTEN_AFTER_S) as watcher,
+                aclosing(self._told(watcher)) as told,
+                asyncio.timeout(_ANEW_AFTER_S),
+            ):
+                async for known in told:
+                    self._latest = known.values
+                    tell(known.snapshot())
+
+    async def _told(self, watcher: KeyValue.KeyWatcher) -> AsyncGenerator[_Known]:
+        """What is known, as soon as it is all that there was, and after each change.
+
+        The watch's own word for that (None) may come before anything else: nats-py 2.16 (`KeyValue.watch`) doesn't count
+        what is delivered and waits in the client. So the keys that there are by then are counted.
+        """
+        known, keys = _Known(self._site, self.sealer), None
+        async for update in watcher:
+            if update is not None:
+                known.note(update)
+            elif keys is None:
+                keys = await self._count_keys()
+            if keys is not None and known.keys >= keys:
+                yield known
+
+    async def _count_keys(self) -> int:
+        """Of this site, removed ones too."""
+        stream = f"KV_{CAMERAS}"
+        info = await self._bus.jetstream.stream_info(stream, subjects_filter=f"$KV.{CAMERAS}.{self._site}.*")
+        return len(info.state.subjects or {})
 
     async def _restore(self, bucket: KeyValue) -> None:
         made_at = (await bucket.status()).stream_info.created

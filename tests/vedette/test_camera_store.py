@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from nats.js.kv import KeyValue
@@ -47,6 +48,28 @@ async def followed(store: CameraStore) -> AsyncIterator[list[Snapshot]]:
     async with background(store.follow(told.append)):
         await until(lambda: told, "the first snapshot")
         yield told
+
+
+async def test_a_watch_that_says_too_early_that_it_has_told_all_is_not_believed(
+    store: CameraStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As nats-py 2.16 does when the server is faster than its next question."""
+    watch = KeyValue.watch
+
+    async def hasty(*arguments: Any, **options: Any) -> KeyValue.KeyWatcher:
+        watcher = await watch(*arguments, **options)
+        told: Any = watcher._updates
+        told._queue.appendleft(None)
+        return watcher
+
+    await store.change(added("gate", "yard"), {})
+    await store.change([Change("yard", None)], (await store.read()).revisions)
+    await store.change(added("door"), {})
+    monkeypatch.setattr(KeyValue, "watch", hasty)
+    assert list((await store.read()).entries) == ["door", "gate"]
+    async with followed(store) as told:
+        await until(lambda: list(told[-1].entries) == ["door", "gate"], "all")
+        assert all(list(snapshot.entries) == ["door", "gate"] for snapshot in told)
 
 
 async def test_what_is_written_is_read_and_its_secrets_lie_there_sealed(bus: Bus, store: CameraStore) -> None:
