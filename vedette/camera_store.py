@@ -162,8 +162,8 @@ class CameraStore:
     async def _told(self, watcher: KeyValue.KeyWatcher) -> AsyncGenerator[_Known]:
         """What is known, as soon as it is all that there was, and after each change.
 
-        The watch's own word for that (None) may come before anything else: nats-py 2.16 (`KeyValue.watch`) doesn't count
-        what is delivered and waits in the client. So the keys that there are by then are counted.
+        The watch's own word for that (None) may come too early: nats-py 2.16 (`KeyValue.watch`) doesn't count what is
+        delivered and waits in the client. So the keys that there are by then are counted.
         """
         known, keys = _Known(self._site, self.sealer), None
         async for update in watcher:
