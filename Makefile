@@ -55,7 +55,7 @@ lock: $(READY) ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra cpu --extra s3 --extra dev \
 		--no-annotate --no-header pyproject.toml -o requirements.lock
 
-bench: $(READY) ## every benchmark, over an hour on an idle machine; results in benchmarks/results (QUICK=1: a look, 10 minutes)
+bench: $(READY) ## every benchmark, three and a half hours on an idle machine; results in benchmarks/results (QUICK=1: a look, 10 minutes)
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 gpu-check: ## with an NVIDIA GPU: is it used, does it agree with the CPU, what does it gain; a report to send back
