@@ -48,10 +48,10 @@ class FolderStore:
 
     async def read(self, path: str) -> AsyncGenerator[bytes, None]:
         try:
-            file = await asyncio.to_thread((self._folder / path).open, "rb")
-            with file:
-                while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
-                    yield piece
+            offset = 0
+            while piece := await asyncio.to_thread(_piece, self._folder / path, offset):
+                offset += len(piece)
+                yield piece
         except OSError as error:
             raise ModelError(f"{self._folder / path}: {error.strerror}") from error
 
@@ -72,6 +72,13 @@ class FolderStore:
 
     def _refused(self, error: OSError, path: str = "") -> ModelError:
         return ModelError(f"{self._folder / path}: {error.strerror}")
+
+
+def _piece(path: Path, offset: int) -> bytes:
+    """Opened for each: a file that is held over an `await` is left open by whoever is cancelled there."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(_PIECE_BYTES)
 
 
 def _copy(source: Path, target: Path) -> None:
