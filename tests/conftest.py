@@ -1,6 +1,7 @@
 """Fixtures of all tests. Every test runs with a real server; a blocking call inside the event loop fails it."""
 
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from hypothesis import HealthCheck, settings
 from tests.nats_server import NatsServer
 from vedette.bus import Bus, connect
 from vedette.bus_address import STATE_VARIABLE
+
+# Its handlers run in every fork of a process that holds gRPC threads; there they wait for threads that are not there.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 # No example fails for being slow: the machine may be.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

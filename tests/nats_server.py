@@ -10,7 +10,7 @@ from vedette.config import Retention
 from vedette.embedded_nats import server_binary
 from vedette.secret import SecretUrl
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 SMALL = Retention(detections_gib=0.5, events_gib=0.5, clips_mib=64, frames_mib=64, pictures_mib=32)
 
 
@@ -40,7 +40,9 @@ class NatsServer:
         )
         deadline = time.monotonic() + DEADLINE_S
         while not (ports := [file.read_text() for file in self.folder.glob("*.ports")]) or "nats://" not in ports[0]:
-            assert time.monotonic() < deadline, f"nats-server did not start: {log.read_text()}"
+            if time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"nats-server did not start: {log.read_text() if log.exists() else 'no log'}")
             time.sleep(0.005)
         self.port = int(ports[0].split("nats://127.0.0.1:")[1].split('"')[0])
 

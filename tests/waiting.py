@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 What = str | Callable[[], str]
 """What is waited for, for the failure; a callable where it is a text that grows, as a log does."""

@@ -59,7 +59,7 @@ async def gateway(config: Config) -> AsyncIterator[Stop]:
         yield stop
     finally:
         stop.request()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             assert await task == 0
 
 

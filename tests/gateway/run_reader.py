@@ -89,7 +89,7 @@ class Run(Witness):
         """Stop the reader; how many seconds it took to return."""
         started = monotonic()
         self.stop.set()
-        await asyncio.wait_for(asyncio.shield(self.thread), 30)
+        await asyncio.wait_for(asyncio.shield(self.thread), 90)
         return monotonic() - started
 
 
@@ -104,4 +104,4 @@ async def running(
         yield run
     finally:
         run.stop.set()
-        await asyncio.wait([run.thread], timeout=30)
+        await asyncio.wait([run.thread], timeout=90)

@@ -233,6 +233,6 @@ async def stored(bus: Bus, stream: str) -> int:
 
 async def pending(bus: Bus, stream: str, consumer: str) -> tuple[int, int]:
     """(not delivered, delivered and not acknowledged)."""
-    answer = await bus.client.request(f"$JS.API.CONSUMER.INFO.{stream}.{consumer}", b"", timeout=20)
+    answer = await bus.client.request(f"$JS.API.CONSUMER.INFO.{stream}.{consumer}", b"", timeout=90)
     info = json.loads(answer.data)
     return info["num_pending"], info["num_ack_pending"]

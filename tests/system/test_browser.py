@@ -66,10 +66,10 @@ async def test_a_browser_s_pictures_become_frames_until_it_leaves(
         whip = f"http://{member.http}/whip/lobby"
         asked = urlencode({"whip": whip, "codec": codec, "token": "tell-nobody", "seconds": 8})
         async with chromium(f"{shown}?{asked}", tmp_path / "profile"):
-            await until(lambda: witness.is_("lobby", "live"), "live", 40)
-            await until(lambda: len(witness.of("lobby")) >= 10, "frames", 30)
+            await until(lambda: witness.is_("lobby", "live"), "live")
+            await until(lambda: len(witness.of("lobby")) >= 10, "frames")
             assert witness.last("lobby").codec in (named, None)
-            await until(lambda: witness.is_("lobby", "offline"), "offline", 30)
+            await until(lambda: witness.is_("lobby", "offline"), "offline")
     ends = [status.reason for status in witness.statuses if status.state == "offline"]
     assert LEFT in ends
     frame = witness.of("lobby")[-1].headers

@@ -39,7 +39,7 @@ def _listens(port: int) -> bool:
 
 async def test_rtmp_is_pulled(rtmp_url: str) -> None:
     async with running(rtmp_url, Sampling(5)) as run:
-        await run.until(lambda: len(run.frames) >= 5, 20)
+        await run.until(lambda: len(run.frames) >= 5)
     assert (run.infos[0].codec, run.infos[0].transport) == ("h264", "rtmp")
     assert run.frames[0].width == 768
     assert run.reader.stats.corrupt == 0

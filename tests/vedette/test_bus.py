@@ -234,7 +234,7 @@ async def test_a_bus_that_the_server_ends_for_good_says_so(nats_server: NatsServ
     await bus.client._send_command(b"PUB too.large 99999999\r\n")
     await bus.client._flush_pending()
     with pytest.raises(BusUnavailable, match="ended the connection"):
-        await asyncio.wait_for(losing, 30)
+        await asyncio.wait_for(losing, 90)
     assert not bus.connected
 
 
@@ -284,7 +284,7 @@ async def test_closing_ends_an_attempt_that_swallows_its_cancellation(
     monkeypatch.setattr(bus.client, "_connect_to_server", refused_when_cancelled)
     nats_server.kill()
     await until(lambda: attempts, "an attempt is under way")
-    await asyncio.wait_for(bus.close(), 30)
+    await asyncio.wait_for(bus.close(), 90)
     await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, "no task is left")
     assert len(attempts) == 1
 

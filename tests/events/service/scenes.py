@@ -91,7 +91,7 @@ async def stored(bus: Bus) -> list[Stored]:
         f"$JS.API.CONSUMER.MSG.NEXT.{EVENTS}.{info.name}", json.dumps({"batch": left, "no_wait": True}).encode(), inbox
     )
     for _ in range(left):
-        message = await asyncio.wait_for(queue.get(), 30)
+        message = await asyncio.wait_for(queue.get(), 90)
         said = json.loads(message.data)
         assert message.headers["Nats-Msg-Id"] == said["id"]
         words = message.subject.split(".")

@@ -94,7 +94,7 @@ class Process:
 
 def _get(url: str) -> dict[str, object]:
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=90) as answer:
             return dict(json.loads(answer.read()))
     except urllib.error.HTTPError as error:
         with error:

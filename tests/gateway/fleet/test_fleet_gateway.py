@@ -172,7 +172,7 @@ async def test_a_gateway_process_takes_the_edits_of_its_file(
             write(b=cameras.url("b"))
             await until_async(lambda: _gone(desired, "a"), "the one that left the file is gone")
             running.terminate()
-            _, said = await asyncio.wait_for(running.communicate(), 30)
+            _, said = await asyncio.wait_for(running.communicate(), 90)
         finally:
             if running.returncode is None:
                 running.kill()

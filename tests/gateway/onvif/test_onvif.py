@@ -160,6 +160,6 @@ async def command(device: SimulatedDevice, *arguments: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, errors = await asyncio.wait_for(process.communicate(PASSWORD.encode() + b"\n"), 30)
+    out, errors = await asyncio.wait_for(process.communicate(PASSWORD.encode() + b"\n"), 90)
     assert process.returncode == 0, errors.decode()
     return out.decode()

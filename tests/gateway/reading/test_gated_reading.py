@@ -178,7 +178,7 @@ async def test_a_live_onset_comes_frame_by_frame_and_its_age_counts_from_then(
         Simulator([SimulatedCamera("gate", video)]) as camera,
         running(camera.url("gate"), Sampling(5), options=ReadOptions(gate=GatePolicy())) as run,
     ):
-        await run.until(lambda: Counter(frame.gate for frame in run.frames)["onset"] >= 5, 20)
+        await run.until(lambda: Counter(frame.gate for frame in run.frames)["onset"] >= 5)
         assert run.reader.stats.decoded < run.reader.stats.packets
     late = [frame for frame in run.frames if frame.gate == "onset"]
     released = [frame.released_monotonic or 0.0 for frame in late]
@@ -196,9 +196,9 @@ async def test_a_change_of_resolution_is_seen_by_an_idle_gate(clip: Callable[...
         Simulator([SimulatedCamera("gate", clip(seconds=6, moving=(0, 0), gop=25))]) as camera,
         running(camera.url("gate"), FIVE, options=options) as run,
     ):
-        await run.until(lambda: run.reader.stats.gate == "idle", 20)
+        await run.until(lambda: run.reader.stats.gate == "idle")
         await camera.switch("gate", larger)
-        await run.until(lambda: run.frames[-1].width == 400, 20)
-        await run.until(lambda: run.reader.stats.gate == "idle", 20)
+        await run.until(lambda: run.frames[-1].width == 400)
+        await run.until(lambda: run.reader.stats.gate == "idle")
     assert [(info.width, info.height) for info in run.infos] == [(320, 180), (400, 240)]
     assert run.reader.stats.corrupt == 0

@@ -243,7 +243,7 @@ async def test_a_stop_does_not_wait_for_a_server_that_accepts_and_says_nothing()
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with running(f"rtsp://127.0.0.1:{port}/gate") as run:
-            await asyncio.wait_for(accepted.wait(), 30)
+            await asyncio.wait_for(accepted.wait(), 90)
             assert await run.stopped_after() < 4.5
         release.set()
         while "open-source" in [thread.name for thread in threading.enumerate()]:

@@ -60,7 +60,7 @@ async def test_a_new_server_has_no_workers_and_its_streams_are_waited_for(
         assert _missing_workers(config, "coco-detector", await _members(config, new)) == 1
         waiting = asyncio.create_task(_until_streams(new))
         async with await connect(nats_server.address, "worker"):
-            await asyncio.wait_for(waiting, 30)
+            await asyncio.wait_for(waiting, 90)
 
 
 async def test_a_foreign_server_where_the_embedded_one_was_is_none_and_a_configured_one_a_misfit(

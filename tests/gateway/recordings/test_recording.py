@@ -115,7 +115,7 @@ async def test_cancellation_ends_the_reading_thread_that_waits_for_room(monkeypa
     await until(reading_waits, "the thread waits for room")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 90)
     await until(lambda: not readers(), "the thread has ended")
 
 

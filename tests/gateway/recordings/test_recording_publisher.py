@@ -60,7 +60,7 @@ async def serve(bus: Bus, taken: list[int], tells: bool = True) -> None:
             continue
         frame = FrameHeaders.decode(clip.headers or {})
         taken.append(frame.seq)
-        await bus.client.request(clip.reply, b"+ACK", timeout=20)
+        await bus.client.request(clip.reply, b"+ACK", timeout=90)
         if tells:
             note = Served(epoch=frame.epoch, seq=frame.seq, outcome="inferred")
             await bus.client.publish(FEED.served, note.model_dump_json().encode())

@@ -137,7 +137,7 @@ class RawClient:
 
     async def answer(self) -> Answer:
         """The next answer; packets before it go to ``embedded``."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             first = await self.reader.readexactly(1)
             while first == b"$":
                 await self._embedded()
@@ -150,7 +150,7 @@ class RawClient:
 
     async def packet(self) -> tuple[int, bytes]:
         """The next embedded packet, with its channel."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             if not self.embedded:
                 assert await self.reader.readexactly(1) == b"$"
                 await self._embedded()

@@ -40,7 +40,7 @@ async def test_it_prints_urls_that_play_and_ends_quietly(number: signal.Signals)
         assert len(await watch(urls[2], "tcp", 3)) == 3
         begun = time.monotonic()
         process.send_signal(number)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=90)
     assert (process.returncode, errors) == (0, "")
     assert time.monotonic() - begun < 10
 

@@ -129,7 +129,7 @@ async def cpu_s(simulator: Simulator, clients: int) -> float:
         for _ in range(clients):
             await playing.acquire()
         before = os.times()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             async with connected(simulator.host, simulator.port) as raw:
                 await raw.play(simulator.url("gate"))
                 stamps: set[bytes] = set()

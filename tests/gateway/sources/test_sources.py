@@ -181,7 +181,7 @@ async def test_live_hls_is_read_at_the_pace_of_its_pictures(tmp_path: Path) -> N
     async with live_playlist(WALK, tmp_path) as playlist, web_camera(folder=tmp_path) as server:
         url = f"http://127.0.0.1:{server.port}/files/{playlist.name}"
         async with running(url, Sampling(5)) as run:
-            await run.until(lambda: len(run.frames) >= 18, 20)
+            await run.until(lambda: len(run.frames) >= 18)
     assert run.infos[0].codec == "h264"
     span_s = run.frames[-1].arrived_monotonic - run.frames[0].arrived_monotonic
     assert span_s > 2.5  # by the segment they would come in bursts

@@ -109,7 +109,7 @@ async def reading(
         yield run
     finally:
         run.stop.set()
-        await asyncio.wait([run.thread], timeout=30)
+        await asyncio.wait([run.thread], timeout=90)
         assert run.thread.done()
 
 

@@ -93,7 +93,7 @@ async def test_what_is_nowhere_yet_is_waited_for(nats_server: NatsServer, tmp_pa
         await fill(repository.store, tmp_path / "draft")
         await asyncio.to_thread(nats_server.kill)
         waiting = asyncio.create_task(repository.resolve("small"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while repository.offline is None:
                 await asyncio.sleep(0.05)
         assert not waiting.done()

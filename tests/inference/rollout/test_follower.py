@@ -58,7 +58,7 @@ async def test_a_new_version_serves_and_no_picture_fails_meanwhile(
         old = plane.stable
         clients = [asyncio.create_task(client(plane, number)) for number in range(3)]
         repository.add("1.1.0")
-        await until(lambda: all("1.1.0" in versions for versions in answers), "it serves", 30)
+        await until(lambda: all("1.1.0" in versions for versions in answers), "it serves")
         await until(lambda: not old.ready, "the old one is gone")
         await until(lambda: states(plane)["1.0.0"][0] == "unavailable", "unloaded")
         assert not any(task.done() for task in clients)
@@ -78,7 +78,7 @@ async def test_what_the_old_version_has_in_hand_is_finished_with_it(
     async with following(repository.available()) as (plane, _):
         with plane.use() as old:
             repository.add("1.1.0")
-            await until(lambda: plane.stable.model.version == "1.1.0", "switched", 30)
+            await until(lambda: plane.stable.model.version == "1.1.0", "switched")
             assert states(plane)["1.0.0"][0] == "unloading"
             assert (await old.pictures.infer(jpegs()[0])).model.version == "1.0.0"
         await until(lambda: not old.ready, "closed")
@@ -99,7 +99,7 @@ async def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving_until_
         repository.add("1.1.0", graph=graph)
         if graph is None:
             repository.write_file("1.1.0", repository.graph_of("1.1.0")[:-5])
-        await until(lambda: "1.1.0" in plane.held.failures, "it failed", 30)
+        await until(lambda: "1.1.0" in plane.held.failures, "it failed")
         await until(lambda: follower.problems, "said")
         assert await serving(plane, LOW) == "1.0.0"
         state, reason, roles = states(plane)["1.1.0"]
@@ -114,7 +114,7 @@ async def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving_until_
         assert failures("1.1.0", "unusable") == before + 1, "not tried again"
 
         repository.add("1.1.0")
-        await until(lambda: plane.stable.model.version == "1.1.0", "tried when the file has changed", 30)
+        await until(lambda: plane.stable.model.version == "1.1.0", "tried when the file has changed")
         assert follower.problems == ()
         assert plane.held.failures == {}
 
@@ -124,9 +124,9 @@ async def test_a_version_whose_file_is_still_to_come_serves_when_it_is_there(
 ) -> None:
     async with following(repository.available()) as (plane, _):
         repository.add_without_file("1.1.0")
-        await until(lambda: "No such file" in plane.held.failures.get("1.1.0", ""), "it is missed", 30)
+        await until(lambda: "No such file" in plane.held.failures.get("1.1.0", ""), "it is missed")
         repository.write_file("1.1.0", repository.graph_of("1.1.0"))
-        await until(lambda: plane.stable.model.version == "1.1.0", "it serves", 30)
+        await until(lambda: plane.stable.model.version == "1.1.0", "it serves")
 
 
 async def test_a_start_with_a_broken_version_serves_the_one_before(
@@ -161,10 +161,10 @@ async def test_a_candidate_serves_its_cameras_and_a_shadow_nobody(
     async with following(available, RolloutStore(bus)) as (plane, _):
         assert plane.stable.model.version == "1.0.0", "held, though newer ones are there"
         await control.set(Rollout(candidate="1.1.0", share=0.5, shadow="1.2.0", sample=1.0))
-        await until(lambda: plane.candidate is not None and plane.shadow is not None, "loaded", 30)
+        await until(lambda: plane.candidate is not None and plane.shadow is not None, "loaded")
         assert (await serving(plane, LOW), await serving(plane, HIGH)) == ("1.1.0", "1.0.0")
         assert (await plane.infer(jpegs()[0])).model.version == "1.0.0", "requests have no camera"
-        await until(lambda: compared._value.get() > before, "the shadow has looked", 40)
+        await until(lambda: compared._value.get() > before, "the shadow has looked")
         same = metrics.SHADOW_DETECTIONS.labels(NAME, "1.2.0", "person", "same")
         assert same._value.get() > 0, "it is the same network"
         assert states(plane) == {
@@ -181,11 +181,11 @@ async def test_a_candidate_serves_its_cameras_and_a_shadow_nobody(
         assert (await serving(plane, LOW), await serving(plane, HIGH)) == ("1.1.0", "1.1.0")
         shown = await control.rollback()
         assert shown.plan.stable == "1.0.0"
-        await until(lambda: plane.stable.model.version == "1.0.0", "rolled back", 30)
+        await until(lambda: plane.stable.model.version == "1.0.0", "rolled back")
         assert (await serving(plane, LOW), await serving(plane, HIGH)) == ("1.0.0", "1.0.0")
 
         await control.end()
-        await until(lambda: plane.stable.model.version == "1.2.0", "the newest serves", 30)
+        await until(lambda: plane.stable.model.version == "1.2.0", "the newest serves")
 
 
 async def test_a_candidate_that_fails_on_a_picture_has_it_served_by_the_stable_version(
@@ -194,7 +194,7 @@ async def test_a_candidate_that_fails_on_a_picture_has_it_served_by_the_stable_v
     repository.add("1.1.0")
     repository.roll_out({"candidate": "1.1.0", "share": 1.0})
     async with following(repository.available()) as (plane, _):
-        await until(lambda: plane.candidate is not None, "loaded", 30)
+        await until(lambda: plane.candidate is not None, "loaded")
         assert plane.candidate is not None
 
         async def fail(*_: object) -> Inference:
@@ -216,7 +216,7 @@ async def test_a_version_is_loaded_and_unloaded_by_request(repository: TestRepos
         assert states(plane)["2.0.0"] == ("ready", "", ("requested",))
         assert (await plane.version("2.0.0").pictures.infer(jpegs()[0])).model.version == "2.0.0"
         repository.add("1.2.0")
-        await until(lambda: plane.stable.model.version == "1.2.0", "another one serves", 30)
+        await until(lambda: plane.stable.model.version == "1.2.0", "another one serves")
         assert plane.version("2.0.0") is served, "what was loaded by request stays"
         plane.unload("2.0.0")
         await until(lambda: not served.ready, "unloaded")
@@ -235,7 +235,7 @@ async def test_a_roll_out_of_a_version_that_has_just_been_added_does_not_wait_fo
     async with following(repository.available(), store, poll_s=3600) as (plane, follower):
         repository.add("1.1.0")
         await RolloutControl(repository.available(), store).set(Rollout(candidate="1.1.0", share=1))
-        await until(lambda: plane.candidate is not None or follower.problems, "it is followed", 30)
+        await until(lambda: plane.candidate is not None or follower.problems, "it is followed")
         assert follower.problems == ()
 
 
@@ -282,7 +282,7 @@ async def test_a_roll_out_outlives_a_server_that_lost_its_store(
         await until(lambda: plane.stable.model.version == "1.0.0", "held")
         await bus.jetstream.delete_stream(f"KV_{ROLLOUTS}")
         await bus.ensure()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while (await store.read(NAME)).record is None:
                 await asyncio.sleep(0.02)
         assert plane.stable.model.version == "1.0.0"
@@ -317,7 +317,7 @@ async def test_a_card_that_is_wrong_changes_nothing_and_is_said(
         repository.roll_out(None)
         await until(lambda: not follower.problems, "mended")
         repository.add("1.1.0", graph=NOT_ONNX)
-        await until(lambda: "1.1.0" in plane.held.failures, "it failed", 30)
+        await until(lambda: "1.1.0" in plane.held.failures, "it failed")
         repository.remove("1.1.0")
         await until(lambda: set(states(plane)) == {"1.0.0"}, "forgotten")
         await until(lambda: not follower.problems, "no matter any more")
@@ -339,7 +339,7 @@ async def test_a_version_that_cannot_be_fetched_is_fetched_when_it_can(
     monkeypatch.setattr(available.repository, "fetch", far)
     async with following(available) as (plane, follower):
         repository.add("1.1.0")
-        await until(lambda: follower.problems == ("1.1.0: s3://models: no route",), "said", 30)
+        await until(lambda: follower.problems == ("1.1.0: s3://models: no route",), "said")
         assert states(plane)["1.1.0"] == ("unavailable", "s3://models: no route", ())
-        await until(lambda: plane.stable.model.version == "1.1.0", "it serves", 30)
+        await until(lambda: plane.stable.model.version == "1.1.0", "it serves")
         assert failures("1.1.0", "unreachable") >= 1

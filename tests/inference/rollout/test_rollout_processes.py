@@ -91,11 +91,11 @@ async def test_no_token_is_lost_while_versions_come_and_one_of_them_is_broken(
     notes, process = await listen(bus), site.start()
     await process.until_ready()
     feeding = asyncio.create_task(feed(bus, notes, CAMERAS))
-    await until(lambda: later(notes, 0, CAMERAS), "under load", 30)
+    await until(lambda: later(notes, 0, CAMERAS), "under load")
     repository.add("1.1.0")
-    await until(lambda: all_are(notes, 0, dict.fromkeys(CAMERAS, "1.1.0")), f"1.1.0 serves: {process.text}", 40)
+    await until(lambda: all_are(notes, 0, dict.fromkeys(CAMERAS, "1.1.0")), f"1.1.0 serves: {process.text}")
     repository.add("1.2.0", graph=NOT_ONNX)
-    await until(lambda: "1.2.0 can't be loaded" in process.text, "it fails", 30)
+    await until(lambda: "1.2.0 can't be loaded" in process.text, "it fails")
     since = len(notes.messages)
     await until(lambda: later(notes, since, CAMERAS), "1.1.0 goes on")
     _, text = await process.get("/metrics")
@@ -120,7 +120,7 @@ async def test_all_processes_follow_one_roll_out_though_the_server_restarts(
     repository.add("1.1.0")
     notes, pair = await listen(bus), [site.start(), site.start()]
     feeding = asyncio.create_task(feed(bus, notes, CAMERAS))
-    await until(lambda: all_are(notes, 0, dict.fromkeys(CAMERAS, "1.0.0")), "held, though newer ones are there", 30)
+    await until(lambda: all_are(notes, 0, dict.fromkeys(CAMERAS, "1.0.0")), "held, though newer ones are there")
 
     await control.set(Rollout(candidate="1.1.0", share=SHARE))
     for process in pair:
@@ -135,7 +135,7 @@ async def test_all_processes_follow_one_roll_out_though_the_server_restarts(
 
     nats_server.kill()
     await asyncio.to_thread(nats_server.start)
-    await until(lambda: bus.connected, "the bus is back", 30)
+    await until(lambda: bus.connected, "the bus is back")
     await control.promote()
     for process in pair:
         await until_has(process, stable="1.1.0", candidate=None)
@@ -151,12 +151,12 @@ async def test_a_process_killed_while_it_loads_leaves_its_cameras_to_another(
 ) -> None:
     notes, dying = await listen(bus), site.start()
     feeding = asyncio.create_task(feed(bus, notes, CAMERAS))
-    await until(lambda: later(notes, 0, CAMERAS), "under load", 30)
+    await until(lambda: later(notes, 0, CAMERAS), "under load")
     repository.add("1.1.0")
-    await until_async(lambda: loads(dying), f"it begins to load: {dying.text}", 30)
+    await until_async(lambda: loads(dying), f"it begins to load: {dying.text}")
     dying.signal(signal.SIGKILL)
     process = site.start()
-    await until(lambda: all_are(notes, 0, dict.fromkeys(CAMERAS, "1.1.0")), f"it serves: {process.text}", 40)
+    await until(lambda: all_are(notes, 0, dict.fromkeys(CAMERAS, "1.1.0")), f"it serves: {process.text}")
     await end([feeding])
     assert {version for of in versions(notes).values() for version in of} == {"1.0.0", "1.1.0"}
 
@@ -169,7 +169,7 @@ async def until_has(process: Process, **wanted: object) -> None:
     async def has() -> bool:
         return wanted.items() <= (await rollout(process)).items()
 
-    await until_async(has, f"{wanted}: {process.text}", 30)
+    await until_async(has, f"{wanted}: {process.text}")
 
 
 async def test_a_roll_out_by_command(bus: Bus, site: Site, repository: TestRepository) -> None:

@@ -391,7 +391,7 @@ async def test_callers_that_come_and_go_at_random_leave_nobody_behind() -> None:
                     return await caller(number)
             return None
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             answers = await asyncio.gather(*map(impatient, range(500)))
         assert all(answer in (None, number) for number, answer in enumerate(answers))
         assert sum(answer is not None for answer in answers) > 100

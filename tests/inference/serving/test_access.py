@@ -53,7 +53,7 @@ async def code(served: Served, call: tuple[str, Any, Any], token: str | None) ->
             f"/inference.GRPCInferenceService/{name}", type(request).SerializeToString, answer.FromString
         )
         try:
-            await method(request, metadata=metadata, timeout=30)
+            await method(request, metadata=metadata, timeout=90)
         except grpc.aio.AioRpcError as error:
             return error.code()
     return grpc.StatusCode.OK
@@ -89,7 +89,7 @@ async def test_grpc_takes_the_same_tokens_in_its_metadata(tmp_path: Path) -> Non
                 "/inference.GRPCInferenceService/ModelStreamInfer",
                 oip.ModelInferRequest.SerializeToString,
                 oip.ModelStreamInferResponse.FromString,
-            )(timeout=30)
+            )(timeout=90)
             await stream.done_writing()
             assert await stream.code() is codes.UNAUTHENTICATED
 
@@ -162,7 +162,7 @@ async def raw(served: Served, data: bytes) -> AsyncIterator[tuple[asyncio.Stream
 
 async def ended(reader: asyncio.StreamReader) -> bytes:
     """What comes until the server ends the connection."""
-    return await asyncio.wait_for(reader.read(), 30)
+    return await asyncio.wait_for(reader.read(), 90)
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nHost: a\r\n", KEPT + b"GET / HTTP/1.1\r\n"])

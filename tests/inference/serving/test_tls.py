@@ -68,7 +68,7 @@ async def live(served: Served, server: Certificate, client: Certificate | None =
     """Over gRPC. Raises AioRpcError."""
     async with channel(served, server, client) as opened:
         call = opened.unary_unary(LIVE, oip.ServerLiveRequest.SerializeToString, oip.ServerLiveResponse.FromString)
-        return bool((await call(oip.ServerLiveRequest(), timeout=30)).live)
+        return bool((await call(oip.ServerLiveRequest(), timeout=90)).live)
 
 
 async def test_both_ports_speak_tls_and_nothing_else(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ async def test_a_client_that_does_not_finish_its_handshake_is_cut(tmp_path: Path
     async with edge(colours(tmp_path), {"tls": settings(server), "header_s": 0.2}) as served:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(b"\x16\x03\x01")
-        assert await asyncio.wait_for(reader.read(), 30) == b""
+        assert await asyncio.wait_for(reader.read(), 90) == b""
         writer.close()
 
 

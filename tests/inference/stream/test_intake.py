@@ -72,7 +72,7 @@ async def offer(bus: Bus, *numbers: int, pipeline: str = "people") -> None:
 
 
 async def waiting_requests(bus: Bus) -> int:
-    answer = await bus.client.request(f"$JS.API.CONSUMER.INFO.{WORK}.w-people", b"", timeout=20)
+    answer = await bus.client.request(f"$JS.API.CONSUMER.INFO.{WORK}.w-people", b"", timeout=90)
     return int(json.loads(answer.data)["num_waiting"])
 
 

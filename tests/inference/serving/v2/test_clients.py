@@ -87,7 +87,7 @@ async def test_the_synchronous_grpc_client(colour_server: Server) -> None:
             for number in range(30):
                 client.async_stream_infer("colours" if number != 20 else "others", inputs, request_id=str(number))
             for number in range(30):
-                result, error = answers.get(timeout=30)
+                result, error = answers.get(timeout=90)
                 if number == 20:
                     assert "no model 'others'" in str(error)
                 else:
