@@ -80,7 +80,7 @@ async def test_the_second_owner_waits_and_knows_the_first(bus: Bus, second_bus: 
     async with running(first):
         await held(first)
         async with running(second):
-            await asyncio.wait_for(second.until_owned_by_other())
+            await asyncio.wait_for(second.until_owned_by_other(), 90)
             assert second.other_owner == "a"
             assert first.held
             assert not second.held
@@ -101,7 +101,7 @@ async def test_giving_back_hands_over_within_two_renewals(bus: Bus, second_bus: 
     async with running(first) as task:
         await held(first)
         async with running(second):
-            await asyncio.wait_for(second.until_owned_by_other())
+            await asyncio.wait_for(second.until_owned_by_other(), 90)
             epoch = first.epoch
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -120,7 +120,7 @@ async def test_a_dead_owner_is_replaced_soon_after_the_end_of_its_lease(
     async with running(first):
         await held(first)
         async with running(second):
-            await asyncio.wait_for(second.until_owned_by_other())
+            await asyncio.wait_for(second.until_owned_by_other(), 90)
             epoch, died_s = first.epoch, monotonic()
             await bus.client.close()  # nothing of the first reaches the server any more
 
