@@ -8,8 +8,9 @@ from events.scene_settings import CameraSettings
 from vedette.background import background
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.health import Health, serve_health
+from vedette.listen_settings import Address
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
 

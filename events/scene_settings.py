@@ -22,7 +22,8 @@ from events.settings import Mask as SceneMask
 from events.settings import Zone as SceneZone
 from events.stream.bucket_reader import BucketEntry, entries
 from vedette.bus import Bus
-from vedette.config import Camera, Config
+from vedette.camera_settings import Camera
+from vedette.config import Config
 from vedette.events_settings import Line, Mask, Objects, Zone
 from vedette.retry import Backoff, Retry
 from vedette.subjects import CAMERAS

@@ -17,9 +17,10 @@ from vedette.background import background
 from vedette.bus import connect
 from vedette.bus_address import address_of
 from vedette.camera_store import CameraStore
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.config_watch import watch_config
 from vedette.health import Health
+from vedette.listen_settings import Address
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
 from vedette.registration import register_patiently

@@ -36,9 +36,10 @@ from inference.stream.tokens import Tokens
 from vedette.background import background, end
 from vedette.bus import Bus, connect
 from vedette.bus_address import BusAddress, address_of
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.errors import BusUnavailable
 from vedette.health import Health
+from vedette.listen_settings import Address
 from vedette.logs import current_model
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop

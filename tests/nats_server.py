@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 from vedette.bus_address import BusAddress
+from vedette.bus_settings import Retention
 from vedette.child import die_with_parent
-from vedette.config import Retention
 from vedette.embedded_nats import server_binary
 from vedette.secret import SecretUrl
 

@@ -5,7 +5,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vedette.config import Config, Retention
+from vedette.bus_settings import Retention
+from vedette.config import Config
 from vedette.errors import BusUnavailable
 from vedette.secret import SecretText, SecretUrl
 

@@ -5,10 +5,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vedette.config import Camera, Config, Pipeline
+from vedette.camera_settings import Camera
+from vedette.config import Config
 from vedette.config_checks import contradictions
 from vedette.config_problems import ID_RULE, Problem, explain
 from vedette.errors import VedetteError
+from vedette.pipeline_settings import Pipeline
 
 _SITE = "site"
 

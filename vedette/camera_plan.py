@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from vedette.camera_record import CameraRecord, Entry
-from vedette.config import Camera
+from vedette.camera_settings import Camera
 
 
 @dataclass(frozen=True, slots=True)

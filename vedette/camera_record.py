@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vedette.camera_check import CameraRefused, read_camera
-from vedette.config import Camera
+from vedette.camera_settings import Camera
 from vedette.sealing import Sealer, Unsealable
 from vedette.secret import SHOWN_AS, SecretText
 

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.config_file import load_config
 from vedette.config_lines import line_of
 from vedette.config_problems import Problem
 from vedette.errors import ConfigError
+from vedette.listen_settings import Address
 from vedette.logs import set_up_logging
 from vedette.process import MISUSED
 

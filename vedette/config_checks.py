@@ -3,7 +3,8 @@
 import difflib
 from urllib.parse import urlsplit
 
-from vedette.config import ENCRYPTED_SCHEMES, STREAM_SCHEMES, Camera, Config
+from vedette.camera_settings import ENCRYPTED_SCHEMES, STREAM_SCHEMES, Camera
+from vedette.config import Config
 from vedette.config_problems import Problem
 
 _UNCHECKED = "FFmpeg checks the certificate of the first server only, so it needs tls: {verify: false}"

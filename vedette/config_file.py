@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from vedette.config import Camera, Config
+from vedette.camera_settings import Camera
+from vedette.config import Config
 from vedette.config_checks import contradictions
 from vedette.config_problems import KeyPath, Problem, explain
 from vedette.errors import ConfigError

@@ -6,7 +6,8 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from vedette.config import Config, Pipeline, Stage
+from vedette.config import Config
+from vedette.pipeline_settings import Pipeline, Stage
 
 KeyPath = tuple[str | int, ...]
 

@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 
 from vedette.bus_address import BusAddress, address_of, embedded_address_file, site_folder
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.errors import StartFailed
+from vedette.listen_settings import Address
 
 _USER = "vedette"
 _MAX_MEMORY_MIB = 1024

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 
-from vedette.config import Address
 from vedette.errors import StartFailed
+from vedette.listen_settings import Address
 
 Condition = Callable[[], bool]
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series a counter, of when it was made

@@ -8,8 +8,9 @@ from time import monotonic
 from vedette.atomic_write import Conflict
 from vedette.camera_plan import Change, Plan, plan
 from vedette.camera_record import digest_of
+from vedette.camera_settings import Camera
 from vedette.camera_store import CameraStore, Snapshot
-from vedette.config import Camera, Config
+from vedette.config import Config
 from vedette.errors import BusUnavailable
 from vedette.retry import Backoff, Retry
 

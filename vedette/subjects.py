@@ -20,7 +20,7 @@ from nats.js.api import (
     SubjectTransform,
 )
 
-from vedette.config import Retention
+from vedette.bus_settings import Retention
 from vedette.errors import MalformedMessage
 
 FRAMES, WORK, CLIPS, PICTURES, DETECTIONS, STATUS = "FRAMES", "WORK", "CLIPS", "PICTURES", "DETECTIONS", "STATUS"

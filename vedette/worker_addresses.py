@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from itertools import count
 from typing import NamedTuple
 
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.errors import ConfigError
+from vedette.listen_settings import Address
 
 _PORTS_APART = 10
 _LAST_PORT = 65535

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from aiohttp import web
 
 from gateway.web.problem import HttpProblem
-from vedette.config import Address
+from vedette.listen_settings import Address
 from vedette.secret import SecretText
 
 

@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import Any
 
-from vedette.config import Camera
+from vedette.camera_settings import Camera
 from vedette.messages import Status
 
 _REF = "#/components/schemas/{model}"

@@ -13,8 +13,9 @@ from gateway.sources.probe import Probe, probe
 from gateway.sources.tls import CHECKED, Tls
 from gateway.web.problem import HttpProblem
 from vedette.camera_check import CameraRefused, check_camera, read_camera
-from vedette.config import WHIP, Pipeline, Stage
+from vedette.camera_settings import WHIP
 from vedette.config_problems import Problem
+from vedette.pipeline_settings import Pipeline, Stage
 
 _AT_A_TIME = 2
 _WATCH_S = 3.0

@@ -9,8 +9,9 @@ from typing import Any
 from gateway.fleet.camera_change import change_camera
 from gateway.fleet.camera_edit import Editor
 from vedette.camera_access import camera_access
+from vedette.camera_settings import WHIP
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import WHIP, Config
+from vedette.config import Config
 from vedette.errors import ConfigError
 from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process

@@ -26,7 +26,7 @@ from gateway.reading.listener import Listener
 from gateway.reading.read_settings import decode_options, gate_policy, substream_of
 from gateway.sources.tls import Tls
 from vedette.background import background, end
-from vedette.config import Camera as CameraConfig
+from vedette.camera_settings import Camera as CameraConfig
 from vedette.frames import FrameHeaders
 from vedette.leases import Lease
 from vedette.logs import current_camera

@@ -6,8 +6,9 @@ from typing import Any
 
 from vedette.camera_check import CameraRefused, check_camera, read_camera
 from vedette.camera_record import settings_of
-from vedette.config import WHIP, Camera, Pipeline
+from vedette.camera_settings import WHIP, Camera
 from vedette.config_problems import KeyPath, Problem
+from vedette.pipeline_settings import Pipeline
 from vedette.secret import SecretText, SecretUrl
 from vedette.settings import Settings
 

@@ -12,8 +12,8 @@ from typing import Protocol
 from vedette.background import background
 from vedette.camera_check import CameraRefused
 from vedette.camera_record import Entry, UnreadableRecord
+from vedette.camera_settings import Camera
 from vedette.camera_store import Snapshot
-from vedette.config import Camera
 from vedette.messages import CAMERA_REMOVED
 
 logger = logging.getLogger(__name__)

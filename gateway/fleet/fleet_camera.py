@@ -20,7 +20,7 @@ from gateway.whip.whip_reader import WhipDecoding
 from vedette.background import background
 from vedette.bus import Bus
 from vedette.camera_check import check_camera
-from vedette.config import Camera as CameraConfig
+from vedette.camera_settings import Camera as CameraConfig
 from vedette.config import Config
 from vedette.leases import Lease
 from vedette.members import Member

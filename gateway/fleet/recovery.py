@@ -19,7 +19,7 @@ from gateway import metrics
 from gateway.errors import GatewayError
 from gateway.fleet.camera_status import LIVE, OFFLINE
 from gateway.onvif import OnvifDevice, OnvifError
-from vedette.config import Recovery as RecoveryConfig
+from vedette.camera_settings import Recovery as RecoveryConfig
 from vedette.messages import rfc3339
 from vedette.secret import SecretUrl
 

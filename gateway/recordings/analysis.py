@@ -25,12 +25,13 @@ from gateway.recordings.recording_publisher import RecordingPublisher, withdraw
 from gateway.sources.video_length import video_length_s
 from vedette.background import background
 from vedette.bus import Bus, describe
-from vedette.config import Config, Sampling
+from vedette.config import Config
 from vedette.errors import BusError
 from vedette.event_parser import Event
 from vedette.ids import as_id
 from vedette.messages import DetectionsEvent
 from vedette.process import DONE, FAILED, Stop
+from vedette.sampling_settings import Sampling
 from vedette.subjects import DETECTIONS, Feed
 from vedette.subscriber import subscribe
 

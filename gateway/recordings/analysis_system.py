@@ -14,8 +14,9 @@ from nats.errors import Error as NatsError
 from vedette.background import background
 from vedette.bus import Bus, connect
 from vedette.bus_address import STATE_VARIABLE, address_of
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.errors import BusMisfit, BusUnavailable
+from vedette.listen_settings import Address
 from vedette.members import Member, live_members
 from vedette.process import Stop
 from vedette.stack import Stack

@@ -9,10 +9,11 @@ from pathlib import Path
 from gateway.recordings.analysis import Analysis, analyze
 from gateway.recordings.recording import Summary
 from vedette.command_line import add_logging, begin_logging, read_config
-from vedette.config import Config, Sampling
+from vedette.config import Config
 from vedette.errors import ConfigError
 from vedette.process import FAILED, Stop, Stopped
 from vedette.process import run as run_process
+from vedette.sampling_settings import Sampling
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from gateway.web.problem import HttpProblem
-from vedette.config import Address
 from vedette.health import Health, add_health, listening
+from vedette.listen_settings import Address
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from gateway.whip.ingest import REPLACED, Ingest
 from gateway.whip.offer import Offer
-from vedette.config import WebRtc
+from vedette.gateway_settings import WebRtc
 from vedette.logs import current_camera
 from vedette.secret import SecretText
 

@@ -15,9 +15,10 @@ from inference.repository.model import Model
 from inference.repository.opening import cache_of, open_repository, store_of
 from inference.repository.repository import ModelRepository
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import Config, Models
+from vedette.config import Config
 from vedette.config_file import load_config
 from vedette.errors import ConfigError
+from vedette.models_settings import Models
 from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 

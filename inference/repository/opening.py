@@ -10,7 +10,8 @@ from inference.repository.store import Store
 from inference.repository.url_store import UrlStore
 from vedette.bus import Bus
 from vedette.bus_address import address_of, site_folder
-from vedette.config import Config, Models
+from vedette.config import Config
+from vedette.models_settings import Models
 from vedette.secret import revealed
 
 _GIB = 2**30

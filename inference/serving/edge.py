@@ -15,8 +15,9 @@ from inference.serving.tls import Certificates
 from inference.serving.v2 import rest
 from inference.serving.v2.repository import ModelControl
 from vedette.background import background
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.health import Health
+from vedette.listen_settings import Address
 from vedette.worker_addresses import WorkerAddress
 
 ADMIN = rest.ADMIN | rollouts.ADMIN

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from vedette.config import Inference
+from vedette.models_settings import Inference
 from vedette.serving_settings import Serving
 
 

@@ -20,8 +20,9 @@ from gateway.simulator import SimulatedCamera, Simulator, SimulatorSettings
 from tests.gateway.run_reader import WALK
 from tests.nats_server import SMALL, NatsServer
 from vedette.bus import Bus
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.frames import FrameHeaders
+from vedette.listen_settings import Address
 from vedette.messages import Status, StatusEvent
 from vedette.process import Stop
 from vedette.subjects import FRAMES, Feed

@@ -23,8 +23,9 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.bus import Bus, connect
 from vedette.bus_address import BusAddress
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.errors import BusUnavailable, StartFailed
+from vedette.listen_settings import Address
 from vedette.members import Member, live_members
 from vedette.process import Stop, Stopped
 

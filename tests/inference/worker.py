@@ -32,10 +32,10 @@ from inference.stream.tokens import Tokens
 from tests.waiting import DEADLINE_S, until
 from vedette.background import background
 from vedette.bus import Bus
-from vedette.config import Pipeline
 from vedette.errors import BusFull, BusUnavailable
 from vedette.frames import FrameHeaders
 from vedette.messages import Detections, DetectionsEvent, Served
+from vedette.pipeline_settings import Pipeline
 from vedette.subjects import CLIPS, WORK, Feed, clip_consumer, work_consumer
 
 ROOT = Path(__file__).resolve().parents[2]

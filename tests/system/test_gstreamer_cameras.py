@@ -14,8 +14,9 @@ from tests.conftest import MEDIA
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.bus import Bus
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.frames import FrameHeaders
+from vedette.listen_settings import Address
 from vedette.messages import Status, StatusEvent
 from vedette.process import Stop
 

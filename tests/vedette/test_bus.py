@@ -13,7 +13,7 @@ from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.bus import HEADERS_AT_MOST_BYTES, Bus, connect
 from vedette.bus_address import BusAddress
-from vedette.config import Retention
+from vedette.bus_settings import Retention
 from vedette.errors import BusMisfit, BusUnavailable, MessageTooLarge
 from vedette.secret import SecretText, SecretUrl
 from vedette.subjects import LEASES, MEMBERS, Feed, buckets, streams

@@ -4,7 +4,7 @@ import pytest
 
 from vedette.camera_plan import Plan, plan
 from vedette.camera_record import CameraRecord, Entry, Origin, UnreadableRecord, digest_of
-from vedette.config import Camera
+from vedette.camera_settings import Camera
 from vedette.sealing import Sealer
 
 SEALER = Sealer(bytes(32))

@@ -17,8 +17,8 @@ from vedette.background import background
 from vedette.bus import Bus
 from vedette.camera_plan import Change
 from vedette.camera_record import CameraRecord, UnreadableRecord
+from vedette.camera_settings import Camera
 from vedette.camera_store import CameraStore, Snapshot
-from vedette.config import Camera
 from vedette.errors import BusMisfit, BusUnavailable
 from vedette.sealing import Sealer
 from vedette.subjects import CAMERAS

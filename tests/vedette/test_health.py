@@ -3,9 +3,9 @@
 import pytest
 from aiohttp import ClientSession
 
-from vedette.config import Address
 from vedette.errors import StartFailed
 from vedette.health import Health, serve_health
+from vedette.listen_settings import Address
 
 FREE = Address(host="127.0.0.1", port=0)
 

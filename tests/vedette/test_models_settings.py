@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from vedette.__main__ import main
-from vedette.config import Models
 from vedette.config_file import load_config
 from vedette.errors import ConfigError
+from vedette.models_settings import Models
 from vedette.secret import revealed
 
 

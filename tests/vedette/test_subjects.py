@@ -2,7 +2,7 @@
 
 import pytest
 
-from vedette.config import Retention
+from vedette.bus_settings import Retention
 from vedette.errors import MalformedMessage
 from vedette.subjects import (
     Feed,

@@ -4,8 +4,9 @@ from itertools import islice
 
 import pytest
 
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.errors import ConfigError
+from vedette.listen_settings import Address
 from vedette.worker_addresses import worker_address, worker_addresses
 
 

@@ -10,8 +10,8 @@ from tests.waiting import until
 from vedette.background import background
 from vedette.camera_check import CameraRefused
 from vedette.camera_record import CameraRecord, UnreadableRecord
+from vedette.camera_settings import Camera
 from vedette.camera_store import Snapshot
-from vedette.config import Camera
 from vedette.config_problems import Problem
 
 

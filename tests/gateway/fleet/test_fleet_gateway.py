@@ -20,8 +20,8 @@ from tests.waiting import until, until_async
 from vedette.bus import Bus
 from vedette.camera_plan import Change
 from vedette.camera_record import CameraRecord, Entry
+from vedette.camera_settings import Camera
 from vedette.camera_store import CameraStore
-from vedette.config import Camera
 from vedette.messages import Status
 from vedette.sealing import sealer_of
 from vedette.subjects import CAMERAS, LEASES

@@ -16,9 +16,9 @@ from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import background
 from vedette.bus import Bus
-from vedette.config import Address
-from vedette.config import Recovery as RecoveryConfig
+from vedette.camera_settings import Recovery as RecoveryConfig
 from vedette.health import listening
+from vedette.listen_settings import Address
 from vedette.secret import SecretUrl
 
 FREE = Address(host="127.0.0.1", port=0)

@@ -15,9 +15,10 @@ from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
 from vedette.bus import Bus, connect
 from vedette.bus_address import STATE_VARIABLE, embedded_address_file
-from vedette.config import Config, Sampling
+from vedette.config import Config
 from vedette.errors import BusMisfit
 from vedette.process import Stop
+from vedette.sampling_settings import Sampling
 from vedette.subjects import CLIPS, DETECTIONS
 
 PIPELINES = {"people": {"stages": [{"model": "coco-detector"}]}}

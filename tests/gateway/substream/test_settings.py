@@ -7,7 +7,8 @@ import pytest
 from gateway.fleet.camera_settings import checked, patched
 from vedette.camera_check import CameraRefused
 from vedette.camera_record import settings_of
-from vedette.config import Camera, Pipeline
+from vedette.camera_settings import Camera
+from vedette.pipeline_settings import Pipeline
 
 PIPELINES = {"people": Pipeline.model_validate({"stages": [{"model": "coco-detector"}]})}
 VIEW = {"offset": [0, 0.125], "scale": [1, 0.75]}

@@ -8,8 +8,8 @@ from aiohttp import ClientSession, web
 from gateway.web.http import Door, serve_http
 from gateway.web.problem import HttpProblem
 from gateway.web.request_body import read_text
-from vedette.config import Address
 from vedette.health import Health
+from vedette.listen_settings import Address
 
 FREE = Address(host="127.0.0.1", port=0)
 

@@ -14,8 +14,9 @@ from gateway.whip.endpoint import routes
 from gateway.whip.ingest import Ingest
 from gateway.whip.service import WhipService
 from vedette.background import background
-from vedette.config import Address, WebRtc
+from vedette.gateway_settings import WebRtc
 from vedette.health import Health
+from vedette.listen_settings import Address
 from vedette.secret import SecretText
 
 

@@ -22,8 +22,9 @@ from inference.serving.v2.rest import RestV2
 from inference.serving.vision.addresses import fetcher
 from inference.serving.vision.rest import VisionRest
 from tests.inference.serving.models import colours
-from vedette.config import Address, Config
+from vedette.config import Config
 from vedette.health import Health
+from vedette.listen_settings import Address
 from vedette.worker_addresses import WorkerAddress
 
 __all__ = ["Answer", "Served", "colours", "edge", "printed_by", "versions_of"]

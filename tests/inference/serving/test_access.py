@@ -23,7 +23,7 @@ from tests.inference.guard.pictures import png
 from tests.inference.serving.edge import Served, colours, edge
 from tests.waiting import until, until_async
 from vedette.__main__ import main
-from vedette.config import Address
+from vedette.listen_settings import Address
 from vedette.serving_settings import Serving
 from vedette.worker_addresses import WorkerAddress
 

@@ -15,8 +15,8 @@ from inference.picture_model import Inference
 from tests.inference.worker import HEADERS, MODEL, ROOT, Camera, jpegs, listen, stored, working
 from tests.waiting import until, until_async
 from vedette.bus import Bus
-from vedette.config import Pipeline
 from vedette.metrics import DROPPED, EXPIRED
+from vedette.pipeline_settings import Pipeline
 from vedette.subjects import DETECTIONS, FRAMES, PICTURES, WORK
 from vedette.view import View
 

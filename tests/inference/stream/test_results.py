@@ -12,9 +12,9 @@ from tests.inference.worker import HEADERS, MODEL
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.bus import Bus
-from vedette.config import Pipeline
 from vedette.errors import BusUnavailable
 from vedette.messages import Detection, DetectionsEvent
+from vedette.pipeline_settings import Pipeline
 from vedette.subjects import DETECTIONS, Feed
 from vedette.view import View
 

@@ -1,0 +1,42 @@
+"""The NATS server, and how long its streams keep what."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from vedette.secret import SecretText, SecretUrl
+from vedette.settings import Settings
+
+
+class Nats(Settings):
+    """An existing NATS server. Left out, `vedette up` runs an embedded one."""
+
+    url: SecretUrl
+    """`nats://` or `tls://`, with user and password if it needs them."""
+    credentials: SecretText | None = None
+    """The text of a `.creds` file, usually `${file:/run/secrets/nats.creds}`."""
+    replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    """Copies of each stream; 3 in a cluster. Default 1."""
+
+
+class Retention(Settings):
+    """How long, and how much, the streams keep."""
+
+    detections_h: Annotated[float, Field(gt=0)] = 6
+    """Hours of detections events. Default 6."""
+    detections_gib: Annotated[float, Field(gt=0)] = 10
+    """Bound of their size. Default 10."""
+    events_days: Annotated[float, Field(gt=0)] = 7
+    """Days of events. Default 7."""
+    events_gib: Annotated[float, Field(gt=0)] = 10
+    """Bound of their size. Default 10."""
+    track_mib: Annotated[int, Field(gt=0)] = 128
+    """Bound of the last minute's detections, in memory, as the events workers read them. Default 128."""
+    pictures_s: Annotated[float, Field(gt=0)] = 60
+    """Seconds that inferred pictures with detections are kept, in memory. Default 60."""
+    pictures_mib: Annotated[int, Field(gt=0)] = 128
+    """Bound of their size. Default 128."""
+    frames_mib: Annotated[int, Field(gt=0)] = 256
+    """Bound of the live frames (one a camera and pipeline). Default 256."""
+    clips_mib: Annotated[int, Field(gt=0)] = 1024
+    """Bound of the frames of recordings under way. Default 1024."""

@@ -1,0 +1,43 @@
+"""How gateways work, and how publishers reach them."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from vedette.secret import SecretText
+from vedette.settings import Settings
+
+
+class Gateway(Settings):
+    """How gateways work."""
+
+    decode_processes: Annotated[int, Field(ge=0, le=256)] = 0
+    """Processes that decode, at most; a camera is in one of them. 0: as many as there are cores. Default 0."""
+    api_token: SecretText | None = None
+    """What every request to the API has to carry (`Authorization: Bearer …`), usually `${file:/run/secrets/token}`.
+    Without one the API changes nothing unless the gateway listens on loopback."""
+    key_file: Path | None = None
+    """The key that seals secrets of cameras in the KV bucket; all gateways of a site need the same one. Default:
+    `.vedette/<site>/cameras.key`, made at the first start."""
+
+
+class Turn(Settings):
+    """A TURN server: relays between a gateway and publishers that can't reach one another."""
+
+    url: Annotated[str, Field(pattern=r"^turns?:[^\s?:@/]+(:\d{1,5})?(\?transport=(udp|tcp))?$")]
+    """`turn:host:port?transport=udp`, or `turns:…`."""
+    username: Annotated[str, Field(pattern=r'^[^"\\\s]+$')]
+    credential: SecretText
+    """The gateway and every publisher that is let in use it."""
+
+
+class WebRtc(Settings):
+    """How publishers reach cameras with `url: whip`."""
+
+    stun: tuple[Annotated[str, Field(pattern=r"^stun:[^\s?:@/]+(:\d{1,5})?$")], ...] = ()
+    """`stun:host:port`; publishers are told of all, the gateway itself uses the first. Default: none."""
+    turn: tuple[Turn, ...] = ()
+    """The same of TURN servers. Default: none."""
+    bitrate_kbps: Annotated[int, Field(ge=100, le=100_000)] = 4000
+    """What publishers that adapt (browsers) begin with and send at most. Default 4000."""
