@@ -84,7 +84,7 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
 def _data_plane(config: Config, model: Model, available: AvailableVersions) -> DataPlane:
     inference = config.inference
     threads = inference.threads or max(1, (os.cpu_count() or 1) // inference.sessions)
-    stages = [pipeline.stages[0] for name, pipeline in config.pipelines.items() if name in available.bounds.references]
+    stages = [stage for one in config.pipelines.values() for stage in one.models if stage.model_name == model.card.name]
     return DataPlane(
         model,
         inference.device,

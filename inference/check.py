@@ -1,6 +1,10 @@
 """What `vedette check` asks of inference: are there the models that the pipelines name, and usable certificates?"""
 
+from contextlib import suppress
+
+from inference.cascade.plan import faults
 from inference.errors import ModelError
+from inference.repository.card import ModelCard
 from inference.repository.folder import Repository
 from inference.repository.references import Reference
 from inference.repository.store import file_path
@@ -9,6 +13,7 @@ from inference.serving.tls import WrongFile
 from inference.serving.tls import check as check_tls
 from vedette.config import Config
 from vedette.config_problems import Problem
+from vedette.pipeline_settings import IdentitiesStage
 
 
 def problems(config: Config) -> list[Problem]:
@@ -16,22 +21,44 @@ def problems(config: Config) -> list[Problem]:
 
     A distant repository is not asked: the site that it serves need not run yet.
     """
-    found = _of_certificates(config)
     distant = config.models.bucket is not None or config.models.url is not None
     repository = None if distant else Repository(config.models.path)
+    return [*_of_certificates(config), *_of_models(config, repository), *_of_stages(config, repository)]
+
+
+def _of_models(config: Config, repository: Repository | None) -> list[Problem]:
+    found = []
     asked: dict[str, dict[str, str]] = {}
     for name, pipeline in config.pipelines.items():
         for index, stage in enumerate(pipeline.stages):
+            if isinstance(stage, IdentitiesStage):
+                continue
+            place = f"{name}, stage {index + 1}" if index else name
             references = asked.setdefault(stage.model_name, {})
-            references[name] = stage.model
+            references[place] = stage.model
             try:
                 text = _against(repository, Bounds(stage.model_name, references))
             except ModelError as error:
                 text = str(error)
             if text:
-                del references[name]
+                del references[place]
                 found.append(Problem(("pipelines", name, "stages", index, "model"), text))
     return found
+
+
+def _of_stages(config: Config, repository: Repository | None) -> list[Problem]:
+    """What the models' cards say against what the stages want of them."""
+    if repository is None:
+        return []
+    cards: dict[str, ModelCard] = {}
+    for model in config.model_names():
+        with suppress(ModelError):  # said already
+            cards[model] = repository.card(model)
+    return [
+        Problem(("pipelines", name, "stages", fault.index, *([fault.key] if fault.key else [])), fault.text)
+        for name, pipeline in config.pipelines.items()
+        for fault in faults(pipeline, cards)
+    ]
 
 
 def _of_certificates(config: Config) -> list[Problem]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from vedette.command_line import add_config, found_by, read_config, refuse
 from vedette.config import Config
 from vedette.config_problems import KeyPath, Problem
+from vedette.pipeline_settings import IdentitiesStage, Stage
 from vedette.process import DONE
 
 _MEAN_EVENT_BYTES = 1900
@@ -56,6 +57,7 @@ def explanation(config: Config) -> str:
         _serving(config),
         *(_camera(config, name) for name in config.cameras),
         *(_pipeline(config, name) for name in config.pipelines),
+        _services(config),
         _retention(config),
     ]
     return "\n".join(lines) + "\n"
@@ -90,11 +92,29 @@ def _rate(config: Config, camera: str, pipeline: str) -> str:
 
 def _pipeline(config: Config, name: str) -> str:
     pipeline = config.pipelines[name]
-    stage = pipeline.stages[0]
+    guard = ", guarded" if pipeline.guard is not None else ""
+    first = f"pipeline   {name}: {pipeline.frame.width} pixels wide → {_model(pipeline.detector)}{guard}"
+    return "\n".join([first, *(f"           {_further(stage)}" for stage in pipeline.further)])
+
+
+def _further(stage: Stage | IdentitiesStage) -> str:
+    on = ", ".join(stage.on or ())
+    if isinstance(stage, IdentitiesStage):
+        return f"on {on}: → name and similarity, of the identities {stage.identities}"
+    attribute = f" as {stage.as_}" if stage.as_ else ""
+    return f"on {on}: crops → {_model(stage)}{attribute}"
+
+
+def _model(stage: Stage) -> str:
     labels = ", ".join(stage.labels) if stage.labels else "all labels"
     confidence = f" from {stage.confidence:g}" if stage.confidence is not None else ""
-    guard = ", guarded" if pipeline.guard is not None else ""
-    return f"pipeline   {name}: {pipeline.frame.width} pixels wide → {stage.model} ({labels}{confidence}){guard}"
+    return f"{stage.model} ({labels}{confidence})"
+
+
+def _services(config: Config) -> str:
+    """Which models have processes of their own."""
+    names = config.model_names()
+    return f"services   {', '.join(names) if names else 'none: no pipeline'}"
 
 
 def _retention(config: Config) -> str:

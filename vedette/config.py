@@ -54,5 +54,7 @@ class Config(Settings):
         return self.cameras[camera].sampling or self.pipelines[pipeline].sampling
 
     def model_names(self) -> tuple[str, ...]:
-        """The models that the pipelines use, each once, in order."""
-        return tuple(dict.fromkeys(pipeline.model_name for pipeline in self.pipelines.values()))
+        """The models that the pipelines use, each once: those of first stages in order, then those of further ones."""
+        pipelines = self.pipelines.values()
+        first = [pipeline.model_name for pipeline in pipelines]
+        return tuple(dict.fromkeys([*first, *(name for pipeline in pipelines for name in pipeline.model_names)]))

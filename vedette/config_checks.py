@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from vedette.camera_settings import ENCRYPTED_SCHEMES, STREAM_SCHEMES, Camera
 from vedette.config import Config
 from vedette.config_problems import Problem
+from vedette.stage_checks import problems as of_stages
 
 _UNCHECKED = "FFmpeg checks the certificate of the first server only, so it needs tls: {verify: false}"
 
@@ -16,6 +17,7 @@ def contradictions(config: Config) -> list[Problem]:
         *_nats(config),
         *_undefined_pipelines(config),
         *_silence(config),
+        *of_stages(config),
         *(problem for name, camera in config.cameras.items() for problem in _camera(name, camera)),
     ]
 

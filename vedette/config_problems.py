@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from vedette.config import Config
-from vedette.pipeline_settings import Pipeline, Stage
+from vedette.pipeline_settings import IDENTITIES, MOST_STAGES, IdentitiesStage, Pipeline
 
 KeyPath = tuple[str | int, ...]
 
@@ -27,10 +27,7 @@ _PLAIN = {
     "tuple_type": "must be a list",
     "list_type": "must be a list",
 }
-_NOT_IN_THIS_VERSION: dict[type[BaseModel], tuple[str, ...]] = {
-    Pipeline: ("delivery",),
-    Stage: ("on", "identities"),
-}
+_NOT_IN_THIS_VERSION: dict[type[BaseModel], tuple[str, ...]] = {Pipeline: ("delivery",)}
 """Keys that the architecture has and this version hasn't."""
 ID_RULE = "must be an id: lower case letters, digits, - and _, 63 at most, beginning with a letter or digit"
 
@@ -78,13 +75,13 @@ def _key_in(data: Any, loc: KeyPath) -> KeyPath:
 def _words(key: KeyPath, item: Any) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown(key)
+        return _unknown(key, IdentitiesStage if IDENTITIES in item["loc"] else None)
     if kind == "string_pattern_mismatch" and "{0,62}$" in context["pattern"]:
         return ID_RULE
     if kind == "literal_error":
         return f"must be {context['expected']}"
     if kind == "too_long" and key[-1] == "stages":
-        return "more than one stage is not in this version"
+        return f"has more than {MOST_STAGES} stages"
     if kind == "value_error":
         return str(context["error"])
     return _PLAIN.get(kind) or _lower_first(item["msg"].replace("Input should", "must").replace("Tuple", "the list"))
@@ -94,8 +91,8 @@ def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _unknown(key: KeyPath) -> str:
-    kind = _settings_at(key[:-1])
+def _unknown(key: KeyPath, found: type[BaseModel] | None = None) -> str:
+    kind = found or _settings_at(key[:-1])
     if kind is not None and key[-1] in _NOT_IN_THIS_VERSION.get(kind, ()):
         return "is not in this version"
     known = [field.alias or name for name, field in kind.model_fields.items()] if kind is not None else []

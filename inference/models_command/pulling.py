@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _used(config: Config) -> list[str]:
-    references = [stage.model for pipeline in config.pipelines.values() for stage in pipeline.stages]
+    references = [stage.model for pipeline in config.pipelines.values() for stage in pipeline.models]
     if not references:
         raise ConfigError("NAME is needed: the configuration has no pipeline that uses a model")
     return list(dict.fromkeys(references))

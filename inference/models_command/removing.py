@@ -73,8 +73,8 @@ def _agreed(config: Config, wanted: Reference) -> bool:
         raise ConfigError("nobody can be asked here: --yes is needed")
     version = ".".join(map(str, wanted.numbers))
     for name, pipeline in config.pipelines.items():
-        used = Reference.parse(pipeline.stages[0].model)
-        if used.name == wanted.name and (not version or used.fits(version)):
-            sys.stdout.write(f"The pipeline {name} uses {used}.\n")
+        for used in (Reference.parse(stage.model) for stage in pipeline.models):
+            if used.name == wanted.name and (not version or used.fits(version)):
+                sys.stdout.write(f"The pipeline {name} uses {used}.\n")
     answer = input(f"Remove {wanted} from {config.models.where}? [y/N] ")
     return answer.strip().lower() in ("y", "yes")

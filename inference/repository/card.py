@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from inference.errors import ModelError
+from inference.repository.crop import Attribute, Crop
 from inference.rollout.settings import Rollout
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
@@ -142,6 +143,10 @@ class ModelCard(_Entry):
     """None for tensors."""
     thresholds: Thresholds | None = None
     """Of a detector."""
+    crop: Crop | None = None
+    """How it is fed in a cascade. Default: the detection's box as it is."""
+    attribute: Attribute | None = None
+    """Of a classifier, what its answer is called in a cascade. Default: the model's name."""
     batch: BatchLimits
     versions: Mapping[Annotated[str, StringConstraints(pattern=f"^{VERSION}$")], Release] = Field(min_length=1)
     """By semantic version."""
@@ -171,14 +176,18 @@ class ModelCard(_Entry):
             "landmarks": bool(self.landmarks),
             "input": any(inputs),
             "thresholds": self.thresholds is not None,
+            "crop": self.crop is not None,
+            "attribute": self.attribute is not None,
         }
         if missing := sorted(key for key in needed if not there[key]):
             raise ValueError(f"{self.task} needs {' and '.join(missing)}")
-        optional = {"landmarks"} if self.task == "detection" else set()
+        optional = _OPTIONAL[self.task]
         if extra := sorted(key for key in there if there[key] and key not in needed | optional):
             raise ValueError(f"{self.task} has no {' and no '.join(extra)}")
         if needed and self.input is None:
             raise ValueError("input: is missing; a version's own stands in its place for that version alone")
+        if self.attribute and self.attribute.score is not None and self.attribute.score not in self.labels:
+            raise ValueError(f"attribute: there is no label {self.attribute.score!r}")
         return self
 
     def input_of(self, version: str) -> ImageInput:
@@ -212,6 +221,12 @@ _NEEDED: Mapping[str, Set[str]] = {
     "detection": {"labels", "input", "thresholds"},
     "classification": {"labels", "input"},
     "embedding": {"input"},
+    "tensor": set(),
+}
+_OPTIONAL: Mapping[str, Set[str]] = {
+    "detection": {"landmarks", "crop"},
+    "classification": {"crop", "attribute"},
+    "embedding": {"crop"},
     "tensor": set(),
 }
 

@@ -16,6 +16,7 @@ from inference.rollout.store import RolloutStore, Stored
 from inference.runtime.batching import ModelFailed
 from vedette.config import Config
 from vedette.errors import BusUnavailable
+from vedette.pipeline_settings import Stage
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)
@@ -30,9 +31,10 @@ def bounds_of(config: Config, model_name: str) -> Bounds:
     Raises ModelError for what is no reference.
     """
     references = {
-        name: pipeline.stages[0].model
+        name if index == 0 else f"{name}, stage {index + 1}": stage.model
         for name, pipeline in config.pipelines.items()
-        if pipeline.model_name == model_name
+        for index, stage in enumerate(pipeline.stages)
+        if isinstance(stage, Stage) and stage.model_name == model_name
     }
     for reference in references.values():
         Reference.parse(reference)

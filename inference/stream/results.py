@@ -21,7 +21,7 @@ class Results:
     def __init__(self, bus: Bus, pipeline: Pipeline) -> None:
         self._bus = bus
         self._guard = pipeline.guard
-        stage = pipeline.stages[0]
+        stage = pipeline.detector
         self._labels = frozenset(stage.labels) if stage.labels is not None else None
         self._confidence = stage.confidence or 0.0
 

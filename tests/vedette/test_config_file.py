@@ -229,8 +229,8 @@ def test_keys_are_read_as_written_and_words_stay_words(load: Load) -> None:
     text = "pipelines: {07: {stages: [{model: on}]}, off: {stages: [{model: off, labels: [yes, no, 007, 0o7]}]}}"
     config = load(text)
     assert list(config.pipelines) == ["07", "off"]
-    assert config.pipelines["07"].stages[0].model == "on"
-    assert config.pipelines["off"].stages[0].labels == ("yes", "no", "007", "0o7")
+    assert config.pipelines["07"].detector.model == "on"
+    assert config.pipelines["off"].detector.labels == ("yes", "no", "007", "0o7")
 
 
 def test_a_password_is_percent_encoded_in_the_user_part_of_a_url(load: Load) -> None:

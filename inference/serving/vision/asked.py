@@ -47,7 +47,7 @@ def read_query(query: MultiMapping[str], pipelines: Mapping[str, Pipeline], know
         known = ", ".join(sorted(_OWN | GUARD))
         raise Refused("invalid", f"{unknown[0][:40]} is no key of the query; there are: {known}")
     pipeline = _pipeline(query, pipelines)
-    stage = pipeline.stages[0] if pipeline else None
+    stage = pipeline.detector if pipeline else None
     labels = [label for text in query.getall("labels", []) for label in text.split(",") if label]
     if strange := sorted(set(labels) - set(known_labels)):
         raise Refused("invalid", f"labels: the model has no {strange[0][:64]!r}")
