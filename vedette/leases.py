@@ -38,6 +38,8 @@ class Lease:
         self._epoch = 0
         self._revision = 0
         self._revision_of_other = 0
+        self._is_uncertain = False
+        """Whether a renewal had no answer: it may have arrived all the same."""
         self._pause_s = RENEW_EVERY_S
         self._renewed_s = -1e9
         self._changed = asyncio.Event()
@@ -87,12 +89,18 @@ class Lease:
                 self._renewed_s = started_s
 
     async def _renew(self, bucket: KeyValue) -> bool:
+        if self._is_uncertain:
+            # Nobody else writes our name: where it stands, it is that renewal, and the lease was ours throughout.
+            owner, revision = await _current(bucket, self.key)
+            self._revision = revision if owner == self._owner else self._revision
+        self._is_uncertain = True
         try:
             self._revision = await bucket.update(self.key, self._owner, last=self._revision)
         except KeyWrongLastSequenceError:
             logger.warning("lease %s was lost", self.key)
-            self._epoch = 0
+            self._epoch, self._is_uncertain = 0, False
             return False
+        self._is_uncertain = False
         return True
 
     async def _take(self, bucket: KeyValue) -> None:

@@ -5,8 +5,10 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
+from typing import Any
 
 import pytest
+from nats.js.kv import KeyValue
 
 from tests.nats_server import NatsServer
 from tests.waiting import until
@@ -142,6 +144,28 @@ async def test_a_paused_owner_is_fenced_by_its_own_clock_before_another_can_own(
         ahead_s = 1.6  # the process slept through its renewals; the lease lives for 2 s
         assert not lease.held
         await held(lease)
+
+
+async def test_a_renewal_whose_answer_was_lost_is_no_loss_of_the_lease(
+    bus: Bus, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, update, calls = Lease(bus, KEY, "a"), KeyValue.update, 0
+
+    async def update_without_answer(bucket: KeyValue, *arguments: Any, **options: Any) -> int:
+        nonlocal calls
+        revision = await update(bucket, *arguments, **options)
+        calls += 1
+        if calls in (2, 3, 5):
+            raise TimeoutError
+        return revision
+
+    async with running(lease):
+        await held(lease)
+        epoch = lease.epoch
+        monkeypatch.setattr(KeyValue, "update", update_without_answer)
+        await until(lambda: calls > 7, "renewed")
+        assert lease.epoch == epoch
+    assert "lost" not in caplog.text
 
 
 async def test_a_lease_that_another_took_is_not_renewed(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:

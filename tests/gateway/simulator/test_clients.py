@@ -108,7 +108,7 @@ async def watching(url: str, transport: str = "tcp") -> AsyncIterator[Watcher]:
             watcher.stop()
 
 
-async def until(condition: Callable[[], object], deadline_s: float = 30.0) -> None:
+async def until(condition: Callable[[], object], deadline_s: float = 60.0) -> None:
     """Wait for a condition, looking often."""
     end_s = time.monotonic() + deadline_s
     while not condition():
