@@ -115,3 +115,7 @@ SQUEEZED = Counter(
     "Pictures on whose squeezed copies the model was asked too: agreed, disagreed, or unchecked (no answer in time).",
     ["pipeline", "outcome"],
 )
+IDENTITIES_MATCHED = Counter(
+    "vedette_identities_matched", "Faces compared with a gallery: named, or unknown to it.", ["gallery", "outcome"]
+)
+IDENTITIES_ENROLLED = Gauge("vedette_identities_enrolled", "People that faces are compared with.", ["gallery"])

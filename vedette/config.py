@@ -12,6 +12,7 @@ from vedette.bus_settings import Nats, Retention
 from vedette.camera_settings import Camera
 from vedette.events_settings import Events
 from vedette.gateway_settings import Gateway, WebRtc
+from vedette.identities_settings import Identities
 from vedette.ids import Id, default_site
 from vedette.listen_settings import Address, Listen, address_field
 from vedette.models_settings import Inference, Models
@@ -46,6 +47,7 @@ class Config(Settings):
     inference: Inference = Inference()
     serving: Serving = Serving()
     events: Events = Events()
+    identities: Identities = Identities()
     retention: Retention = Retention()
     simulator: Simulator | None = None
 

@@ -212,10 +212,19 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
     )
     key_file = config.gateway.key_file
     gateway = config.gateway.model_copy(update={"key_file": key_file and absolute(key_file)})
+    key_file = config.identities.key_file
+    identities = config.identities.model_copy(update={"key_file": key_file and absolute(key_file)})
     serving = config.serving
     if serving.tls is not None:
         files = {key: absolute(path) for key, path in serving.tls if path is not None}
         serving = serving.model_copy(update={"tls": serving.tls.model_copy(update=files)})
-    changed = {"cameras": cameras, "models": models, "gateway": gateway, "simulator": simulator, "serving": serving}
+    changed = {
+        "cameras": cameras,
+        "models": models,
+        "gateway": gateway,
+        "identities": identities,
+        "simulator": simulator,
+        "serving": serving,
+    }
     said = config.model_fields_set  # what the file leaves out stays so
     return config.model_copy(update={key: value for key, value in changed.items() if key in said or key == "models"})

@@ -20,6 +20,7 @@ from vedette.config import Config
 from vedette.errors import ConfigError, VedetteError
 
 _KEY_BYTES, _NONCE_BYTES = 32, 12
+_CAMERAS, _IDENTITIES = "gateway.key_file", "identities.key_file"
 
 
 class Unsealable(VedetteError):
@@ -29,7 +30,9 @@ class Unsealable(VedetteError):
 class Sealer:
     """Seals and opens with one key."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, setting: str = _CAMERAS) -> None:
+        """`setting` names the key in the configuration."""
+        self._setting = setting
         self._cipher = AESGCM(key)
         self._digest_key = hmac.digest(key, b"vedette: digests", hashlib.sha256)
 
@@ -48,7 +51,7 @@ class Sealer:
             data = base64.b64decode(sealed, validate=True)
             return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode()).decode()
         except (InvalidTag, ValueError):
-            raise Unsealable("was sealed with another key (gateway.key_file), or is damaged") from None
+            raise Unsealable(f"was sealed with another key ({self._setting}), or is damaged") from None
 
     def digest(self, text: str) -> str:
         """Whether two texts are the same can be told from it, by nobody without the key what they are."""
@@ -56,23 +59,35 @@ class Sealer:
 
 
 def sealer_of(config: Config) -> Sealer:
-    """With the site's key: `gateway.key_file`, or the one of this machine, which is made if there is none.
+    """With the site's key of cameras: `gateway.key_file`, or the one of this machine, which is made if there is none.
 
     Raises:
         ConfigError: the file can't be read or written, or holds no key.
     """
-    file = config.gateway.key_file
+    return _sealer(config.gateway.key_file, site_folder(config.site) / "cameras.key", _CAMERAS)
+
+
+def identities_sealer_of(config: Config) -> Sealer:
+    """The same with the key of people: `identities.key_file`.
+
+    Raises:
+        ConfigError
+    """
+    return _sealer(config.identities.key_file, site_folder(config.site) / "identities.key", _IDENTITIES)
+
+
+def _sealer(file: Path | None, usual: Path, setting: str) -> Sealer:
     try:
         if file is None:
-            file = site_folder(config.site) / "cameras.key"
+            file = usual
             if not file.exists():
                 _make(file)
-        return Sealer(_key(file.read_text(encoding="ascii")))
+        return Sealer(_key(file.read_text(encoding="ascii")), setting)
     except OSError as error:
-        raise ConfigError(f"gateway.key_file: {file}: {error.strerror}") from None
+        raise ConfigError(f"{setting}: {file}: {error.strerror}") from None
     except ValueError:
         how = "as made by: head -c 32 /dev/urandom | base64"
-        raise ConfigError(f"gateway.key_file: {file}: is no key; 32 bytes in base64, {how}") from None
+        raise ConfigError(f"{setting}: {file}: is no key; 32 bytes in base64, {how}") from None
 
 
 def _key(text: str) -> bytes:

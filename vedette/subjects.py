@@ -30,6 +30,8 @@ ROLLOUTS = "vedette-rollouts"
 """KV buckets: desired cameras, live members, who owns which camera, and by model which of its versions serve."""
 SCENES = "vedette-scenes"
 """KV bucket: what events workers know of the cameras of each partition, and up to which detections."""
+IDENTITIES = "vedette-identities"
+"""KV bucket: enrolled people, `<gallery>.<person>`, sealed."""
 MEMBERSHIP_TTL_S = 2.0
 """A lease or a member's heartbeat that is not renewed for so long is gone."""
 
@@ -248,6 +250,7 @@ def buckets(replicas: int = 1) -> tuple[StreamConfig, ...]:
 
     An expired key leaves a marker for a second (ADR-43), which tells watchers; a marker has a revision too.
     Cameras are kept for ever, and several change at once or none (ADR-50). Roll-outs are kept with their last changes.
+    Of a person nothing older than the last change is kept.
     """
     cameras = _AtomicStreamConfig(
         name=f"KV_{CAMERAS}",
@@ -304,7 +307,20 @@ def buckets(replicas: int = 1) -> tuple[StreamConfig, ...]:
         deny_delete=True,
         num_replicas=replicas,
     )
-    return (cameras, *membership, rollouts, scenes)
+    identities = _AtomicStreamConfig(
+        name=f"KV_{IDENTITIES}",
+        subjects=[f"$KV.{IDENTITIES}.>"],
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_msgs_per_subject=1,
+        max_bytes=512 * _MIB,
+        allow_rollup_hdrs=True,
+        allow_msg_ttl=True,
+        allow_atomic=True,
+        deny_delete=True,
+        num_replicas=replicas,
+    )
+    return (cameras, *membership, rollouts, scenes, identities)
 
 
 @dataclass

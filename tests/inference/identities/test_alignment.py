@@ -68,7 +68,7 @@ def test_landmarks_of_no_face_are_refused(value: float) -> None:
 
 
 def test_a_face_beyond_the_edge_is_black_there() -> None:
-    picture = np.full((100, 100, 3), 255, np.uint8)
+    picture = np.full((500, 500, 3), 255, np.uint8)
     face = aligned(picture, LANDMARKS - LANDMARKS[2])  # the nose at the corner of the picture
     assert face[:20, :20].max() == 0
     assert face[90:, 70:].min() == 255

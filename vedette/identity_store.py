@@ -1,0 +1,122 @@
+"""Enrolled people in the KV bucket `vedette-identities`: read, followed, written and removed.
+
+A gallery is a name that people are enrolled under: it begins with the first and ends with the last. Galleries are the
+bus's: the sites that share one, and the key, share them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from vedette.atomic_write import Conflict, Write, write
+from vedette.bucket_watch import BucketWatch, Stored
+from vedette.bus import Bus
+from vedette.errors import VedetteError
+from vedette.identity_record import IdentityEntry, IdentityRecord, decode, encode, key_of, person_of
+from vedette.sealing import Sealer
+from vedette.subjects import IDENTITIES
+
+_EDITS = 10
+
+
+class UnknownPerson(VedetteError):
+    """Nobody of that name or id is in the gallery."""
+
+    def __init__(self, gallery: str, person: str) -> None:
+        super().__init__(f"nobody called {person!r} is in the gallery {gallery}")
+
+
+class People:
+    """Records as a bucket has them, each decoded once a revision."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._entries: dict[str, IdentityEntry] = {}
+
+    def take(self, known: Mapping[str, Stored]) -> list[IdentityEntry]:
+        """Those that are there, by gallery and id."""
+        there: dict[str, IdentityEntry] = {}
+        for key, stored in known.items():
+            if stored.value is not None:
+                had = self._entries.get(key)
+                fresh = had is None or had.revision != stored.revision
+                there[key] = decode(stored.value, key, stored.revision, self._sealer) if fresh or had is None else had
+        self._entries = there
+        return [there[key] for key in sorted(there)]
+
+
+class IdentityStore:
+    """Use it with a connected bus, or one that will be connected again."""
+
+    def __init__(self, bus: Bus, sealer: Sealer) -> None:
+        self._bus = bus
+        self._sealer = sealer
+
+    async def read(self, gallery: str | None = None) -> list[IdentityEntry]:
+        """The people of a gallery, or of all (None).
+
+        Raises:
+            BusUnavailable: not connected, or no answer.
+        """
+        known = await BucketWatch(self._bus, IDENTITIES, f"{gallery or '*'}.*").read()
+        return People(self._sealer).take(known)
+
+    async def find(self, gallery: str, person: str) -> IdentityEntry:
+        """Who has this name or id.
+
+        Raises:
+            UnknownPerson, BusUnavailable.
+        """
+        found = one_of(await self.read(gallery), person, person_of(gallery, person, self._sealer))
+        if found is None:
+            raise UnknownPerson(gallery, person)
+        return found
+
+    async def edit(
+        self, gallery: str, name: str, change: Callable[[IdentityRecord | None], IdentityRecord]
+    ) -> IdentityRecord:
+        """Store what `change` makes of the person of this name (None: there is none); again, if it changes meanwhile.
+
+        What can't be read is replaced as if it weren't there.
+
+        Raises:
+            Conflict: it changes again and again.
+            BusUnavailable, MessageTooLarge, and what `change` raises.
+        """
+        person = person_of(gallery, name, self._sealer)
+        key, edits = key_of(gallery, person), 0
+        while True:
+            known = await BucketWatch(self._bus, IDENTITIES, key).read()
+            entries = People(self._sealer).take(known)
+            had = entries[0] if entries and isinstance(entries[0], IdentityRecord) else None
+            record = change(had)
+            value, revision = encode(record, self._sealer), known[key].revision if key in known else 0
+            try:
+                stored = await write(self._bus, IDENTITIES, [Write(key, value, revision)])
+            except Conflict:
+                edits += 1
+                if edits == _EDITS:
+                    raise
+                continue
+            return IdentityRecord(gallery, person, record.name, record.faces, stored)
+
+    async def remove(self, entry: IdentityEntry) -> None:
+        """Remove a person as it was read; a marker without content stays in its place for a day.
+
+        Raises:
+            Conflict: it has changed since.
+            BusUnavailable: not connected, or no answer: it may or may not be removed.
+        """
+        await write(self._bus, IDENTITIES, [Write(key_of(entry.gallery, entry.person), None, entry.revision)])
+
+    def person_of(self, gallery: str, name: str) -> str:
+        """The id of who has this name there, if anybody has."""
+        return person_of(gallery, name, self._sealer)
+
+    async def follow(self, gallery: str, tell: Callable[[list[IdentityEntry]], None]) -> None:
+        """Tell the people of a gallery, now and after each change, until cancelled."""
+        people = People(self._sealer)
+        await BucketWatch(self._bus, IDENTITIES, f"{gallery}.*").follow(lambda known: tell(people.take(known)))
+
+
+def one_of(entries: Iterable[IdentityEntry], *persons: str) -> IdentityEntry | None:
+    """Who has one of these ids."""
+    return next((entry for entry in entries if entry.person in persons), None)
