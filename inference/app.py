@@ -14,6 +14,7 @@ from inference.repository.opening import open_repository
 from inference.rollout.available import AvailableVersions
 from inference.rollout.control import RolloutControl
 from inference.rollout.follower import Follower
+from inference.rollout.held import PATIENCE_S
 from inference.rollout.routes import RolloutRoutes
 from inference.rollout.starting import bounds_of, first_model, start_stable
 from inference.rollout.status import detail_of
@@ -93,6 +94,7 @@ def _data_plane(config: Config, model: Model, available: AvailableVersions) -> D
         decoders=inference.sessions,
         find=available.find,
         shadow_confidence=min((stage.confidence or 0.0 for stage in stages), default=0.0),
+        patience_s=max(PATIENCE_S, inference.request_timeout_s, inference.budget_ms / 1000),
     )
 
 

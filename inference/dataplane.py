@@ -20,7 +20,7 @@ from inference.guard.inspection import Inspection
 from inference.picture_model import Decoders, Inference
 from inference.repository.model import Model
 from inference.rollout.background_thread import step_back
-from inference.rollout.held import HeldVersions, VersionState
+from inference.rollout.held import PATIENCE_S, HeldVersions, VersionState
 from inference.rollout.plan import Plan
 from inference.rollout.roles import Roles, Source
 from inference.rollout.shadow import Shadow
@@ -47,8 +47,10 @@ class DataPlane:
         decoders: int,
         find: Find | None = None,
         shadow_confidence: float = 0.0,
+        patience_s: float = PATIENCE_S,
     ) -> None:
-        """`model` is the stable version at first. Objects of at least `shadow_confidence` are compared."""
+        """`model` is the stable version at first. Objects of at least `shadow_confidence` are compared. Nothing that
+        is in hand takes longer than `patience_s`."""
         self._device, self._sessions, self._threads = device, sessions, threads
         frames = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
         requests = ThreadPoolExecutor(decoders, thread_name_prefix="decode-request")
@@ -56,7 +58,7 @@ class DataPlane:
         self._decoders, self._shadow_decoders = Decoders(frames, requests), Decoders(shadow, shadow)
         self._find = find
         self._logged_s = -_LOG_EVERY_S
-        self.held = HeldVersions(self._opened)
+        self.held = HeldVersions(self._opened, patience_s)
         self._roles = Roles(self._opened(model, background=False), self.held, shadow_confidence)
         self._known = {model.version}
 

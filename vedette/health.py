@@ -60,6 +60,7 @@ async def serve_health(health: Health, listen: Address, key: str) -> AsyncIterat
 def add_health(application: web.Application, health: Health) -> None:
     """Add the three endpoints to an application that has others too."""
     application[_HEALTH] = health
+    application.on_response_prepare.append(_say_no_versions)
     application.add_routes([web.get("/healthz", _healthz), web.get("/readyz", _readyz), web.get("/metrics", _metrics)])
 
 
@@ -93,6 +94,10 @@ async def listening(
         yield Address(host=host, port=port)
     finally:
         await runner.cleanup()
+
+
+async def _say_no_versions(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "vedette"
 
 
 async def _healthz(request: web.Request) -> web.Response:

@@ -24,6 +24,7 @@ def set_up_logging(as_json: bool = False, level: int = logging.INFO) -> None:
     handler.addFilter(RepeatFilter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
 
 
 @contextmanager
@@ -34,6 +35,12 @@ def about_camera(name: str | None) -> Iterator[None]:
         yield
     finally:
         current_camera.reset(token)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Not a request that is no HTTP: it has its answer, and anybody can send thousands."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not type(error).__module__.startswith("aiohttp.http_exceptions")
 
 
 class TextFormatter(logging.Formatter):

@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 MOST_HELD = 8
 """Versions, those that are loaded for nobody but by request included."""
-_DRAIN_S = 30.0
-"""What a version has in hand when it is let go ends within this: a frame's budget, and a request's patience."""
+PATIENCE_S = 30.0
+"""What a version has in hand when it is let go ends within this, where nobody waits longer."""
 
 State = Literal["loading", "ready", "unloading", "unavailable"]
 LOADING_FAILED = (ModelError, DeviceUnavailable, ModelFailed, RepositoryUnavailable)
@@ -39,11 +39,13 @@ class VersionState(NamedTuple):
 class HeldVersions:
     """All of one model. `background` versions are apart: they are never found by `get`."""
 
-    def __init__(self, opening: Callable[[Model, bool], ServedVersion]) -> None:
-        """`opening` makes a version of a model, to run in the background or not; it is started here."""
+    def __init__(self, opening: Callable[[Model, bool], ServedVersion], patience_s: float = PATIENCE_S) -> None:
+        """`opening` makes a version of a model, to run in the background or not; it is started here. `patience_s` is
+        how long what a version has in hand may take when it is let go."""
         self.failures: dict[str, str] = {}
         """Why a version could not be loaded when it was tried last."""
         self._opening = opening
+        self._patience_s = patience_s
         self._held: dict[tuple[str, bool], ServedVersion] = {}
         self._loading: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
@@ -114,7 +116,7 @@ class HeldVersions:
     def retire(self, served: ServedVersion) -> None:
         """End a version when what it has in hand is done; its memory goes back to the system."""
         version = served.model.version
-        task = asyncio.create_task(_retire(served), name=f"retire {version}")
+        task = asyncio.create_task(_retire(served, self._patience_s), name=f"retire {version}")
         self._retiring[task] = version
         task.add_done_callback(self._retired)
 
@@ -143,8 +145,8 @@ class HeldVersions:
         await end(self._retiring)
 
 
-async def _retire(served: ServedVersion) -> None:
-    await served.retire(_DRAIN_S)
+async def _retire(served: ServedVersion, patience_s: float) -> None:
+    await served.retire(patience_s)
     logger.info("%s %s is unloaded", served.model.card.name, served.model.version)
     del served
     await asyncio.to_thread(trim)

@@ -1,11 +1,14 @@
 """A process is ready while all that it needs is there, and says what is missing."""
 
+import asyncio
+
 import pytest
 from aiohttp import ClientSession
 
 from vedette.errors import StartFailed
 from vedette.health import Health, serve_health
 from vedette.listen_settings import Address
+from vedette.logs import set_up_logging
 
 FREE = Address(host="127.0.0.1", port=0)
 
@@ -54,3 +57,17 @@ async def test_the_port_is_free_again_afterwards() -> None:
         pass
     async with serve_health(Health(), address, "listen.gateway") as again:
         assert again == address
+
+
+async def test_a_request_that_is_no_http_is_answered_and_not_logged_and_no_version_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logging()
+    async with serve_health(Health(), FREE, "listen.gateway") as address:
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")
+        assert b" 400 " in await reader.readline()
+        writer.close()
+        async with ClientSession() as session, session.get(f"http://{address}/healthz") as answer:
+            assert answer.headers["Server"] == "vedette"
+    assert "aiohttp" not in capsys.readouterr().err
