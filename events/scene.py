@@ -85,6 +85,16 @@ class Scene:
         return tuple(announcer.state_of(seen, motions[seen.track]) for seen in known)
 
     @property
+    def sighted(self) -> tuple[ObjectState, ...]:
+        """What the newest frame shows, with what is not confirmed and may never be."""
+        state = self._state
+        if state.last is None:
+            return ()
+        announcer = self._announcer(state.last)
+        there = [track for track in state.tracks.followed if state.objects[track.id].last_s >= state.now_s]
+        return tuple(announcer.state_of(state.objects[track.id], track.motion) for track in there)
+
+    @property
     def moving(self) -> int:
         """Objects that move and were in the newest frame: the gate had better stay open for them."""
         state = self._state

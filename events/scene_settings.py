@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from events.errors import ReaderBroken
 from events.scenes.camera_scene import SceneKey
-from events.settings import Filter, LifeSettings, SceneSettings, TrackingSettings
+from events.settings import Filter, LifeSettings, PictureSettings, SceneSettings, TrackingSettings
 from events.settings import Line as SceneLine
 from events.settings import Mask as SceneMask
 from events.settings import Zone as SceneZone
@@ -24,7 +24,7 @@ from events.stream.bucket_reader import BucketEntry, entries
 from vedette.bus import Bus
 from vedette.camera_settings import Camera
 from vedette.config import Config
-from vedette.events_settings import Line, Mask, Objects, Zone
+from vedette.events_settings import Events, Line, Mask, Picture, Zone
 from vedette.retry import Backoff, Retry
 from vedette.subjects import CAMERAS
 
@@ -49,13 +49,21 @@ class CameraSettings:
 
     def __init__(self, config: Config) -> None:
         self._known = asyncio.Event()
-        self._objects = config.events.objects
+        self._events = config.events
         self._file = {(config.site, name): _places_of(camera) for name, camera in config.cameras.items()}
         self._stored: dict[tuple[str, str], Places] = {}
 
     def of(self, key: SceneKey) -> SceneSettings:
         """What a scene goes by."""
-        return scene_settings(self._objects, self._places(key.site, key.camera))
+        return scene_settings(self._events, self.places(key.site, key.camera))
+
+    def places(self, site: str, camera: str) -> Places:
+        """What a camera, or a recording of one, has."""
+        for name in (camera, _RUN.sub("", camera)):
+            found = self._stored.get((site, name)) or self._file.get((site, name))
+            if found is not None:
+                return found
+        return Places()
 
     async def until_known(self) -> None:
         """Wait until what the KV bucket has was read."""
@@ -83,16 +91,10 @@ class CameraSettings:
                     self._known.set()
                     tell()
 
-    def _places(self, site: str, camera: str) -> Places:
-        for name in (camera, _RUN.sub("", camera)):
-            found = self._stored.get((site, name)) or self._file.get((site, name))
-            if found is not None:
-                return found
-        return Places()
 
-
-def scene_settings(objects: Objects, places: Places) -> SceneSettings:
+def scene_settings(events: Events, places: Places) -> SceneSettings:
     """As the core has it."""
+    objects = events.objects
     return SceneSettings(
         tracking=TrackingSettings(lost_s=objects.lost_s, stationary_lost_s=objects.stationary_lost_s),
         life=LifeSettings(
@@ -102,6 +104,7 @@ def scene_settings(objects: Objects, places: Places) -> SceneSettings:
             stationary_s=objects.stationary_s,
             silence_s=objects.silence_s,
         ),
+        picture=_picture(events.picture),
         zones=tuple(
             SceneZone(name, zone.polygon, _filter(zone), zone.anchor, zone.after_s)
             for name, zone in places.zones.items()
@@ -127,6 +130,18 @@ def _note(update: BucketEntry, stored: dict[tuple[str, str], Places]) -> None:
 
 def _places_of(camera: Camera) -> Places:
     return Places(zones=camera.zones, lines=camera.lines, masks=camera.masks)
+
+
+def _picture(picture: Picture) -> PictureSettings:
+    return PictureSettings(
+        settle_s=picture.settle_s,
+        settle_frames=picture.settle_frames,
+        frozen_s=picture.frozen_s,
+        dark=picture.underexposed,
+        bright=picture.overexposed,
+        covered=picture.covered,
+        moved_bits=picture.moved,
+    )
 
 
 def _filter(place: Zone | Line) -> Filter:

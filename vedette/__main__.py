@@ -39,6 +39,9 @@ COMMANDS = {
 CHECKS = ("inference.check",)
 """Modules whose `problems(config)` knows what is wrong with a configuration that `vedette` alone finds good."""
 
+FOLLOWER = "events.follower"
+"""The module whose `follow` says which object each detection of a recording is: `vedette analyze --annotate` draws it."""
+
 _EPILOG = """\
 Begin with:      vedette up configs/demo.yaml
 See it happen:   vedette watch configs/demo.yaml
@@ -58,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name in COMMANDS:  # only the one that is used is imported
         module = importlib.import_module(COMMANDS[name][0])
         module.add_arguments(parser.commands[name])
-        parser.commands[name].set_defaults(checks=CHECKS)
+        parser.commands[name].set_defaults(checks=CHECKS, follower=FOLLOWER)
         parsed = parser.parse_args(words)
         return _status(module.run, parsed)
     parser.parse_args(words)

@@ -105,11 +105,53 @@ class Objects(Settings):
     """Where no frames come for so long, all objects have ended. Default 600."""
 
 
+_Luma = Annotated[float, Field(ge=0, le=255)]
+_Bits = Annotated[float, Field(ge=0, le=64)]
+
+
+class Picture(Settings):
+    """When a camera's picture is bad (`input.change`), by the measures of the pipeline's `guard`.
+
+    Pairs are the bound of being bad, and that of being good again. Seconds are of capture time.
+    """
+
+    settle_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
+    """A condition is said, and taken back, when its signs have held for so long ... Default 10."""
+    settle_frames: Annotated[int, Field(ge=1, le=1000)] = 3
+    """... and for so many frames. Default 3."""
+    frozen_s: Seconds = 60.0
+    """All measures are the same to the last digit for so long: `frozen`. Default 60."""
+    underexposed: tuple[_Luma, _Luma] = (20.0, 30.0)
+    """Mean luma, 0 to 255: below the first, and above the second again. Default [20, 30]."""
+    overexposed: tuple[_Luma, _Luma] = (235.0, 220.0)
+    """Above the first, and below the second again. Default [235, 220]."""
+    covered: tuple[Fraction, Fraction] = (0.15, 0.35)
+    """Sharpness, as a share of what is usual: below the first, and above the second again. Default [0.15, 0.35]."""
+    moved: tuple[_Bits, _Bits] = (18.0, 12.0)
+    """Of the hash's 64 bits, those that are not as usual: above the first, below the second. Default [18, 12]."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name, (lower, higher) in {
+            "underexposed": self.underexposed,
+            "overexposed": self.overexposed[::-1],
+            "covered": self.covered,
+            "moved": self.moved[::-1],
+        }.items():
+            if lower > higher:
+                raise ValueError(f"{name}: the second bound is that of being good again, on the good side of the first")
+        if self.underexposed[1] >= self.overexposed[1]:
+            raise ValueError("between underexposed and overexposed no picture would be good")
+        return self
+
+
 class Events(Settings):
     """How events are made of detections."""
 
     objects: Objects = Objects()
     """The life of an object."""
+    picture: Picture = Picture()
+    """When a camera's picture is bad."""
     save_s: Annotated[float, Field(ge=0.5, le=60)] = 5.0
     """What is known of the objects is saved so often; a worker that takes over reads the detections behind it again.
     Default 5."""

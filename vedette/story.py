@@ -30,10 +30,16 @@ _GONE = {
 
 def told(event: Event) -> str | None:
     """The line of an event; None where it says nothing that other lines don't, or is of a kind of a later version."""
-    if not isinstance(event.data, EventData) or not _is_told(event.data):
+    data = event.data
+    if not isinstance(data, EventData) or (text := said(data)) is None:
         return None
     moment = event.time.astimezone(dt.UTC)
-    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03} {event.data.camera} {_said(event.data)}"
+    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03} {data.camera} {text}"
+
+
+def said(data: EventData) -> str | None:
+    """What an event says, without when and where; None as in `told`."""
+    return _said(data) if _is_told(data) else None
 
 
 def _is_told(data: EventData) -> bool:

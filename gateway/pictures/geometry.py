@@ -34,10 +34,11 @@ class Orientation:
         return cls(True, c < 0, b < 0)
 
     def apply(self, plane: Plane) -> Plane:
-        """The plane as displayed; a view where nothing is to be done, else a copy in rows."""
+        """The plane (or a picture whose last axis is its colours) as displayed; a view where nothing is to be done, else
+        a copy in rows."""
         if self == UPRIGHT:
             return plane
-        turned = plane.T if self.transposed else plane
+        turned = plane.swapaxes(0, 1) if self.transposed else plane
         step_y, step_x = (-1 if self.mirrored_y else 1), (-1 if self.mirrored_x else 1)
         return np.ascontiguousarray(turned[::step_y, ::step_x])
 

@@ -18,7 +18,7 @@ from gateway.pictures.interlace import progressive
 from gateway.pictures.orientations import Orientations
 from gateway.pictures.privacy import Polygon, PrivacyMask
 
-_TAGGED: Mapping[int, Colorspace] = {
+TAGGED: Mapping[int, Colorspace] = {
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
     5: Colorspace.ITU601,
@@ -79,7 +79,7 @@ class PictureEncoder:
             av.FFmpegError: swscale can't read the frame's pixel format.
         """
         size = picture_size((frame.width, frame.height), aspect, self._orientations.of(frame), self._width)
-        matrix = self._matrix or _TAGGED.get(frame.colorspace, Colorspace.ITU601)
+        matrix = self._matrix or TAGGED.get(frame.colorspace, Colorspace.ITU601)
         scaled = self._scaled(progressive(frame), size, matrix)
         planes = [size.orientation.apply(plane) for plane in _planes(scaled)]
         if self._privacy:

@@ -15,6 +15,8 @@ from nats.errors import Error as NatsError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gateway.annotation.annotate import Annotator
+from gateway.annotation.follower import Follow
 from gateway.errors import GatewayError
 from gateway.pictures.sampled_frame import Output
 from gateway.reading.sampler import Sampling as GatewaySampling
@@ -22,7 +24,7 @@ from gateway.recordings.analysis_system import system
 from gateway.recordings.recording import InOrder, Summary, publish_recording
 from gateway.recordings.recording_events import recording_events
 from gateway.recordings.recording_publisher import RecordingPublisher, withdraw
-from gateway.sources.video_length import video_length_s
+from gateway.sources.video_length import video_frames, video_length_s
 from vedette.background import background
 from vedette.bus import Bus, describe
 from vedette.config import Config
@@ -46,6 +48,14 @@ _LOOK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class Annotate:
+    """That an annotated video is wanted."""
+
+    out: Path
+    follow: Follow
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """What is asked for."""
 
@@ -58,13 +68,15 @@ class Analysis:
     """When the recording began, Unix seconds."""
     json_lines: Path | None
     workers: int | None
+    annotate: Annotate | None = None
 
 
 async def analyze(analysis: Analysis, summary: Summary, stop: Stop) -> int:
     """Run the recording through the system, counting in `summary`; returns the exit status.
 
-    Raises SourceError, StartFailed, BusError, MessageTooLarge, Stopped.
+    Raises SourceError, GatewayError, StartFailed, BusError, MessageTooLarge, Stopped.
     """
+    annotator: Annotator | None = None
     model = analysis.config.pipelines[analysis.pipeline].model_name
     length_s = await asyncio.to_thread(video_length_s, analysis.video)
     async with system(analysis.config, analysis.config_path, model, analysis.workers, stop) as bus:
@@ -72,14 +84,38 @@ async def analyze(analysis: Analysis, summary: Summary, stop: Stop) -> int:
         feed = Feed(analysis.pipeline, analysis.config.site, f"{as_id(analysis.video.stem)[:40]}-{run}")
         started_s = time.monotonic()
         try:
-            await stop.unless_requested(_run(analysis, bus, feed, run, length_s, summary))
+            if analysis.annotate is not None:
+                annotator = Annotator(await stop.unless_requested(analysis.annotate.follow(bus, analysis.config, feed)))
+            await stop.unless_requested(_run(analysis, bus, feed, run, length_s, summary, annotator))
         finally:
             await _leave_nothing(bus, feed)
         _report(analysis, summary, time.monotonic() - started_s, length_s)
+    if annotator is not None:
+        await _draw(analysis, annotator, stop)
     return DONE if not summary.errors else FAILED
 
 
-async def _run(analysis: Analysis, bus: Bus, feed: Feed, run: int, length_s: float, summary: Summary) -> None:
+async def _draw(analysis: Analysis, annotator: Annotator, stop: Stop) -> None:
+    assert analysis.annotate is not None  # noqa: S101 -- else there were no annotator
+    out = analysis.annotate.out
+    total = await asyncio.to_thread(video_frames, analysis.video)
+    with _progress(total, "annotated") as progress:
+        task = progress.task_ids[0]
+        frames = await annotator.draw(
+            analysis.video, out, stop, lambda written: progress.update(task, completed=written)
+        )
+    _say(analysis, f"{out}: {frames} frames\n")
+
+
+async def _run(
+    analysis: Analysis,
+    bus: Bus,
+    feed: Feed,
+    run: int,
+    length_s: float,
+    summary: Summary,
+    annotator: Annotator | None,
+) -> None:
     publisher = RecordingPublisher(bus, feed)
     await publisher.start()
     frame, sampling = analysis.config.pipelines[analysis.pipeline].frame, analysis.sampling
@@ -103,17 +139,28 @@ async def _run(analysis: Analysis, bus: Bus, feed: Feed, run: int, length_s: flo
             async with background(
                 bus.until_lost(), publish(), _hint(analysis, summary), _give_up(analysis, summary, publisher)
             ):
-                await _collect(out, events, summary, progress)
-        for event in await recording_events(bus, feed, _GIVE_UP_S):
+                await _collect(out, events, summary, progress, annotator)
+        told = await recording_events(bus, feed, _GIVE_UP_S)
+        for event in told:
             summary.count(event)
             _write(out, event)
+        if annotator is not None:
+            annotator.events(told)
 
 
-async def _collect(out: TextIO | None, events: AsyncIterator[object], summary: Summary, progress: Progress) -> None:
+async def _collect(
+    out: TextIO | None,
+    events: AsyncIterator[object],
+    summary: Summary,
+    progress: Progress,
+    annotator: Annotator | None,
+) -> None:
     in_order = InOrder()
     async for event in events:
         for ready in in_order.add(cast(DetectionsEvent, event)):
             summary.add(ready)
+            if annotator is not None:
+                annotator.see(ready)
             progress.advance(progress.task_ids[0])
             _write(out, ready)
         if in_order.complete:
@@ -171,8 +218,8 @@ def _lines(path: Path | None) -> AbstractContextManager[TextIO | None]:
     return nullcontext() if path is None else path.open("w", encoding="utf-8")
 
 
-def _progress(expected: int | None) -> Progress:
-    columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+def _progress(expected: int | None, what: str = "frames") -> Progress:
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     progress = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
     progress.add_task("frames", total=expected)
     return progress
@@ -188,5 +235,9 @@ def _report(analysis: Analysis, summary: Summary, wall_s: float, length_s: float
     text += f"detections: {_counts(summary.labels)}\nevents: {_counts(summary.events)}\n"
     if summary.errors:
         text += f"{summary.errors} frame(s) gave no result; their messages say why\n"
+    _say(analysis, text)
+
+
+def _say(analysis: Analysis, text: str) -> None:
     stream: TextIO = sys.stderr if analysis.json_lines == Path("/dev/stdout") else sys.stdout
     stream.write(text)

@@ -2,11 +2,14 @@
 
 import argparse
 import datetime as dt
+import importlib
 import os
 import sys
 from pathlib import Path
 
-from gateway.recordings.analysis import Analysis, analyze
+from gateway.annotation.follower import Follow
+from gateway.annotation.video_writer import ENCODERS
+from gateway.recordings.analysis import Analysis, Annotate, analyze
 from gateway.recordings.recording import Summary
 from vedette.command_line import add_logging, begin_logging, read_config
 from vedette.config import Config
@@ -26,6 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json",
         metavar="OUT",
         help="write one CloudEvent a line to this file, detections and then events (-: standard output)",
+    )
+    parser.add_argument(
+        "--annotate",
+        metavar="OUT",
+        type=Path,
+        help="write the video with boxes, ids, zones, lines and events drawn: "
+        ".mp4, .mov, .mkv (for players) or .webm (for browsers too, slower)",
     )
     parser.add_argument(
         "--start", metavar="TIME", help="when the recording began, ISO 8601; default: the file's own time"
@@ -72,8 +82,35 @@ def _analysis(args: argparse.Namespace, config: Config) -> Analysis:
     pipeline = _pipeline(args.pipeline, config)
     sampling = Sampling(fps=args.fps) if args.fps else config.pipelines[pipeline].sampling
     return Analysis(
-        config, args.config, video, pipeline, sampling, _start_s(args.start, video), _output(args.json), args.workers
+        config,
+        args.config,
+        video,
+        pipeline,
+        sampling,
+        _start_s(args.start, video),
+        _output(args.json),
+        args.workers,
+        None if args.annotate is None else Annotate(_annotated(args.annotate, video), _follow(args.follower)),
     )
+
+
+def _follow(module: str) -> Follow:
+    """How the events service tells which object a detection is: only the command line knows that service."""
+    follow: Follow = importlib.import_module(module).follow
+    return follow
+
+
+def _annotated(out: Path, video: Path) -> Path:
+    """Where the annotated video goes; checked now, rather than after the work."""
+    if out.suffix.lower() not in ENCODERS:
+        raise ConfigError(f"--annotate {out}: its ending must be one of {', '.join(ENCODERS)}")
+    folder = out.resolve().parent
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(f"--annotate {out}: {folder} is not a folder that can be written to")
+    if out.exists() and (not out.is_file() or not os.access(out, os.W_OK) or out.samefile(video)):
+        why = "is the recording itself" if out.is_file() and out.samefile(video) else "is there, and can't be replaced"
+        raise ConfigError(f"--annotate {out}: {why}")
+    return out
 
 
 def _pipeline(name: str | None, config: Config) -> str:

@@ -11,7 +11,7 @@ from events.scene_settings import Places, scene_settings
 from events.scenes.recording_order import MOST_EARLY, Frame, RecordingOrder
 from events.settings import SceneSettings
 from tests.events.service.scenes import Walk
-from vedette.events_settings import Objects
+from vedette.events_settings import Events
 from vedette.subjects import PARTITIONS
 
 WORKERS = some.sets(some.from_regex(r"events-[0-9a-f]{6}", fullmatch=True), min_size=1, max_size=8)
@@ -63,7 +63,7 @@ def test_a_frame_that_never_comes_is_waited_for_no_longer_than_memory_allows() -
 
 
 def test_the_defaults_of_the_configuration_are_those_of_the_scene() -> None:
-    assert scene_settings(Objects(), Places()) == SceneSettings()
+    assert scene_settings(Events(), Places()) == SceneSettings()
 
 
 @pytest.mark.parametrize("direction", ["in", "right"])
@@ -76,7 +76,7 @@ def test_places_of_a_camera_become_those_of_its_scene(direction: str) -> None:
             "masks": [[[0, 0], [0.5, 0], [0.5, 0.5]]],
         }
     )
-    settings = scene_settings(Objects(), places)
+    settings = scene_settings(Events(), places)
     assert (settings.zones[0].filter.labels, settings.zones[0].after_s) == (frozenset({"car"}), 2)
     assert (settings.lines[0].end, settings.lines[0].right) == ((1, 1), direction)
     assert settings.masks[0].polygon == ((0, 0), (0.5, 0), (0.5, 0.5))
