@@ -9,7 +9,21 @@ CORRUPT = Counter("vedette_frames_corrupt", "Access units or pictures that could
 HELD = Counter("vedette_frames_held", "Frames not sampled since they may refer to damaged ones.", ["camera"])
 SKIPPED = Counter("vedette_frames_skipped", "Frames not decoded, since no sample could fall on them.", ["camera"])
 GATED = Counter("vedette_frames_gated", "Frames not decoded, since nothing moved.", ["camera"])
+READ = Counter(
+    "vedette_frames_read",
+    "Access units by what became of them, each once: unsampled, gated, held, corrupt, sampled, or lost with a process.",
+    ["camera", "fate"],
+)
 SAMPLED = Counter("vedette_frames_sampled", "Frames picked for a pipeline and encoded.", ["camera", "pipeline"])
+ANSWERED = Counter(
+    "vedette_frames_answered",
+    "Frames of which a worker said what became of them, each once, by its answer: inferred, expired, undecodable, "
+    "rejected, failed, repeated (an earlier answer was lost).",
+    ["camera", "pipeline", "outcome"],
+)
+WAITING = Gauge(
+    "vedette_frames_waiting", "Frames on the bus of which it isn't known yet what becomes.", ["camera", "pipeline"]
+)
 PUBLISHED = Counter("vedette_frames_published", "Frames that the bus has stored.", ["camera", "pipeline"])
 RECONNECTS = Counter("vedette_camera_reconnects", "Attempts to open the source after the first.", ["camera"])
 DEFECTS = Counter("vedette_camera_defects", "Internal errors that ended a camera, which then began anew.", ["camera"])

@@ -8,7 +8,12 @@ INFERRED = Counter("vedette_frames_inferred", "Frames whose detections are store
 REPEATED = Counter(
     "vedette_frames_repeated", "Tokens whose frame this worker had served before.", ["camera", "pipeline"]
 )
-"""A worker's sum: tokens taken = inferred + expired + repeated + dropped at the hop `inference`."""
+TOKENS_IN_VAIN = Counter(
+    "vedette_tokens_without_frame",
+    "Tokens whose frame the bus kept no longer; its gateway counted it as expired.",
+    ["camera", "pipeline"],
+)
+"""A worker's sum: tokens taken = inferred + expired + repeated + in vain + dropped at the hop `inference`."""
 DETECTIONS = Counter("vedette_detections", "Objects detected.", ["camera", "label"])
 FRAME_AGE = Histogram(
     "vedette_frame_age_seconds", "Age of live frames when their inference begins.", ["model"], buckets=_MILLISECONDS

@@ -30,7 +30,7 @@ from vedette.camera_settings import Camera as CameraConfig
 from vedette.frames import FrameHeaders
 from vedette.leases import Lease
 from vedette.logs import current_camera
-from vedette.metrics import SUPERSEDED
+from vedette.metrics import DROPPED, SUPERSEDED
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)
@@ -212,6 +212,14 @@ class Camera:
         self._arrived.set()
 
     async def _publish(self) -> None:
+        try:
+            await self._publish_latest()
+        finally:
+            if self._latest:
+                DROPPED.labels(self.name, "stopped", "gateway").inc(len(self._latest))
+                self._latest.clear()
+
+    async def _publish_latest(self) -> None:
         while True:
             await self._arrived.wait()
             self._arrived.clear()

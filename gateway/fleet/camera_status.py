@@ -10,6 +10,7 @@ from time import monotonic
 from nats.errors import Error as NatsError
 
 from gateway import metrics
+from gateway.reading.account import FATES
 from gateway.reading.interface import ReaderStats, StreamInfo, SubstreamInfo
 from vedette.bus import Bus, describe
 from vedette.leases import Lease
@@ -32,6 +33,8 @@ _COUNTERS = (
     (metrics.GATED, "gated"),
 )
 """Each with what it counts of the reader's stats."""
+_COUNTED = (*(name for _, name in _COUNTERS), *(f"ended_{fate}" for fate in FATES))
+_LOST = "lost"
 
 CONNECTING, LIVE, STALLED, OFFLINE = "connecting", "live", "stalled", "offline"
 
@@ -64,6 +67,11 @@ class CameraStatus:
         self._logged = CONNECTING
         self._changed = asyncio.Event()
         self._rates = _Rates()
+        self._settled: ReaderStats | None = None
+        self._counters = (
+            *(counter.labels(camera) for counter, _ in _COUNTERS),
+            *(metrics.READ.labels(camera, fate) for fate in FATES),
+        )
         self._clock_doubted = False
         self._gate: tuple[str | None, str | None] = (None, None)
         metrics.UP.labels(camera).set(0)
@@ -94,7 +102,7 @@ class CameraStatus:
 
     def follow(self, stats: ReaderStats) -> None:
         """Another reader's counters from now on; what the last one counted stays counted."""
-        self._count(monotonic())
+        self._settle()
         self._rates.restart()
         self.stats = stats
 
@@ -120,7 +128,7 @@ class CameraStatus:
                     async with asyncio.timeout(_TICK_S):
                         await self._changed.wait()
         finally:
-            self._count(monotonic())
+            self._settle()
             self._set(OFFLINE, self.farewell)
             await self._publish()
 
@@ -175,10 +183,20 @@ class CameraStatus:
 
     def _count(self, now_s: float) -> None:
         new = self._rates.update(self.stats, now_s)
-        for (counter, _), count in zip(_COUNTERS, new, strict=True):
-            counter.labels(self._camera).inc(count)
+        for counter, count in zip(self._counters, new, strict=True):
+            if count:
+                counter.inc(count)
         self._say_gate((self.stats.gate, self.stats.gate_blind))
         self._doubt_clock(self.stats.clock_off_s)
+
+    def _settle(self) -> None:
+        """The reader will count no more: what it read and never said the fate of is lost with its process."""
+        self._count(monotonic())
+        stats = self.stats
+        if stats is not self._settled:
+            self._settled = stats
+            ended = sum(getattr(stats, f"ended_{fate}") for fate in FATES)
+            metrics.READ.labels(self._camera, _LOST).inc(max(0, stats.packets - ended))
 
     def _say_gate(self, gate: tuple[str | None, str | None]) -> None:
         if gate != self._gate:
@@ -216,17 +234,17 @@ class _Rates:
     def __init__(self) -> None:
         self.source_fps: float | None = None
         self.sampled_fps: float | None = None
-        self._counted = (0,) * len(_COUNTERS)
+        self._counted = (0,) * len(_COUNTED)
         self._from: tuple[float, int, int] | None = None
 
     def restart(self) -> None:
         """The counters begin at zero again."""
-        self._counted = (0,) * len(_COUNTERS)
+        self._counted = (0,) * len(_COUNTED)
         self._from = None
 
     def update(self, stats: ReaderStats, now_s: float) -> tuple[int, ...]:
-        """What was counted since the last call, in the order of `_COUNTERS`."""
-        counted = tuple(getattr(stats, name) for _, name in _COUNTERS)
+        """What was counted since the last call, in the order of `_COUNTED`."""
+        counted = tuple(getattr(stats, name) for name in _COUNTED)
         new = tuple(now - before for now, before in zip(counted, self._counted, strict=True))
         self._counted = counted
         if self._from is None and stats.packets:

@@ -130,6 +130,7 @@ class FleetCameraBuilder:
 
     def forget(self, name: str) -> None:
         """Remove the camera's series from every metric."""
+        self._publisher.forget(name)
         for module in _METRICS:
             for metric in vars(module).values():
                 if isinstance(metric, Counter | Gauge | Histogram):

@@ -22,6 +22,8 @@ class Settled:
 
     superseded: int
     offer_again: bool
+    answered: bool = False
+    """The frame that the note is of was waiting for it. A note comes twice where a token is delivered again."""
     in_vain: bool = False
     """A frame was superseded while its token waited for its turn. One that was superseded while the frame before it was
     being served is no sign of overload, but of a round trip longer than the interval."""
@@ -42,6 +44,11 @@ class Ledger:
         self._stored_s = 0.0
         self._offers = 0
         self._offered_s: float | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Frames that have not ended yet."""
+        return len(self._waiting)
 
     @property
     def unacknowledged(self) -> int:
@@ -87,6 +94,7 @@ class Ledger:
         return Settled(
             superseded,
             self._newer(latest, now_s),
+            answered=latest in before,
             in_vain=superseded > 0 and offered_s is not None and sent_s > offered_s,
         )
 

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from gateway import metrics
 from gateway.fleet.ledger import Ledger, Settled
 from gateway.fleet.rate_control import RateControl, RateLimits, SharedRate
+from vedette.background import background
 from vedette.bus import Bus, describe
 from vedette.errors import BusMisfit, BusUnavailable, MessageTooLarge
 from vedette.frames import FrameHeaders
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 _UNACKNOWLEDGED = 4
 """Frames of a feed under way to the server, at most; a bus slower than that gets no more."""
 _NO_STREAM = "no stream"
+_SETTLE_EVERY_S = 1.0
+_OUTCOMES = {"inferred", "expired", "undecodable", "rejected", "failed", "repeated"}
 _ENSURE = Backoff(first_s=0.5, cap_s=30.0)
 
 Headers = Callable[[int, int], FrameHeaders]
@@ -48,6 +51,8 @@ class LivePublisher:
         self._site = site
         self._inbox = bus.client.new_inbox()
         self._feeds: dict[tuple[str, str], LiveFeed] = {}
+        self._ended: list[LiveFeed] = []
+        """Of which some frames are on the bus still."""
         self._rates: dict[str, SharedRate] = {}
         self._missing = asyncio.Event()
 
@@ -63,7 +68,20 @@ class LivePublisher:
             raise BusUnavailable(describe(error)) from error
 
     async def run(self) -> None:
-        """Make the streams again, should someone have deleted the one for frames; until cancelled."""
+        """Settle frames that grew old, and make the streams again, should someone have deleted the one for frames;
+        until cancelled."""
+        async with background(self._settle()):
+            await self._mend()
+
+    async def _settle(self) -> None:
+        while True:
+            await asyncio.sleep(_SETTLE_EVERY_S)
+            now_s = monotonic()
+            for feed in (*self._feeds.values(), *self._ended):
+                feed.settle(now_s)
+            self._ended = [feed for feed in self._ended if feed.waiting]
+
+    async def _mend(self) -> None:
         retry, ensured_s = Retry(_ENSURE), monotonic()
         while True:
             await self._missing.wait()
@@ -89,28 +107,42 @@ class LivePublisher:
         return feed
 
     def remove(self, camera: str) -> None:
-        """The camera's feeds are used no more; acknowledgements and notes that are still under way are left alone."""
+        """The camera's feeds are used no more; their frames on the bus are accounted for all the same."""
         for key in [key for key in self._feeds if key[1] == camera]:
-            del self._feeds[key]
+            feed = self._feeds.pop(key)
+            feed.ended = True
+            self._ended.append(feed)
+
+    def forget(self, camera: str) -> None:
+        """Nobody wants to know any more what became of the frames of a camera that was removed."""
+        self._ended = [feed for feed in self._ended if feed.camera != camera]
 
     async def _on_acknowledgement(self, message: Msg) -> None:
         pipeline, camera, epoch, seq = message.subject.removeprefix(self._inbox + ".").split(".")
         refusal = _refusal(message)
         if refusal == _NO_STREAM:
             self._missing.set()
-        feed = self._feeds.get((pipeline, camera))
-        if feed is not None:
+        for feed in self._feeds_of(pipeline, camera):
             await feed.acknowledged(int(epoch), int(seq), refusal)
 
     async def _on_served(self, message: Msg) -> None:
         whose = Feed.parse(message.subject)
-        feed = self._feeds.get((whose.pipeline, whose.camera))
-        if feed is None:
+        feeds = self._feeds_of(whose.pipeline, whose.camera)
+        if not feeds:
             return
         try:
-            await feed.served(Served.model_validate_json(message.data))
+            note = Served.model_validate_json(message.data)
         except ValidationError as error:
             logger.warning("malformed served note on %s: %s errors", message.subject, error.error_count())
+            return
+        for feed in feeds:
+            await feed.served(note)
+
+    def _feeds_of(self, pipeline: str, camera: str) -> "list[LiveFeed]":
+        """The one in use, and those before it that are not settled."""
+        feed = self._feeds.get((pipeline, camera))
+        ended = [one for one in self._ended if (one.pipeline, one.camera) == (pipeline, camera)]
+        return ended if feed is None else [*ended, feed]
 
 
 class LiveFeed:
@@ -119,6 +151,9 @@ class LiveFeed:
     def __init__(self, bus: Bus, subjects: Feed, lease: Lease, reply: str, control: RateControl | None = None) -> None:
         self.control = control
         """Says how often to sample, where that can be changed."""
+        self.camera, self.pipeline = subjects.camera, subjects.pipeline
+        self.ended = False
+        """Nothing more is published; what was is settled still."""
         self._bus = bus
         self._subjects = subjects
         self._lease = lease
@@ -128,16 +163,13 @@ class LiveFeed:
         self._published = metrics.PUBLISHED.labels(*labels)
         self._superseded = SUPERSEDED.labels(*labels)
         self._expired = EXPIRED.labels(*labels)
+        self._waiting = metrics.WAITING.labels(*labels)
         self._offered_again = metrics.OFFERED_AGAIN.labels(subjects.camera)
 
     async def publish(self, jpeg: bytes, headers: Headers) -> None:
         """Publish a frame, or drop and count it. Never waits for the server, never raises for one frame's sake."""
         now_s = monotonic()
-        self._dropped("unacknowledged", self._ledger.give_up(now_s))
-        if expired := self._ledger.expire(now_s):
-            self._expired.inc(expired)
-            if self.control is not None:
-                self.control.expired(now_s)
+        self.settle(now_s)
         reason = self._hindrance()
         if reason is not None:
             self._dropped(reason)
@@ -146,7 +178,23 @@ class LiveFeed:
             self._dropped("unacknowledged", self._ledger.give_up(inf))
             self._superseded.inc(self._ledger.end())
             self._ledger = Ledger(self._lease.epoch)
-        await self._send(jpeg, headers, self._ledger.publish(now_s))
+        seq = self._ledger.publish(now_s)
+        self._show()
+        await self._send(jpeg, headers, seq)
+
+    @property
+    def waiting(self) -> int:
+        """Frames on the bus of which it isn't known what becomes."""
+        return self._ledger.waiting
+
+    def settle(self, now_s: float) -> None:
+        """Frames that were not stored in time are lost, and those that the stream keeps no longer have expired."""
+        self._dropped("unacknowledged", self._ledger.give_up(now_s))
+        if expired := self._ledger.expire(now_s):
+            self._expired.inc(expired)
+            if self.control is not None:
+                self.control.expired(now_s)
+        self._show()
 
     async def acknowledged(self, epoch: int, seq: int, refusal: str | None) -> None:
         """The server has stored a frame, or refused it: offer its token, or count the loss."""
@@ -157,18 +205,27 @@ class LiveFeed:
             self._lost(seq, "refused")
         elif self._ledger.stored(seq, monotonic()):
             self._published.inc()
-            await self._offer()
+            if not self.ended:
+                await self._offer()
 
     async def served(self, note: Served) -> None:
         """A worker served a frame: settle the ones before it, and offer a newer one that waits."""
         now_s = monotonic()
         settled = self._ledger.served(note.epoch, note.seq, now_s)
         self._superseded.inc(settled.superseded)
+        if settled.answered:
+            outcome = note.outcome if note.outcome in _OUTCOMES else "other"
+            metrics.ANSWERED.labels(self.camera, self.pipeline, outcome).inc()
+        self._show()
         if self.control is not None:
             _tell(self.control, note, settled, now_s)
-        if settled.offer_again and self._lease.held:
+        if settled.offer_again and self._lease.held and not self.ended:
             self._offered_again.inc()
             await self._offer()
+
+    def _show(self) -> None:
+        if not self.ended:  # the one that follows has the same labels
+            self._waiting.set(self._ledger.waiting)
 
     def _hindrance(self) -> str | None:
         """Why no frame can be sent now, or None."""
@@ -203,7 +260,7 @@ class LiveFeed:
 
     def _dropped(self, reason: str, count: int = 1) -> None:
         if count:
-            DROPPED.labels(self._subjects.camera, reason, "gateway").inc(count)
+            DROPPED.labels(self.camera, reason, "gateway").inc(count)
 
 
 def _tell(control: RateControl, note: Served, settled: Settled, now_s: float) -> None:

@@ -5,6 +5,7 @@ from time import perf_counter
 import av
 
 from gateway.pictures.decoded import Decoded, Stamp
+from gateway.reading.account import Account
 from gateway.reading.damage import Damage
 from gateway.reading.decode_device import codec_context
 from gateway.reading.interface import DecodeOptions, ReaderStats
@@ -22,9 +23,10 @@ class StreamDecoder:
         SourceError: no_device.
     """
 
-    def __init__(self, source: Source, options: DecodeOptions, stats: ReaderStats) -> None:
+    def __init__(self, source: Source, options: DecodeOptions, stats: ReaderStats, account: Account) -> None:
         self._context = codec_context(source, options)
         self._stats = stats
+        self._account = account
         self._damage = Damage()
         self._stamp = Stamp(0.0, 0.0, None, False)
         self._from_pts: int | None = None
@@ -72,8 +74,7 @@ class StreamDecoder:
         try:
             frames = self._context.decode(packet)
         except av.FFmpegError:
-            self._stats.corrupt += 1
-            self._damage.note(self._stamp.arrived_s)
+            self._corrupt(self._stamp)
             return []
         decode_ms = (perf_counter() - started_s) * 1000 / max(1, len(frames))
         sound = [frame for frame in frames if self._sound(frame) and not self._leads(frame)]
@@ -81,9 +82,13 @@ class StreamDecoder:
 
     def _sound(self, frame: av.VideoFrame) -> bool:
         if frame.is_corrupt:
-            self._stats.corrupt += 1
-            self._damage.note(self._stamp_of(frame).arrived_s)
+            self._corrupt(self._stamp_of(frame))
         return not frame.is_corrupt
+
+    def _corrupt(self, stamp: Stamp) -> None:
+        self._stats.corrupt += 1
+        self._account.mark(stamp.arrived_s, "corrupt")
+        self._damage.note(stamp.arrived_s)
 
     def _leads(self, frame: av.VideoFrame) -> bool:
         """Whether it is shown before the keyframe at which the decoder was restarted."""

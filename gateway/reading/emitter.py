@@ -12,6 +12,7 @@ from gateway.pictures.decoded import Fate
 from gateway.pictures.picture import Picture, PictureEncoder
 from gateway.pictures.privacy import Polygon
 from gateway.pictures.sampled_frame import Clock, Output, SampledFrame
+from gateway.reading.account import Account
 from gateway.reading.interface import ReaderStats
 from gateway.reading.tap import Sink, Tap
 from gateway.sources.opening import Source
@@ -43,9 +44,15 @@ class Emitter:
     """Samples for several pipelines out of one decode. Pipelines that want the same picture share its encoding."""
 
     def __init__(
-        self, outputs: Sequence[Output], privacy: Sequence[Polygon], matrix: str | None, sink: Sink, stats: ReaderStats
+        self,
+        outputs: Sequence[Output],
+        privacy: Sequence[Polygon],
+        matrix: str | None,
+        sink: Sink,
+        stats: ReaderStats,
+        account: Account,
     ) -> None:
-        self._taps = [Tap(output, sink, stats) for output in outputs]
+        self._taps = [Tap(output, sink, stats, account) for output in outputs]
         sizes = {(output.width, output.quality) for output in outputs}
         self._encoders = {size: PictureEncoder(*size, privacy, matrix) for size in sizes}
         self._changes: deque[tuple[str, float]] = deque()

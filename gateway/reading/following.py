@@ -1,7 +1,7 @@
 """Decoding a stream while another one's gate is open: a camera's main stream follows its substream."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from gateway.pictures.decoded import Decoded, Fate, Stamp
@@ -35,10 +35,17 @@ class FollowingDecoding:
     opens: then from the onset on what would be decoded without a gate.
     """
 
-    def __init__(self, decoding: Decoding, lead: Lead, buffer_bytes: int, stats: ReaderStats) -> None:
+    def __init__(
+        self,
+        decoding: Decoding,
+        lead: Lead,
+        buffer_bytes: int,
+        stats: ReaderStats,
+        on_untaken: Callable[[VideoPacket], None] | None = None,
+    ) -> None:
         self._decoding = decoding
         self._lead = lead
-        self._buffer: PacketBuffer[VideoPacket] = PacketBuffer(_GOPS, buffer_bytes)
+        self._buffer: PacketBuffer[VideoPacket] = PacketBuffer(_GOPS, buffer_bytes, on_untaken)
         self._keyframes: deque[float] = deque(maxlen=_GOPS + 1)
         self._stats = stats
         self._untaken = 0

@@ -1,6 +1,6 @@
 """Decoding behind the activity gate: keyframes while nothing moves, and what was missed as soon as something does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
@@ -32,12 +32,18 @@ class GatedDecoding:
     """
 
     def __init__(
-        self, decoding: Decoding, policy: GatePolicy, tentative: Tentative, buffer_bytes: int, stats: ReaderStats
+        self,
+        decoding: Decoding,
+        policy: GatePolicy,
+        tentative: Tentative,
+        buffer_bytes: int,
+        stats: ReaderStats,
+        on_untaken: Callable[[VideoPacket], None] | None = None,
     ) -> None:
         self._decoding = decoding
         self._gate = ActivityGate(policy)
         self._tentative = tentative
-        self._buffer: PacketBuffer[VideoPacket] = PacketBuffer(_GOPS, buffer_bytes)
+        self._buffer: PacketBuffer[VideoPacket] = PacketBuffer(_GOPS, buffer_bytes, on_untaken)
         self._luma = LumaScaler()
         self._stats = stats
         self._stats.gate_since_s = None

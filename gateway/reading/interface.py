@@ -115,6 +115,12 @@ class ReaderStats:
     """Packets that were not decoded, since no sample could fall on them."""
     gated: int = 0
     """Packets that were not decoded, since nothing moved."""
+    ended_unsampled: int = 0
+    """Packets by what became of them, each once; see `gateway.reading.account`. Of the others it isn't decided yet."""
+    ended_gated: int = 0
+    ended_held: int = 0
+    ended_corrupt: int = 0
+    ended_sampled: int = 0
     decode: str = "all"
     """What is decoded; see `gateway.reading.decode_strategy.Decode`. Behind a gate that isn't open: `keyframes`."""
     keyframe_gap_s: float | None = None

@@ -1,7 +1,7 @@
 """Frames that were sampled late: held until the gate opens, then let out one after the other. Pure."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from gateway.pictures.sampled_frame import SampledFrame
@@ -38,12 +38,18 @@ class OnsetQueue:
         """What is held is not wanted."""
         self._held.clear()
 
-    def release(self, from_s: float, after_s: float | None) -> float | None:
-        """What is held is wanted, from the time `from_s` on and after `after_s`; returns the last one's time."""
+    def release(
+        self, from_s: float, after_s: float | None, each: Callable[[SampledFrame], None] | None = None
+    ) -> float | None:
+        """What is held is wanted, from the time `from_s` on and after `after_s`; returns the last one's time. `each` is
+        called with every frame that is wanted."""
         wanted = [(time_s, frame) for time_s, frame in self._held if time_s >= from_s]
         if after_s is not None:
             wanted = [(time_s, frame) for time_s, frame in wanted if time_s > after_s]
-        self._late.extend(frame for _, frame in wanted)
+        for _, frame in wanted:
+            self._late.append(frame)
+            if each is not None:
+                each(frame)
         self._held.clear()
         return wanted[-1][0] if wanted else after_s
 

@@ -1,6 +1,7 @@
 """The packets of the last GOPs, so that they can be decoded later than they came, or not at all. Pure."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -23,9 +24,11 @@ class PacketBuffer(Generic[P]):
     goes as soon as it is taken.
     """
 
-    def __init__(self, gops: int, max_bytes: int) -> None:
+    def __init__(self, gops: int, max_bytes: int, on_untaken: Callable[[P], None] | None = None) -> None:
+        """`on_untaken` hears of each packet that leaves without ever having been taken."""
         self._gops = gops
         self._max_bytes = max_bytes
+        self._on_untaken = on_untaken
         self._held: deque[_Held[P]] = deque()
         self._place = 0
         self._keyframes = 0
@@ -49,7 +52,7 @@ class PacketBuffer(Generic[P]):
     def add(self, packet: P, size_bytes: int, keyframe: bool) -> None:
         """The next packet of the stream."""
         if self._severed and not keyframe:
-            self.untaken += 1
+            self._leave_untaken(packet)
             return
         self._severed = False
         self._held.append(_Held(packet, size_bytes, keyframe))
@@ -101,4 +104,10 @@ class PacketBuffer(Generic[P]):
         self._place = max(0, self._place - 1)
         self._keyframes -= held.keyframe
         self.size_bytes -= held.size_bytes
-        self.untaken += not held.taken
+        if not held.taken:
+            self._leave_untaken(held.packet)
+
+    def _leave_untaken(self, packet: P) -> None:
+        self.untaken += 1
+        if self._on_untaken is not None:
+            self._on_untaken(packet)

@@ -6,7 +6,8 @@ from math import inf
 from time import monotonic
 
 from gateway.errors import Reason, SourceError
-from gateway.pictures.decoded import Decoded
+from gateway.pictures.decoded import Decoded, Stamp
+from gateway.reading.account import Account
 from gateway.reading.decode_strategy import DecodeStrategy
 from gateway.reading.decoder import StreamDecoder
 from gateway.reading.decoding import Decoding, Frames
@@ -37,6 +38,7 @@ class Playback:
         observer: ReaderObserver,
         options: ReadOptions,
         stats: ReaderStats,
+        account: Account,
         lead: Lead | None = None,
     ) -> None:
         """Raises SourceError: no_device."""
@@ -47,6 +49,7 @@ class Playback:
         self._observer = observer
         self._options = options
         self._stats = stats
+        self._account = account
         self._moments = Moments(source, timeline, options, stats)
         self._gated: GatedDecoding | None = None
         self._frames = self._decoding(lead)
@@ -77,6 +80,7 @@ class Playback:
                     self._watch(monotonic())
         finally:
             self._frames.close()
+            self._account.close()
         if not self._source.live and not self._decoded and not stop.is_set():
             raise SourceError(Reason.UNDECODABLE, "nothing in it can be decoded")
 
@@ -87,15 +91,20 @@ class Playback:
 
     def _decoding(self, lead: Lead | None) -> Frames:
         options, stats = self._options, self._stats
-        decoder = StreamDecoder(self._source, options.decode, stats)
+        decoder = StreamDecoder(self._source, options.decode, stats, self._account)
         most_bytes = options.decode.buffer_bytes
         decoding = Decoding(decoder, self._strategy, self._emitter.due_s, most_bytes, stats)
         if lead is not None:
-            return FollowingDecoding(decoding, lead, most_bytes, stats)
+            return FollowingDecoding(decoding, lead, most_bytes, stats, self._gate_out)
         if options.gate is None:
             return decoding
-        self._gated = GatedDecoding(decoding, options.gate, self._emitter, most_bytes, stats)
+        self._gated = GatedDecoding(decoding, options.gate, self._emitter, most_bytes, stats, self._gate_out)
         return self._gated
+
+    def _gate_out(self, packet: VideoPacket) -> None:
+        """The gate has kept it out."""
+        if isinstance(packet.opaque, Stamp):
+            self._account.mark(packet.opaque.arrived_s, "gated")
 
     def _take(self, packet: VideoPacket, stop: threading.Event) -> None:
         self._wait_for(packet, stop)
@@ -115,6 +124,7 @@ class Playback:
             self._packet_at_s = stamp.arrived_s
             self._keyframes += packet.is_keyframe
             self._stats.packets += 1
+            self._account.enter(stamp.arrived_s, stamp.keyframe)
             self._stats.keyframes += stamp.keyframe
             self._stats.received_bytes += packet.size
             return self._frames.take(packet)
@@ -133,6 +143,7 @@ class Playback:
         self._alive(decoded)
         if decoded.damaged:
             self._stats.held += 1
+            self._account.mark(decoded.stamp.arrived_s, "held")
         elif decoded.fate != "seen":
             self._emitter.offer(decoded.frame, self._source, self._moments.of(decoded), self._strategy.snap_s)
 

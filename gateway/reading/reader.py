@@ -7,6 +7,7 @@ from time import monotonic
 from gateway.errors import Reason, SourceError
 from gateway.pictures.privacy import Polygon
 from gateway.pictures.sampled_frame import Output
+from gateway.reading.account import Account
 from gateway.reading.decode_strategy import DecodeStrategy
 from gateway.reading.emitter import Emitter
 from gateway.reading.following import Lead
@@ -45,7 +46,8 @@ class Reader:
         self._options = options or ReadOptions()
         self._lead = lead
         self._transport = self._options.transport
-        self._emitter = Emitter(outputs, privacy, matrix, sink, self.stats)
+        self._account = Account(self.stats)
+        self._emitter = Emitter(outputs, privacy, matrix, sink, self.stats, self._account)
         self._playback: Playback | None = None
         self.busy = False
         """A thread is in `run`. It may be stuck there after `stop`: nobody else may run this reader then."""
@@ -99,7 +101,15 @@ class Reader:
     def _play(self, source: Source, strategy: DecodeStrategy, timeline: Timeline, stop: threading.Event) -> None:
         try:
             self._playback = Playback(
-                source, strategy, timeline, self._emitter, self._observer, self._options, self.stats, self._lead
+                source,
+                strategy,
+                timeline,
+                self._emitter,
+                self._observer,
+                self._options,
+                self.stats,
+                self._account,
+                self._lead,
             )
             self._playback.run(stop)
         except SourceError as error:

@@ -5,6 +5,7 @@ from copy import copy
 
 from gateway.pictures.decoded import Fate
 from gateway.pictures.sampled_frame import Output, SampledFrame
+from gateway.reading.account import Account
 from gateway.reading.interface import ReaderStats
 from gateway.reading.onset_queue import OnsetQueue
 from gateway.reading.sampler import Sampler
@@ -19,7 +20,7 @@ _JUMP_S = 60.0
 class Tap:
     """Frames are handed over in order, none twice, though a rewound stream shows some again."""
 
-    def __init__(self, output: Output, sink: Sink, stats: ReaderStats) -> None:
+    def __init__(self, output: Output, sink: Sink, stats: ReaderStats, account: Account) -> None:
         self.output = output
         self.sampler = Sampler(output.sampling)
         self._before: Sampler | None = None
@@ -27,6 +28,7 @@ class Tap:
         self._queue = OnsetQueue()
         self._sink = sink
         self._stats = stats
+        self._account = account
         self._given_s: float | None = None
 
     def begin(self, paced: bool) -> None:
@@ -54,6 +56,7 @@ class Tap:
             self._queue.hold(frame, time_s)
             return
         self._given_s = time_s
+        self._wanted(frame)
         if fate == "late" or self._queue.waiting:
             self._queue.follow(frame)
             self.let_out(now_s)
@@ -63,7 +66,7 @@ class Tap:
     def release(self, from_s: float) -> None:
         """The tentative frames are wanted, from this time on."""
         self._before = None
-        self._given_s = self._queue.release(from_s, self._given_s)
+        self._given_s = self._queue.release(from_s, self._given_s, self._wanted)
 
     def forget(self) -> None:
         """The tentative frames are not wanted: it is as if they had never been offered."""
@@ -81,6 +84,9 @@ class Tap:
         for sampler in (self.sampler, self._before):
             if sampler is not None:
                 sampler.change(fps)
+
+    def _wanted(self, frame: SampledFrame) -> None:
+        self._account.mark(frame.arrived_monotonic, "sampled")
 
     def _hand_over(self, frame: SampledFrame) -> None:
         self._stats.sampled += 1

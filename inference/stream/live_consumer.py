@@ -100,7 +100,8 @@ class LiveConsumer:
     async def _outcome(self, feed: Feed, place: Place) -> Served:
         stored = await self._frames.read(feed.frame)
         if stored is None:
-            return self._dropped(feed, "missing", _MISSING)
+            metrics.TOKENS_IN_VAIN.labels(feed.camera, feed.pipeline).inc()
+            return _MISSING
         try:
             frame = self._read(stored)
         except MalformedMessage as error:

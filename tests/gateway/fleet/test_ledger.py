@@ -75,8 +75,8 @@ def test_a_token_is_offered_again_exactly_when_a_newer_one_is_fresh(newest: int,
 
 
 def test_frames_before_the_served_one_were_superseded() -> None:
-    assert stored(0, 1, 2, 3).served(EPOCH, 2, 0.1) == Settled(superseded=2, offer_again=True)
-    assert stored(0, 1, 2, 3).served(EPOCH, 3, 0.1) == Settled(superseded=3, offer_again=False)
+    assert stored(0, 1, 2, 3).served(EPOCH, 2, 0.1) == Settled(superseded=2, offer_again=True, answered=True)
+    assert stored(0, 1, 2, 3).served(EPOCH, 3, 0.1) == Settled(superseded=3, offer_again=False, answered=True)
 
 
 def test_a_frame_under_way_is_not_offered_before_it_is_stored() -> None:
@@ -89,7 +89,8 @@ def test_a_frame_under_way_is_not_offered_before_it_is_stored() -> None:
 def test_a_note_about_an_earlier_epoch_offers_what_came_since_and_settles_nothing() -> None:
     ledger = stored(0)
     assert ledger.served(EPOCH - 1, 1844, 0.1) == Settled(superseded=0, offer_again=True)
-    assert ledger.served(EPOCH, 0, 0.1) == Settled(superseded=0, offer_again=False)
+    assert ledger.served(EPOCH, 0, 0.1) == Settled(superseded=0, offer_again=False, answered=True)
+    assert not ledger.served(EPOCH, 0, 0.2).answered, "a second note of it"
 
 
 def test_notes_about_frames_of_others_mean_nothing() -> None:
@@ -134,7 +135,7 @@ def test_a_frame_replaced_while_its_token_waited_was_in_vain() -> None:
         ledger.publish(sent_s)
         ledger.stored(seq, sent_s)
         ledger.offered(sent_s)
-    assert ledger.served(EPOCH, 1, 0.9) == Settled(superseded=1, offer_again=False, in_vain=True)
+    assert ledger.served(EPOCH, 1, 0.9) == Settled(superseded=1, offer_again=False, answered=True, in_vain=True)
 
 
 def test_a_frame_replaced_while_the_one_before_was_served_is_no_sign_of_overload() -> None:
@@ -143,7 +144,7 @@ def test_a_frame_replaced_while_the_one_before_was_served_is_no_sign_of_overload
         ledger.publish(sent_s)
         ledger.stored(seq, sent_s)
         ledger.offered(sent_s)
-    assert ledger.served(EPOCH, 0, 0.25) == Settled(superseded=0, offer_again=True, in_vain=False)
+    assert ledger.served(EPOCH, 0, 0.25) == Settled(superseded=0, offer_again=True, answered=True)
     ledger.offered(0.25)
     settled = ledger.served(EPOCH, 2, 0.45)
     assert (settled.superseded, settled.in_vain) == (1, False)

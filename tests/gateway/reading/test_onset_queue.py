@@ -1,6 +1,7 @@
 """Frames that were sampled late come in order, one by one, and their age counts from then on."""
 
 from gateway.pictures.sampled_frame import Output, SampledFrame
+from gateway.reading.account import Account
 from gateway.reading.interface import ReaderStats
 from gateway.reading.onset_queue import OnsetQueue
 from gateway.reading.sampler import Sampling
@@ -61,7 +62,7 @@ def test_what_is_held_too_long_or_forgotten_never_comes() -> None:
 
 
 def taps(given: list[SampledFrame]) -> Tap:
-    tap = Tap(Output("people", 320, 85, Sampling(2)), given.append, ReaderStats())
+    tap = Tap(Output("people", 320, 85, Sampling(2)), given.append, stats := ReaderStats(), Account(stats))
     tap.begin(paced=False)
     return tap
 
