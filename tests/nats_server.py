@@ -11,7 +11,7 @@ from vedette.embedded_nats import server_binary
 from vedette.secret import SecretUrl
 
 DEADLINE_S = 30.0
-SMALL = Retention(detections_gib=0.5, events_gib=0.5, clips_mib=64, frames_mib=64, pictures_mib=32)
+SMALL = Retention(detections_gib=0.5, events_gib=0.5, snapshots_gib=0.5, clips_mib=64, frames_mib=64, pictures_mib=32)
 
 
 class NatsServer:

@@ -5,8 +5,8 @@ The library has no method for it (nats-py 2.16). The bucket's stream has to allo
 
 import json
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from nats.errors import Error as NatsError
 from nats.js.api import Header
@@ -48,39 +48,56 @@ async def write(bus: Bus, bucket: str, writes: Sequence[Write]) -> int:
     """
     if len(writes) > MOST_WRITES:
         raise BusMisfit(f"{bucket}: {len(writes)} keys would change at once; the server takes {MOST_WRITES}")
+    return await publish_together(bus, bucket, [_publication(bucket, write) for write in writes])
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One message of a batch."""
+
+    subject: str
+    payload: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+async def publish_together(bus: Bus, place: str, publications: Sequence[Publication]) -> int:
+    """Store all (one at least, 1000 at most, of one stream), or none; returns the sequence of the last. `place` is for
+    the errors.
+
+    Raises:
+        Conflict: a subject is at another sequence than its message expects.
+        BusUnavailable: not connected, or no answer, or refused: they may or may not be stored.
+        MessageTooLarge: one is over the server's limit.
+    """
     batch = secrets.token_hex(8)
-    for write in writes:
-        bus.check_size(_subject(bucket, write), write.value or b"")
+    for one in publications:
+        bus.check_size(one.subject, one.payload)
     try:
-        for n, write in enumerate(writes[:-1], start=1):
-            await bus.client.publish(_subject(bucket, write), write.value or b"", headers=_headers(write, batch, n))
-        last = writes[-1]
-        headers = {**_headers(last, batch, len(writes)), "Nats-Batch-Commit": "1"}
-        answer = await bus.client.request(_subject(bucket, last), last.value or b"", _TIMEOUT_S, headers=headers)
+        for n, one in enumerate(publications[:-1], start=1):
+            await bus.client.publish(one.subject, one.payload, headers=_numbered(one, batch, n))
+        last = publications[-1]
+        headers = {**_numbered(last, batch, len(publications)), "Nats-Batch-Commit": "1"}
+        answer = await bus.client.request(last.subject, last.payload, _TIMEOUT_S, headers=headers)
     except (NatsError, TimeoutError) as error:
-        raise BusUnavailable(f"{bucket}: {describe(error)}") from error
-    return _revision(bucket, answer.data)
+        raise BusUnavailable(f"{place}: {describe(error)}") from error
+    return _sequence(place, answer.data)
 
 
-def _subject(bucket: str, write: Write) -> str:
-    return f"$KV.{bucket}.{write.key}"
-
-
-def _headers(write: Write, batch: str, n: int) -> dict[str, str]:
+def _publication(bucket: str, write: Write) -> Publication:
     deletion = {KV_OP: KV_DEL, "Nats-TTL": _MARKER_TTL} if write.value is None else {}
-    return {
-        "Nats-Batch-Id": batch,
-        "Nats-Batch-Sequence": str(n),
-        Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(write.revision),
-        **deletion,
-    }
+    headers = {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(write.revision), **deletion}
+    return Publication(f"$KV.{bucket}.{write.key}", write.value or b"", headers)
 
 
-def _revision(bucket: str, answer: bytes) -> int:
+def _numbered(one: Publication, batch: str, n: int) -> dict[str, str]:
+    return {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(n), **one.headers}
+
+
+def _sequence(place: str, answer: bytes) -> int:
     said = json.loads(answer)
     error = said.get("error")
     if error is None:
         return int(said["seq"])
     if error.get("err_code") in _WRONG_REVISION:
         raise Conflict("somebody else has changed it meanwhile")
-    raise BusUnavailable(f"{bucket}: {error.get('description', 'refused')}")
+    raise BusUnavailable(f"{place}: {error.get('description', 'refused')}")

@@ -30,6 +30,14 @@ class Retention(Settings):
     """Days of events. Default 7."""
     events_gib: Annotated[float, Field(gt=0)] = 10
     """Bound of their size. Default 10."""
+    dead_days: Annotated[float, Field(gt=0)] = 30
+    """Days of dead letters: events that a sink would not take. Default 30."""
+    dead_mib: Annotated[int, Field(gt=0)] = 256
+    """Bound of their size; the oldest go first. Default 256."""
+    snapshots_days: Annotated[float, Field(gt=0)] = 30
+    """Days of snapshots. Default 30."""
+    snapshots_gib: Annotated[float, Field(gt=0)] = 10
+    """Bound of their size: beyond it the oldest go. Default 10."""
     track_mib: Annotated[int, Field(gt=0)] = 128
     """Bound of the last minute's detections, in memory, as the events workers read them. Default 128."""
     pictures_s: Annotated[float, Field(gt=0)] = 60
@@ -40,3 +48,5 @@ class Retention(Settings):
     """Bound of the live frames (one a camera and pipeline). Default 256."""
     clips_mib: Annotated[int, Field(gt=0)] = 1024
     """Bound of the frames of recordings under way. Default 1024."""
+    crops_mib: Annotated[int, Field(gt=0)] = 64
+    """Bound of the crops that further models of cascades have not taken yet. Default 64."""

@@ -6,11 +6,13 @@ the token when the result is stored. So every camera gets its turn, and always w
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
+    DeliverPolicy,
     DiscardPolicy,
     RetentionPolicy,
     StorageType,
@@ -24,12 +26,15 @@ from vedette.bus_settings import Retention
 from vedette.errors import MalformedMessage
 
 FRAMES, WORK, CLIPS, PICTURES, DETECTIONS, STATUS = "FRAMES", "WORK", "CLIPS", "PICTURES", "DETECTIONS", "STATUS"
-TRACK, EVENTS = "TRACK", "EVENTS"
+TRACK, EVENTS, DEAD = "TRACK", "EVENTS", "DEAD"
+CROPS = "CROPS"
 CAMERAS, MEMBERS, LEASES = "vedette-cameras", "vedette-members", "vedette-leases"
 ROLLOUTS = "vedette-rollouts"
 """KV buckets: desired cameras, live members, who owns which camera, and by model which of its versions serve."""
 SCENES = "vedette-scenes"
 """KV bucket: what events workers know of the cameras of each partition, and up to which detections."""
+SNAPSHOTS = "vedette-snapshots"
+"""Object store: the JPEGs that events refer to by sha256. See `vedette/snapshot_store.py`."""
 IDENTITIES = "vedette-identities"
 """KV bucket: enrolled people, `<gallery>.<person>`, sealed."""
 MEMBERSHIP_TTL_S = 2.0
@@ -42,16 +47,30 @@ DELIVERIES_PER_CLIP = 3
 ACK_WAIT_S = 2.0
 """After this long without word from its worker a token or clip is served by another."""
 LIVE_FRAME_MAX_AGE_S = 5.0
+CROP_MAX_AGE_S = 60.0
+"""What was asked of a further model and not answered is over after so long, whatever its budget."""
+DELIVERIES_PER_CROP = 3
+"""A crop that so many workers took and didn't answer is left alone: it may be what kills them."""
 PARTITIONS = 16
 """Of `TRACK`: all detections of a camera are in one."""
 TRACK_MAX_AGE_S = 60.0
 READER_ACK_WAIT_S = 30.0
 """An event that a durable reader took and did not acknowledge for so long is delivered again."""
+_SINK_SUBJECTS = 100
+SINK_EVENTS_IN_HAND = 256
+"""Events of a sink that are with a worker and not delivered yet, at most."""
+_SINK_ACK_WAIT_S = 24 * 3600.0
+"""Never: who takes a sink over sets its place back to the first event that is not delivered."""
 READER_FORGOTTEN_AFTER_S = 7 * 24 * 3600.0
 """A durable reader's place is kept for so long while it is away, unless the reader asks for another time."""
 
 _MIB = 2**20
 _GIB = 2**30
+
+
+def crop(model: str, site: str, camera: str) -> str:
+    """Where a crop of a camera's frame is put for a further model of a cascade."""
+    return f"vedette.crop.{model}.{site}.{camera}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +143,20 @@ def events_filter(site: str = "*", camera: str = "*") -> str:
     return f"vedette.events.{site}.{camera}.*.*"
 
 
+def dead(site: str, sink: str) -> str:
+    """Where the events are kept that a sink would not take."""
+    return f"vedette.dead.{site}.{sink}"
+
+
+def sink_subjects(site: str, cameras: Sequence[str], kinds: Sequence[str]) -> list[str]:
+    """Events that a sink is asked about: those of `cameras` and `kinds`, of which none means all.
+
+    The server filters by at most a hundred subjects here; where there would be more, by the kinds only.
+    """
+    chosen = cameras if 0 < len(cameras) * max(1, len(kinds)) <= _SINK_SUBJECTS else ("*",)
+    return [event(site, camera, kind) for camera in dict.fromkeys(chosen) for kind in kinds or ("*.*",)]
+
+
 def track_filter(partition: int) -> str:
     """A partition's detections."""
     return f"vedette.track.{partition}.>"
@@ -192,6 +225,16 @@ def streams(retention: Retention, replicas: int = 1) -> tuple[StreamConfig, ...]
         max_bytes=retention.clips_mib * _MIB,
         duplicate_window=120,
     )
+    crops = StreamConfig(
+        name=CROPS,
+        subjects=["vedette.crop.>"],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.MEMORY,
+        discard=DiscardPolicy.NEW,
+        max_age=CROP_MAX_AGE_S,
+        max_bytes=retention.crops_mib * _MIB,
+        duplicate_window=0.1,
+    )
     pictures = StreamConfig(
         name=PICTURES,
         subjects=["vedette.picture.>"],
@@ -220,8 +263,41 @@ def streams(retention: Retention, replicas: int = 1) -> tuple[StreamConfig, ...]
         compression=StoreCompression.S2,
         duplicate_window=120,
     )
-    every = (frames, work, clips, pictures, detections, status_stream, events)
+    every = (
+        *(frames, work, clips, crops, pictures, detections, status_stream, events),
+        *(_dead_letters(retention), _snapshots(retention)),
+    )
     return tuple(stream.evolve(num_replicas=replicas) for stream in every)
+
+
+def _dead_letters(retention: Retention) -> StreamConfig:
+    return StreamConfig(
+        name=DEAD,
+        subjects=["vedette.dead.>"],
+        storage=StorageType.FILE,
+        max_age=retention.dead_days * 24 * 3600,
+        max_bytes=retention.dead_mib * _MIB,
+        compression=StoreCompression.S2,
+        allow_direct=True,
+        duplicate_window=120,
+    )
+
+
+def _snapshots(retention: Retention) -> StreamConfig:
+    """The object store `vedette-snapshots` as the stream that it is (NATS ADR-20), with an index of its own beside
+    chunks and descriptions: each subject has one message, and what is old goes, or what is too much.
+    """
+    return _AtomicStreamConfig(
+        name=f"OBJ_{SNAPSHOTS}",
+        subjects=[f"$O.{SNAPSHOTS}.{part}.>" for part in ("C", "M", "I", "H")],
+        storage=StorageType.FILE,
+        max_msgs_per_subject=1,
+        max_age=retention.snapshots_days * 24 * 3600,
+        max_bytes=int(retention.snapshots_gib * _GIB),
+        allow_rollup_hdrs=True,
+        allow_direct=True,
+        allow_atomic=True,
+    )
 
 
 def track_stream(retention: Retention, replicas: int, since: dt.datetime) -> StreamConfig:
@@ -354,6 +430,20 @@ def reader_consumer(durable: str, subject: str, forget_after_s: float = READER_F
     )
 
 
+def sink_consumer(site: str, sink: str, subjects: Sequence[str]) -> ConsumerConfig:
+    """A sink's place in the stream of events: from what comes after it was made; forgotten after a week unused."""
+    return ConsumerConfig(
+        durable_name=f"s-{site}-{sink}",
+        filter_subjects=list(subjects),
+        deliver_policy=DeliverPolicy.NEW,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=_SINK_ACK_WAIT_S,
+        max_deliver=-1,
+        max_ack_pending=SINK_EVENTS_IN_HAND,
+        inactive_threshold=READER_FORGOTTEN_AFTER_S,
+    )
+
+
 def work_consumer(pipeline: str) -> ConsumerConfig:
     """The tokens of a pipeline. A token is never given up (`max_deliver` -1): that would block its camera."""
     return _work_queue_consumer(f"w-{pipeline}", f"vedette.work.{pipeline}.>")
@@ -364,13 +454,18 @@ def clip_consumer(pipeline: str) -> ConsumerConfig:
     return _work_queue_consumer(f"c-{pipeline}", f"vedette.clip.{pipeline}.>")
 
 
-def _work_queue_consumer(name: str, subject: str) -> ConsumerConfig:
+def crop_consumer(model: str) -> ConsumerConfig:
+    """The crops for a model, of all cameras and pipelines."""
+    return _work_queue_consumer(f"x-{model}", f"vedette.crop.{model}.>", DELIVERIES_PER_CROP)
+
+
+def _work_queue_consumer(name: str, subject: str, max_deliver: int = -1) -> ConsumerConfig:
     return ConsumerConfig(
         durable_name=name,
         filter_subject=subject,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=ACK_WAIT_S,
-        max_deliver=-1,
+        max_deliver=max_deliver,
         max_waiting=512,
         max_ack_pending=10_000,
         inactive_threshold=24 * 3600,
