@@ -97,11 +97,11 @@ class LiveView:
 
     def _on_detections(self, detections: Detections, now_s: float) -> None:
         line = self.cameras.get(detections.camera)
-        if line is not None:
+        if line is not None and detections.timing is not None:  # without it, the frame was not inferred
             line.inferred_s.append(now_s)
-            line.age_ms = detections.timing.total_ms if detections.timing else None
+            line.age_ms = detections.timing.total_ms
             line.counts = Counter(detection.label for detection in detections.detections)
-        if detections.detections:
+        if detections.detections or _is_rejected(detections):
             self.latest.append(one_line(detections))
 
     def rows(self, now_s: float) -> list[CameraLine]:
@@ -126,6 +126,10 @@ class LiveView:
         latest = [Text(line, style="dim") for line in self.latest]
         notices = [Text(line, style="yellow") for line in self.notices]
         return Group(table, Text(), *latest, *([Text(), *notices] if notices else []))
+
+
+def _is_rejected(detections: Detections) -> bool:
+    return detections.input is not None and detections.input.verdict == "rejected"
 
 
 def one_line(detections: Detections) -> str:

@@ -57,6 +57,14 @@ def test_a_frames_age_is_shown_while_it_is_the_latest_and_then_how_long_there_wa
     assert "person" not in later
 
 
+def test_a_frame_that_the_guard_rejected_is_told_and_not_counted_as_inferred() -> None:
+    event = samples.detections(camera="gate")
+    rejected = {"timing": None, "detections": (), "input": Input(verdict="rejected", reasons=("blurred",))}
+    view = told([(CloudEvent[Detections](**{**dict(event), "data": event.data.model_copy(update=rejected)}), 100.0)])
+    assert view.lines(101.0) == ["gate: unknown, inferred 0.0 fps"]
+    assert "rejected (blurred), nothing" in shown(view, 101.0)
+
+
 def test_a_status_holds_for_30_seconds() -> None:
     view = told([(stated(codec="h264", width=768, height=576, source_fps=10.0), 100.0)])
     assert "live" in row(view, "gate", 129.0)
