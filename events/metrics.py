@@ -12,7 +12,12 @@ RECORDING = "recording"
 
 DETECTIONS = Counter("vedette_events_detections", "Detections messages taken in.", ["camera"])
 EVENTS = Counter("vedette_events", "Events published, by kind.", ["camera", "kind"])
+OBJECTS = Counter("vedette_object_events", "Events of objects, by kind and label.", ["kind", "label"])
+PLACES = Counter(
+    "vedette_place_events", "Events of zones and lines, by camera and place.", ["camera", "kind", "place"]
+)
 REPEATED = Counter("vedette_events_repeated", "Events that a predecessor had published already.")
+HINTS = Counter("vedette_hints", "Times that a gateway was told that an object moves before a camera.")
 LEFT_OUT = Counter(
     "vedette_events_left_out",
     "Detections, or whole messages of them, that made no difference, by reason.",
@@ -27,6 +32,10 @@ DEFECTS = Counter("vedette_events_defects", "Internal errors of a scene, which b
 OCCUPANCY = Gauge("vedette_zone_occupancy", "Objects in a zone.", ["site", "camera", "pipeline", "zone"])
 PARTITIONS = Gauge("vedette_partitions_held", "Partitions whose lease this worker holds.")
 TAKEOVERS = Counter("vedette_partition_takeovers", "Times that a partition was taken, or begun again.")
+SINK_EVENTS = Counter("vedette_sink_events", "Events that a sink is done with: delivered or dead.", ["sink", "outcome"])
+SINK_RETRIES = Counter("vedette_sink_retries", "Attempts that failed and are made again.", ["sink"])
+SINK_WAITING = Gauge("vedette_sink_waiting_events", "Events that a sink has still to get.", ["sink"])
+SINK_LAG = Gauge("vedette_sink_lag_seconds", "Since the storing of the oldest event that waits for its sink.", ["sink"])
 SAVES = Counter("vedette_partition_saves", "Saves of a partition, by outcome.", ["outcome"])
 
 

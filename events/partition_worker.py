@@ -12,8 +12,10 @@ away, and the partition is taken over anew when that can be done.
 import asyncio
 import datetime as dt
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from time import monotonic, time
+
+from nats.errors import Error as NatsError
 
 from events import metrics
 from events.errors import EventsError, PartitionLost
@@ -28,8 +30,10 @@ from vedette.background import background, end
 from vedette.bus import Bus
 from vedette.errors import BusError, VedetteError
 from vedette.leases import Lease
+from vedette.messages import Hint
 from vedette.retry import Backoff, Retry
 from vedette.subjects import EVENTS, PARTITIONS
+from vedette.subjects import hint as hint_subject
 
 logger = logging.getLogger(__name__)
 
@@ -134,8 +138,18 @@ class PartitionWorker:
             async for arrival in arrivals:
                 async with owned.lock:
                     said = owned.scenes.take(arrival.payload, arrival.position, monotonic())
+                    await self._hint(owned.scenes.hint)
                     await owned.publisher.publish([outgoing(one) for one in said], arrival.stored_at_s)
                     owned.feed.done(arrival)
+
+    async def _hint(self, hinted: tuple[SceneKey, Hint] | None) -> None:
+        """Nobody waits for it, and the next one is a second away: one that is lost is no harm."""
+        if hinted is None or not self._bus.connected:
+            return
+        key, hint = hinted
+        with suppress(NatsError):
+            await self._bus.client.publish(hint_subject(key.site, key.camera), hint.model_dump_json().encode())
+            metrics.HINTS.inc()
 
     async def _keep(self, owned: "_Owned") -> None:
         """Save and tick from time to time; raise when the lease is lost."""

@@ -104,6 +104,11 @@ class Scene:
         )
 
     @property
+    def interval_s(self) -> float:
+        """Between frames, as a slow mean."""
+        return self._state.interval_s
+
+    @property
     def occupancy(self) -> dict[str, int]:
         """Objects in each zone."""
         inside = Counter(zone for seen in self._state.objects.values() for zone in seen.zones_inside)

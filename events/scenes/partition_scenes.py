@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from events import metrics
 from events.scene import SceneEvent, SceneSettings
 from events.scenes.camera_scene import CameraScene, SceneKey
-from vedette.messages import DetectionsEvent
+from events.scenes.hints import Hints
+from vedette.messages import DetectionsEvent, Hint
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ class PartitionScenes:
         self._scenes: dict[SceneKey, CameraScene] = {}
         self._changed: set[SceneKey] = set()
         """Since they were saved; those that are gone too."""
+        self.hint: tuple[SceneKey, Hint] | None = None
+        """What the gateway of the latest detections should know, if anything."""
+        self._hints = Hints()
         self.has_finished = False
         """A recording has ended since that was set to False: somebody waits for that to be saved."""
         for key, state in saved.items():
@@ -40,6 +44,7 @@ class PartitionScenes:
 
     def take(self, payload: bytes, position: int, now_s: float) -> list[SceneEvent]:
         """The events that follow from a detections message; one that is none is counted."""
+        self.hint = None
         try:
             event = DetectionsEvent.model_validate_json(payload)
         except ValidationError as error:
@@ -60,6 +65,8 @@ class PartitionScenes:
             metrics.forget(self._scenes.pop(key))
             return []
         metrics.count(scene)
+        hint = self._hints.of(scene, event.data.frame, dt.datetime.now(dt.UTC), now_s)
+        self.hint = None if hint is None else (key, hint)
         if scene.finished:
             del self._scenes[key]
             self.has_finished = True
@@ -86,6 +93,7 @@ class PartitionScenes:
             live = scene.recording is None
             if now_s - scene.touched_s > (_LIVE_FORGOTTEN_AFTER_S if live else _RECORDING_FORGOTTEN_AFTER_S):
                 logger.info("%s: forgotten", "/".join(key))
+                self._hints.forget(scene)
                 metrics.forget(self._scenes.pop(key))
                 self._changed.add(key)
 
