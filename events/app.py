@@ -5,6 +5,7 @@ import logging
 from events.ownership.ownership import Ownership
 from events.partition_worker import PartitionWorker
 from events.scene_settings import CameraSettings
+from events.sinks.site_sinks import SiteSinks
 from vedette.background import background
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of
@@ -52,10 +53,13 @@ async def _run(config: Config, bus: Bus, health: Health, address: Address, stop:
 
     health.require("partitions", lambda: ownership.ready)
     health.show("events", detail)
+    sinks = SiteSinks(bus, config, member.name)
+    health.show("sinks", lambda: sinks.waiting)
     async with background(
         bus.until_lost(),
         announce(bus, member, detail),
         settings.follow(bus, settings_changed),
+        sinks.run(),
         _stop(stop, health, ownership),
     ):
         await stop.unless_requested(settings.until_known())

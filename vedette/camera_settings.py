@@ -12,7 +12,7 @@ from vedette.ids import Id
 from vedette.sampling_settings import Sampling
 from vedette.secret import SecretText, SecretUrl
 from vedette.settings import Flag, Fraction, Settings
-from vedette.url_scheme import scheme_of
+from vedette.url_scheme import scheme_of, web_url
 
 SOURCE_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "v4l2", "file")
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps")
@@ -46,7 +46,7 @@ _IMPOSSIBLE = {"srt": "not possible, since the FFmpeg in PyAV's package has no S
 
 
 class Tls(Settings):
-    """How the certificate of a camera's server is checked, where its URL is of a scheme with TLS."""
+    """How a server's certificate is checked, where the URL is of a scheme with TLS."""
 
     verify: Flag = True
     """false: whoever answers is believed; the connection is encrypted all the same. Default true: the certificate must
@@ -55,20 +55,14 @@ class Tls(Settings):
     """PEM file of the certificates to trust (relative to the configuration file). Default: the system's."""
 
 
-def _webhook_url(url: SecretUrl) -> SecretUrl:
-    if scheme_of(url) not in ("http", "https") or not urlsplit(url.reveal()).hostname:
-        raise ValueError("must be http://… or https://…, with a host")
-    return url
-
-
 class Recovery(Settings):
     """What is done about a camera that fails again and again."""
 
     after: Annotated[int, Field(ge=1, le=1000)] = 5
     """Failures in a row, without ten seconds of pictures between them. Default 5."""
-    webhook: Annotated[SecretUrl, AfterValidator(_webhook_url)] | None = None
+    webhook: Annotated[SecretUrl, AfterValidator(web_url)] | None = None
     """Told by a POST of JSON, once an outage."""
-    reboot: Annotated[SecretUrl, AfterValidator(_webhook_url)] | None = None
+    reboot: Annotated[SecretUrl, AfterValidator(web_url)] | None = None
     """The camera's ONVIF device service, `http://user:password@10.0.0.5/onvif/device_service`: it is told to restart,
     once an outage."""
 

@@ -9,6 +9,7 @@ from vedette.command_line import add_config, found_by, read_config, refuse
 from vedette.config import Config
 from vedette.config_problems import KeyPath, Problem
 from vedette.pipeline_settings import IdentitiesStage, Stage
+from vedette.places_in_words import events_kept, places
 from vedette.process import DONE
 
 _MEAN_EVENT_BYTES = 1900
@@ -41,6 +42,8 @@ def missing_files(config: Config) -> list[Problem]:
     }
     authorities = {name: camera.tls.ca for name, camera in config.cameras.items()}
     files |= {("cameras", name, "tls", "ca"): file for name, file in authorities.items() if file is not None}
+    trusted = {name: sink.tls.ca for name, sink in config.sinks.items()}
+    files |= {("sinks", name, "tls", "ca"): file for name, file in trusted.items() if file is not None}
     if config.simulator is not None:
         files |= {("simulator", "videos", index): video for index, video in enumerate(config.simulator.videos)}
     return [Problem(key, f"{file}: no such file") for key, file in files.items() if not file.is_file()]
@@ -58,6 +61,7 @@ def explanation(config: Config) -> str:
         *(_camera(config, name) for name in config.cameras),
         *(_pipeline(config, name) for name in config.pipelines),
         _services(config),
+        *(_sink(config, name) for name in config.sinks),
         _retention(config),
     ]
     return "\n".join(lines) + "\n"
@@ -77,7 +81,8 @@ def _camera(config: Config, name: str) -> str:
     rates = ", ".join(f"{pipeline} at {_rate(config, name, pipeline)}" for pipeline in camera.pipeline)
     extras = f"; substream {camera.substream.url}" if camera.substream else ""
     extras += f"; {_count(len(camera.privacy), 'privacy polygon')}" if camera.privacy else ""
-    return f"camera     {name}: {camera.url} → {rates}{extras}"
+    lines = [f"camera     {name}: {camera.url} → {rates}{extras}"]
+    return "\n".join([*lines, *(f"{'':11}  {line}" for line in places(camera))])
 
 
 def _count(number: int, noun: str) -> str:
@@ -117,6 +122,15 @@ def _services(config: Config) -> str:
     return f"services   {', '.join(names) if names else 'none: no pipeline'}"
 
 
+def _sink(config: Config, name: str) -> str:
+    sink = config.sinks[name]
+    kinds = ", ".join(sink.kinds) if sink.kinds else "all events"
+    of = f" of {', '.join(sink.labels)}" if sink.labels else ""
+    at = f" at {', '.join(sink.cameras)}" if sink.cameras else ""
+    signed = "signed" if sink.secret else "not signed"
+    return f"sink       {name}: {kinds}{of}{at} → {sink.webhook} ({signed})"
+
+
 def _retention(config: Config) -> str:
     retention = config.retention
     rate = sum(
@@ -127,4 +141,4 @@ def _retention(config: Config) -> str:
     hours = retention.detections_h
     if rate:
         hours = min(hours, retention.detections_gib * 2**30 / (rate * _MEAN_EVENT_BYTES) / 3600)
-    return f"retention  detections {hours:.3g} h at {rate:g} frames a second; pictures {retention.pictures_s:g} s"
+    return f"retention  detections {hours:.3g} h at {rate:g} frames a second; pictures {retention.pictures_s:g} s; {events_kept(config)}"

@@ -20,6 +20,7 @@ from vedette.pipeline_settings import Pipeline
 from vedette.sampling_settings import Sampling
 from vedette.serving_settings import Serving
 from vedette.settings import Settings
+from vedette.sinks_settings import Sink
 
 
 class Simulator(Settings):
@@ -47,6 +48,8 @@ class Config(Settings):
     inference: Inference = Inference()
     serving: Serving = Serving()
     events: Events = Events()
+    sinks: dict[Id, Sink] = Field(default_factory=dict)
+    """Who is told of events besides those that read them from NATS."""
     identities: Identities = Identities()
     retention: Retention = Retention()
     simulator: Simulator | None = None

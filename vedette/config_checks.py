@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from vedette.camera_settings import ENCRYPTED_SCHEMES, STREAM_SCHEMES, Camera
 from vedette.config import Config
 from vedette.config_problems import Problem
+from vedette.sinks_settings import Sink
 from vedette.stage_checks import problems as of_stages
 
 _UNCHECKED = "FFmpeg checks the certificate of the first server only, so it needs tls: {verify: false}"
@@ -19,6 +20,7 @@ def contradictions(config: Config) -> list[Problem]:
         *_silence(config),
         *of_stages(config),
         *(problem for name, camera in config.cameras.items() for problem in _camera(name, camera)),
+        *(problem for name, sink in config.sinks.items() for problem in _sink(name, sink)),
     ]
 
 
@@ -84,6 +86,21 @@ def _connection(camera: Camera) -> list[tuple[tuple[str, ...], str]]:
         problems.append((("url",), f"is HLS over HTTPS; {_UNCHECKED}"))
     if camera.tls.ca is not None and not camera.tls.verify:
         problems.append((("tls", "ca"), "is never looked at with verify: false"))
+    return problems
+
+
+def _sink(name: str, sink: Sink) -> list[Problem]:
+    url, problems = urlsplit(sink.webhook.reveal()), []
+    if not _has_host(sink.webhook.reveal()):
+        problems.append(Problem(("sinks", name, "webhook"), "has a port that is no number"))
+    if sink.tls.model_fields_set and url.scheme != "https":
+        problems.append(Problem(("sinks", name, "tls"), "is for https://; this connection is not encrypted"))
+    if sink.tls.ca is not None and not sink.tls.verify:
+        problems.append(Problem(("sinks", name, "tls", "ca"), "is never looked at with verify: false"))
+    if sink.authorization is not None and url.username is not None:
+        problems.append(Problem(("sinks", name, "authorization"), "there is a user in the URL already: one of both"))
+    if sink.first_wait_s > sink.longest_wait_s:
+        problems.append(Problem(("sinks", name, "first_wait_s"), "must be at most longest_wait_s"))
     return problems
 
 

@@ -6,7 +6,7 @@ into parsed scalars, never into the text of the file; in the user part of a URL 
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from vedette.config_checks import contradictions
 from vedette.config_problems import KeyPath, Problem, explain
 from vedette.errors import ConfigError
 from vedette.secret import SecretUrl
+from vedette.sinks_settings import Sink
 
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _USER_PART = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*(?=@)", re.IGNORECASE)
@@ -192,6 +193,12 @@ def _resolve(text: str) -> object:
     return text
 
 
+def _placed_sink(sink: Sink, absolute: Callable[[Path], Path]) -> Sink:
+    if sink.tls.ca is None:
+        return sink
+    return sink.model_copy(update={"tls": sink.tls.model_copy(update={"ca": absolute(sink.tls.ca)})})
+
+
 def _with_absolute_paths(config: Config, folder: Path) -> Config:
     def absolute(path: Path) -> Path:
         return Path(os.path.normpath(folder / path))  # symbolic links stay: a camera may be named after one
@@ -218,6 +225,7 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
     if serving.tls is not None:
         files = {key: absolute(path) for key, path in serving.tls if path is not None}
         serving = serving.model_copy(update={"tls": serving.tls.model_copy(update=files)})
+    sinks = {name: _placed_sink(sink, absolute) for name, sink in config.sinks.items()}
     changed = {
         "cameras": cameras,
         "models": models,
@@ -225,6 +233,7 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
         "identities": identities,
         "simulator": simulator,
         "serving": serving,
+        "sinks": sinks,
     }
     said = config.model_fields_set  # what the file leaves out stays so
     return config.model_copy(update={key: value for key, value in changed.items() if key in said or key == "models"})

@@ -63,6 +63,18 @@ class SecretUrl(SecretText):
         return redact_url(self.reveal())
 
 
+class WebhookUrl(SecretUrl):
+    """A URL of which only scheme and host are shown: whoever knows the path of a webhook may often use it."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        scheme, separator, rest = redact_url(self.reveal()).partition("://")
+        host, slash, path = rest.partition("/")
+        host, mark, _ = host.partition("?")
+        return f"{scheme}{separator}{host}{'/***' if path or mark else slash}"
+
+
 SecretTree = TypeAliasType(
     "SecretTree", "SecretText | bool | int | float | list[SecretTree] | dict[str, SecretTree] | None"
 )

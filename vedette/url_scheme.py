@@ -18,3 +18,10 @@ def scheme_of(url: SecretUrl) -> str:
     except ValueError:
         # The library's text quotes the password (and must not be chained).
         raise ValueError("is no valid URL; percent-encode special characters of the password") from None
+
+
+def web_url(url: SecretUrl) -> SecretUrl:
+    """`url`, to which requests can be sent. Raises ValueError, without a word of the URL in it."""
+    if scheme_of(url) not in ("http", "https") or not urlsplit(url.reveal()).hostname:
+        raise ValueError("must be http://… or https://…, with a host")
+    return url

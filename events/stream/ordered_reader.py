@@ -1,44 +1,25 @@
 """Messages of a stream in its order, each once, from a sequence on; without acknowledgements.
 
 How far a partition is, is known by what is saved with its scenes. So a consumer here is one reader's, lives in the
-server's memory, and is thrown away whenever there is doubt: a message missing, the connection lost, the server's stream
-gone. The next one begins where this one stopped (the idea of ordered consumers, NATS ADR-17).
+server's memory, and is thrown away whenever there is doubt. The next one begins where this one stopped.
 """
 
-import asyncio
-import contextlib
-import json
 import secrets
-from collections import deque
-from time import monotonic
-from types import TracebackType
-from typing import Self
 
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from events.errors import ReaderBroken
-from vedette.bus import Bus, describe
+from events.stream.pull_reader import PullReader
+from vedette.bus import Bus
 
-_BATCH = 256
-_EXPIRES_S = 20.0
-_HEARTBEAT_S = 2.0
-_SILENT_S = 3 * _HEARTBEAT_S
 _FORGOTTEN_AFTER_S = 30.0
-_LOOK_EVERY_S = 1.0
-_NOTHING_CAME = ("404", "408")
 
 
-class OrderedReader:
+class OrderedReader(PullReader):
     """Use `async with`. One that has raised ReaderBroken is of no more use."""
 
     def __init__(self, bus: Bus, stream: str, subject: str, start_seq: int = 0, headers_only: bool = False) -> None:
         """`start_seq` 0: from the oldest message kept."""
-        self._bus = bus
-        self._stream = stream
-        self._consumer = ConsumerConfig(
+        consumer = ConsumerConfig(
             name=f"events-{secrets.token_hex(6)}",
             filter_subject=subject,
             ack_policy=AckPolicy.NONE,
@@ -49,104 +30,7 @@ class OrderedReader:
             num_replicas=1,
             inactive_threshold=_FORGOTTEN_AFTER_S,
         )
-        self._inbox = bus.client.new_inbox()
-        self._messages: deque[Msg] = deque()
-        self._woken = asyncio.Event()
-        self._broken: str | None = None
-        self._delivered = 0
-        self._asked = 0
-        self._heard_s = monotonic()
+        super().__init__(bus, stream, consumer)
 
-    async def __aenter__(self) -> Self:
-        self._forget = self._bus.on_reconnect(self._on_reconnect)
-        try:
-            self._subscription = await self._bus.client.subscribe(self._inbox, cb=self._on_message)
-            info = await self._bus.jetstream.add_consumer(self._stream, self._consumer)
-        except (NatsError, TimeoutError) as error:
-            self._forget()
-            raise ReaderBroken(f"{self._stream}: {describe(error)}") from error
-        self.pending_at_start = info.num_pending or 0
-        """Messages that were there to be read when it was opened."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._forget()
-        if self._bus.client.is_connected:
-            with contextlib.suppress(NatsError, TimeoutError):
-                await _end(self._subscription)
-                await self._bus.jetstream.delete_consumer(self._stream, str(self._consumer.name))
-
-    async def next(self) -> Msg:
-        """The next message.
-
-        Raises:
-            ReaderBroken: there may be one, but it can't be had with this reader.
-        """
-        while not self._messages:
-            self._raise_if_broken()
-            await self._ask()
-            self._woken.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_EVERY_S):
-                    await self._woken.wait()
-        if self._asked <= _BATCH // 2:
-            await self._ask(more=True)
-        return self._messages.popleft()
-
-    async def _ask(self, more: bool = False) -> None:
-        """A pull request, where none is under way (or the one that is, is half used up)."""
-        if self._asked > 0 and not more:
-            if monotonic() - self._heard_s > _SILENT_S:
-                self._break("the server is silent")
-                self._raise_if_broken()
-            return
-        if not self._bus.client.is_connected:
-            self._break("not connected")
-            self._raise_if_broken()
-        self._asked += _BATCH
-        self._heard_s = monotonic()
-        request = {"batch": _BATCH, "expires": int(_EXPIRES_S * 1e9), "idle_heartbeat": int(_HEARTBEAT_S * 1e9)}
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer.name}"
-        try:
-            await self._bus.client.publish(subject, json.dumps(request).encode(), reply=self._inbox)
-        except NatsError as error:
-            raise ReaderBroken(f"{self._stream}: {describe(error)}") from error
-
-    async def _on_message(self, message: Msg) -> None:
-        self._heard_s = monotonic()
-        status = (message.headers or {}).get("Status")
-        if status is None:
-            self._take(message)
-        elif status in _NOTHING_CAME:
-            left = (message.headers or {}).get("Nats-Pending-Messages", "")
-            self._asked = max(0, self._asked - (int(left) if left.isdigit() else _BATCH))
-            self._woken.set()
-        elif status != "100":
-            self._break(f"{status} {(message.headers or {}).get('Description', '')}")
-
-    def _take(self, message: Msg) -> None:
-        delivered = message.metadata.sequence.consumer
-        if delivered != self._delivered + 1:
-            self._break(f"message {self._delivered + 1} did not come")
-            return
-        self._delivered = delivered
-        self._asked = max(0, self._asked - 1)
-        self._messages.append(message)
-        self._woken.set()
-
-    async def _on_reconnect(self) -> None:
-        self._break("the connection was lost")
-
-    def _break(self, why: str) -> None:
-        self._broken = self._broken or why
-        self._woken.set()
-
-    def _raise_if_broken(self) -> None:
-        if self._broken is not None:
-            raise ReaderBroken(f"{self._stream}: {self._broken}")
-
-
-async def _end(subscription: Subscription) -> None:
-    await subscription.unsubscribe()
+    async def _leave(self) -> None:
+        await self._bus.jetstream.delete_consumer(self._stream, self._name)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from events import metrics
 from events.scene import SceneEvent
 from events.scenes.camera_scene import RECORDING_CLOCK
-from vedette.object_messages import scene_event
+from vedette.object_messages import EventData, InputChange, LineCross, ZoneEnter, ZoneLeave, scene_event
 from vedette.subjects import event as event_subject
 
 
@@ -19,6 +19,10 @@ class Outgoing:
     camera_label: str
     """Of the metrics."""
     kind: str
+    label: str | None
+    """Of its object, and"""
+    place: str | None
+    """the zone or line that it is about, where there are such."""
 
 
 def outgoing(said: SceneEvent) -> Outgoing:
@@ -27,4 +31,21 @@ def outgoing(said: SceneEvent) -> Outgoing:
     event = scene_event(said.kind, said.id, said.time, data)
     payload = event.model_dump_json(exclude_none=True).encode()
     camera = metrics.RECORDING if data.frame.clock == RECORDING_CLOCK else data.camera
-    return Outgoing(said.id, event_subject(data.site, data.camera, said.kind), payload, camera, said.kind)
+    return Outgoing(
+        said.id,
+        event_subject(data.site, data.camera, said.kind),
+        payload,
+        camera,
+        said.kind,
+        None if isinstance(data, InputChange) else data.object.label,
+        _place(data),
+    )
+
+
+def _place(data: EventData) -> str | None:
+    match data:
+        case ZoneEnter() | ZoneLeave():
+            return data.zone
+        case LineCross():
+            return data.line
+    return None

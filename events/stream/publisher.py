@@ -62,7 +62,7 @@ class Publisher:
             if stored.duplicate:
                 metrics.REPEATED.inc()
             else:
-                metrics.EVENTS.labels(event.camera_label, event.kind).inc()
+                metrics.count_event(event.camera_label, event.kind, event.label, event.place)
             return
 
 

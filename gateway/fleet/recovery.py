@@ -6,6 +6,7 @@ goes on meanwhile; that is its supervisor's, and no action disturbs it.
 
 import asyncio
 import datetime as dt
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +21,15 @@ from gateway.errors import GatewayError
 from gateway.fleet.camera_status import LIVE, OFFLINE
 from gateway.onvif import OnvifDevice, OnvifError
 from vedette.camera_settings import Recovery as RecoveryConfig
+from vedette.http_post import PostFailed, post, post_session
 from vedette.messages import rfc3339
 from vedette.secret import SecretUrl
 
 logger = logging.getLogger(__name__)
 
 _HEALTHY_S = 10.0
-_TIMEOUT = aiohttp.ClientTimeout(total=10.0)
+_TIMEOUT_S = 10.0
+_JSON = {"Content-Type": "application/json"}
 
 
 class RecoveryFailed(GatewayError):
@@ -75,14 +78,12 @@ class Webhook:
             "since": rfc3339(outage.since),
         }
         try:
-            async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-                session.post(self._url.reveal(), json=said, allow_redirects=False) as answer,
-            ):
-                if not 200 <= answer.status < 300:
-                    raise RecoveryFailed(f"{self._url} answered {answer.status}")
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise RecoveryFailed(f"{self._url}: {type(error).__name__}") from None  # its text may hold the URL
+            async with post_session(_TIMEOUT_S) as session:
+                answer = await post(session, self._url, json.dumps(said).encode(), _JSON)
+        except PostFailed as error:
+            raise RecoveryFailed(f"{self._url}: {error}") from None
+        if not 200 <= answer.status < 300:
+            raise RecoveryFailed(f"{self._url} answered {answer.status}")
 
 
 class Reboot:

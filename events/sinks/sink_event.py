@@ -1,0 +1,79 @@
+"""An event on its way to a sink."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from nats.aio.msg import Msg
+
+from vedette.errors import MalformedMessage
+from vedette.event_parser import Event, parse_event
+from vedette.messages import CLOUDEVENT_CONTENT_TYPE
+from vedette.object_messages import InputChange, ObjectEvent
+from vedette.sinks_settings import Sink
+
+RECORDING_CLOCK = "media"
+HEADERS = {"Content-Type": CLOUDEVENT_CONTENT_TYPE}
+
+
+@dataclass(slots=True)
+class SinkEvent:
+    """One event, as it is in its stream."""
+
+    id: str
+    subject: str
+    """`vedette.events.<site>.<camera>.<noun>.<verb>`"""
+    payload: bytes
+    """A CloudEvent, structured."""
+    stored_at: dt.datetime
+    sequence: int = 0
+    """In the stream of events."""
+    reply: str = ""
+    """Where it is acknowledged."""
+    attempts: int = 0
+    """That failed, with this worker."""
+
+    @property
+    def lane(self) -> str:
+        """Whose order is kept: site and camera."""
+        return ".".join(self.subject.split(".")[2:4])
+
+    @property
+    def kind(self) -> str:
+        """`zone.enter`"""
+        return ".".join(self.subject.split(".")[4:])
+
+
+def sink_event(message: Msg) -> SinkEvent:
+    """The event of a message of the stream; its id is what the server deduplicates by."""
+    place = message.metadata
+    return SinkEvent(
+        id=(message.headers or {}).get("Nats-Msg-Id") or f"{message.subject}/{place.sequence.stream}",
+        subject=message.subject,
+        payload=message.data,
+        stored_at=place.timestamp,
+        sequence=place.sequence.stream,
+        reply=message.reply,
+    )
+
+
+def wanted(settings: Sink, event: SinkEvent) -> bool:
+    """Whether the sink's configuration lets `event` through. What can't be read is let through, and refused later."""
+    if settings.kinds is not None and event.kind not in settings.kinds:
+        return False
+    if settings.cameras is not None and event.lane.partition(".")[2] not in settings.cameras:
+        return False
+    if settings.labels is None and settings.recordings:
+        return True
+    try:
+        return _wanted_content(settings, parse_event(event.payload))
+    except MalformedMessage:
+        return True
+
+
+def _wanted_content(settings: Sink, event: Event) -> bool:
+    data = event.data
+    if not isinstance(data, ObjectEvent | InputChange):
+        return True
+    if data.frame.clock == RECORDING_CLOCK and not settings.recordings:
+        return False
+    return settings.labels is None or not isinstance(data, ObjectEvent) or data.object.label in settings.labels
