@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from gateway.api import Backing, CamerasApi, Guard
+from gateway.console.console import Console
 from gateway.fleet.fleet import Fleet
 from gateway.fleet.fleet_camera import FleetCameraBuilder
 from gateway.fleet.hints import Hints
@@ -16,9 +17,10 @@ from gateway.whip.service import WhipService
 from vedette.background import background
 from vedette.bus import connect
 from vedette.bus_address import address_of
-from vedette.camera_store import CameraStore
+from vedette.camera_store import CameraStore, Snapshot
 from vedette.config import Config
 from vedette.config_watch import watch_config
+from vedette.gpu_metrics import watch_gpus
 from vedette.health import Health
 from vedette.listen_settings import Address
 from vedette.members import announce, new_member
@@ -36,11 +38,14 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
     """
     sealer = await asyncio.to_thread(sealer_of, config)
     health = Health()
+    await asyncio.to_thread(watch_gpus)
     health.require("bus", lambda: False)
-    door, api = Door(), CamerasApi(config, Guard(config.gateway.api_token, listen))
-    whip = WhipService(config.webrtc)
+    guard = Guard(config.gateway.api_token, listen, config.gateway.accounts)
+    door, api, whip = Door(), CamerasApi(config, guard), WhipService(config.webrtc)
+    console = await asyncio.to_thread(Console, config, guard)
+    routes = [*api.routes(), *console.routes(), *whip_routes(whip)]
     async with (
-        serve_http(health, door, [*api.routes(), *whip_routes(whip)], listen) as address,
+        serve_http(health, door, routes, listen, console.early()) as address,
         await stop.unless_requested(connect(address_of(config), "gateway")) as bus,
         decode_pool(config.gateway.decode_processes) as pool,
     ):
@@ -56,22 +61,29 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
         health.require("cameras", lambda: fleet.told)
         whip.has_camera = lambda name: name in fleet.running()
         api.begin(Backing(bus, store, fleet))
+        console.begin(bus)
         door.is_open = True
         async with background(
             bus.until_lost(),
             announce(bus, member),
             publisher.run(),
             whip.run(),
+            console.run(bus),
             fleet.run(),
-            _follow(store, config, fleet, watched),
+            _follow(store, config, fleet, console, watched),
         ):
             await stop.wait()
             health.stopping = True
     return DONE
 
 
-async def _follow(store: CameraStore, config: Config, fleet: Fleet, watched: Path | None) -> None:
+async def _follow(store: CameraStore, config: Config, fleet: Fleet, console: Console, watched: Path | None) -> None:
     """Register the file's cameras, then keep the fleet to what is desired."""
+
+    def want(snapshot: Snapshot) -> None:
+        fleet.want(snapshot)
+        console.live.cameras_changed()
+
     await register_patiently(store, config)
     async with background(*([watch_config(watched, config, store)] if watched else [])):
-        await store.follow(fleet.want)
+        await store.follow(want)

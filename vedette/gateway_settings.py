@@ -1,10 +1,11 @@
 """How gateways work, and how publishers reach them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from vedette.account_settings import Account
 from vedette.secret import SecretText
 from vedette.settings import Settings
 
@@ -16,10 +17,20 @@ class Gateway(Settings):
     """Processes that decode, at most; a camera is in one of them. 0: as many as there are cores. Default 0."""
     api_token: SecretText | None = None
     """What every request to the API has to carry (`Authorization: Bearer …`), usually `${file:/run/secrets/token}`.
-    Without one the API changes nothing unless the gateway listens on loopback."""
+    Who has it is an `admin`. Without it and without accounts the API changes nothing unless the gateway listens on
+    loopback."""
+    accounts: tuple[Account, ...] = ()
+    """Who may sign in to the console and use the API, and for what. Default: nobody has to sign in."""
     key_file: Path | None = None
     """The key that seals secrets of cameras in the KV bucket; all gateways of a site need the same one. Default:
     `.vedette/<site>/cameras.key`, made at the first start."""
+
+    @model_validator(mode="after")
+    def _accounts_differ(self) -> Self:
+        names = [account.name for account in self.accounts]
+        if len(set(names)) < len(names):
+            raise ValueError("two accounts have the same name")
+        return self
 
 
 class Turn(Settings):

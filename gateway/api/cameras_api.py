@@ -21,6 +21,7 @@ from gateway.fleet.camera_edit import Edit, EditImpossible, Editor, UnknownCamer
 from gateway.fleet.fleet import Fleet
 from gateway.web.problem import HttpProblem
 from gateway.web.request_body import read_text
+from vedette.account_settings import AccountRole
 from vedette.atomic_write import Conflict
 from vedette.bus import Bus
 from vedette.camera_check import CameraRefused
@@ -33,6 +34,8 @@ from vedette.latest_status import latest_status
 from vedette.messages import Status
 
 ROOT = "/api/v1"
+WHERE = frozenset({"url", "substream", "token", "tls", "recovery"})
+"""Settings with addresses and secrets: only an admin changes them."""
 _JSON = ("application/json", "application/merge-patch+json")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -67,18 +70,18 @@ class CamerasApi:
         return [
             web.get(f"{ROOT}/openapi.json", self._openapi),
             web.get(f"{ROOT}/cameras", self._guarded(self._list)),
-            web.post(f"{ROOT}/cameras", self._guarded(self._add, changes=True)),
+            web.post(f"{ROOT}/cameras", self._guarded(self._add, changes=True, role="admin")),
             web.post(f"{ROOT}/cameras:test", self._guarded(self._look, changes=True)),
             web.get(one, self._guarded(self._show)),
-            web.put(one, self._guarded(self._put, changes=True)),
+            web.put(one, self._guarded(self._put, changes=True, role="admin")),
             web.patch(one, self._guarded(self._patch, changes=True)),
-            web.delete(one, self._guarded(self._delete, changes=True)),
+            web.delete(one, self._guarded(self._delete, changes=True, role="admin")),
         ]
 
-    def _guarded(self, handler: Handler, changes: bool = False) -> Handler:
+    def _guarded(self, handler: Handler, changes: bool = False, role: AccountRole | None = None) -> Handler:
         @wraps(handler)
         async def handle(request: web.Request) -> web.StreamResponse:
-            self._guard.check(request, changes)
+            self._guard.check(request, changes, role)
             try:
                 return await handler(request)
             except BusUnavailable as error:
@@ -120,6 +123,8 @@ class CamerasApi:
 
     async def _patch(self, request: web.Request) -> web.Response:
         name, body = await _named_body(request)
+        if WHERE & body.keys():
+            self._guard.check(request, changes=True, role="admin")
         return await self._change(request, name, self._editor.patch(name, settings_in(body)))
 
     async def _delete(self, request: web.Request) -> web.Response:

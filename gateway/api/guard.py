@@ -1,17 +1,23 @@
-"""Who may use the API: who has the token; and where there is none, who is on this machine and no web page.
+"""Who may use the API: who has a token or has signed in; where nobody has to, who is on this machine and no web page.
+
+What a browser does by its session's cookie alone, a page of another origin could make it do; so changes need the
+session's CSRF token in a header too, which such a page can't know.
 
 A gateway on loopback without a token is open to every program of the machine, a browser too. So that no page of the
 web uses it through the browser, a request that says which page it comes from (`Origin`) or asks for another name than
 this machine's (DNS rebinding) is refused; a body has to be JSON, which no form sends.
 """
 
-import hmac
+from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
+from gateway.access.accounts import Accounts, Caller
+from gateway.access.sessions import COOKIE, CSRF_HEADER, Sessions
 from gateway.web.problem import HttpProblem
+from vedette.account_settings import Account, AccountRole
 from vedette.listen_settings import Address
 from vedette.secret import SecretText
 
@@ -19,27 +25,65 @@ from vedette.secret import SecretText
 class Guard:
     """Lets requests in, or raises HttpProblem."""
 
-    def __init__(self, token: SecretText | None, listen: Address) -> None:
-        self._token = token.reveal().encode() if token is not None else None
+    def __init__(self, token: SecretText | None, listen: Address, accounts: Sequence[Account] = ()) -> None:
+        self.accounts = Accounts(accounts, token)
+        self.sessions = Sessions()
         self._on_loopback = is_loopback(listen.host)
 
-    def check(self, request: web.Request, changes: bool) -> None:
-        """Whether this request may be served; `changes`: it has an effect.
+    @property
+    def is_open(self) -> bool:
+        """Everybody who reaches it may do everything: nobody has to sign in, and it listens on loopback."""
+        return self._on_loopback and not self.accounts
+
+    def check(self, request: web.Request, changes: bool, role: AccountRole | None = None) -> Caller:
+        """Who asks, if this request may be served.
+
+        Args:
+            request: the request.
+            changes: it has an effect.
+            role: the least that is needed; default: `operator` for what changes something, `viewer` for the rest.
 
         Raises:
-            HttpProblem: 401 without the right token, 403 where none is configured and one is needed.
+            HttpProblem: 401 where nobody is known to ask, 403 where this one may not.
         """
-        if self._token is not None:
-            self._check_token(request.headers.get("Authorization", ""), self._token)
-        elif self._on_loopback:
-            _check_origin(request)
-        elif changes:
-            raise HttpProblem(403, "the gateway listens beyond this machine: changes need gateway.api_token")
+        caller = self._caller(request, changes)
+        needed: AccountRole = role or ("operator" if changes else "viewer")
+        if not caller.may(needed):
+            raise HttpProblem(403, f"this needs the role {needed}; {caller.name} is {caller.role}")
+        return caller
 
-    def _check_token(self, said: str, token: bytes) -> None:
-        scheme, _, given = said.partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token):
-            raise HttpProblem(401, "needs the token: Authorization: Bearer …", headers={"WWW-Authenticate": "Bearer"})
+    def _caller(self, request: web.Request, changes: bool) -> Caller:
+        if self.accounts:
+            authorization = request.headers.get("Authorization")
+            return self._bearer(authorization) if authorization else self._visitor(request, changes)
+        if self._on_loopback:
+            _check_origin(request)
+            return Caller("", "admin")
+        if changes:
+            raise HttpProblem(
+                403, "the gateway listens beyond this machine: changes need gateway.api_token or gateway.accounts"
+            )
+        return Caller("", "viewer")
+
+    def _bearer(self, authorization: str) -> Caller:
+        scheme, _, given = authorization.partition(" ")
+        caller = self.accounts.by_token(given)
+        if scheme.lower() != "bearer" or caller is None:
+            raise _unknown()
+        return caller
+
+    def _visitor(self, request: web.Request, changes: bool) -> Caller:
+        """Who has signed in with this browser."""
+        session = self.sessions.find(request.cookies.get(COOKIE))
+        if session is None:
+            raise _unknown()
+        if changes and not session.has(request.headers.get(CSRF_HEADER, "")):
+            raise HttpProblem(403, f"a change needs the session's token: {CSRF_HEADER}")
+        return session.caller
+
+
+def _unknown() -> HttpProblem:
+    return HttpProblem(401, "needs the token: Authorization: Bearer …", headers={"WWW-Authenticate": "Bearer"})
 
 
 def is_loopback(host: str) -> bool:

@@ -33,9 +33,14 @@ class Door:
 
 @asynccontextmanager
 async def serve_http(
-    health: Health, door: Door, routes: Iterable[web.RouteDef], listen: Address
+    health: Health,
+    door: Door,
+    routes: Iterable[web.RouteDef],
+    listen: Address,
+    early: Iterable[web.RouteDef] = (),
 ) -> AsyncIterator[Address]:
-    """Serve health and `routes` on `listen` while the body runs; yields the real address.
+    """Serve health and `routes` on `listen` while the body runs, and `early`, which need no open door, from the first
+    moment on; yields the real address.
 
     What a handler raises as `HttpProblem` becomes problem+json (RFC 9457). Bodies over 64 KiB are refused.
 
@@ -45,7 +50,7 @@ async def serve_http(
     application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_problems])
     add_health(application, health)
     services = [web.route(route.method, route.path, _through(door, route.handler), **route.kwargs) for route in routes]
-    application.add_routes(services)
+    application.add_routes([*services, *early])
     async with listening(application, listen, "listen.gateway") as address:
         yield address
 

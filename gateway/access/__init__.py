@@ -1,0 +1,1 @@
+"""Who uses the gateway: accounts with roles, sessions of browsers, and how often somebody may try to sign in."""

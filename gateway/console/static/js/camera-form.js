@@ -1,0 +1,2 @@
+import { message } from "./message.js";
+export function cameraFormPage() { return { title: "…", element: message("info", "Soon", "") }; }

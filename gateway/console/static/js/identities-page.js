@@ -1,0 +1,2 @@
+import { message } from "./message.js";
+export function identitiesPage() { return { title: "…", element: message("info", "Soon", "") }; }

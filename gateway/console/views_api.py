@@ -1,0 +1,100 @@
+"""What the console reads beside the cameras: `/api/v1/events`, `/api/v1/models`, `/api/v1/pipelines`."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from gateway.api.guard import Guard
+from gateway.console.event_history import Wanted, latest_events
+from gateway.console.model_states import model_states
+from gateway.web.problem import HttpProblem
+from vedette.bus import Bus
+from vedette.errors import BusUnavailable
+from vedette.ids import is_id
+from vedette.object_messages import SCENE_EVENTS
+from vedette.pipeline_settings import Pipeline, Stage
+
+_MOST_EVENTS = 500
+_MOST_CHARACTERS = 63
+
+
+class ViewsApi:
+    """Its routes may be called when `begin` has been."""
+
+    def __init__(self, site: str, guard: Guard, pipelines: Mapping[str, Pipeline]) -> None:
+        self._site = site
+        self._guard = guard
+        self._pipelines = pipelines
+        self._bus: Bus
+
+    def begin(self, bus: Bus) -> None:
+        """The bus is there."""
+        self._bus = bus
+
+    def routes(self) -> list[web.RouteDef]:
+        """All endpoints."""
+        return [
+            web.get("/api/v1/events", self._events),
+            web.get("/api/v1/models", self._models),
+            web.get("/api/v1/pipelines", self._list_pipelines),
+        ]
+
+    async def _events(self, request: web.Request) -> web.Response:
+        self._guard.check(request, changes=False)
+        wanted = _wanted(request)
+        try:
+            return web.json_response({"events": await latest_events(self._bus, self._site, wanted)})
+        except BusUnavailable as error:
+            raise _away(error) from error
+
+    async def _models(self, request: web.Request) -> web.Response:
+        self._guard.check(request, changes=False)
+        try:
+            return web.json_response({"models": await model_states(self._bus, self._site, self._pipelines)})
+        except BusUnavailable as error:
+            raise _away(error) from error
+
+    async def _list_pipelines(self, request: web.Request) -> web.Response:
+        """What a camera may be for, and at which rate it is then sampled."""
+        self._guard.check(request, changes=False)
+        found = [
+            {
+                "name": name,
+                "fps": pipeline.sampling.fps,
+                "models": [stage.model for stage in pipeline.stages if isinstance(stage, Stage)],
+                "labels": _labels(pipeline),
+            }
+            for name, pipeline in self._pipelines.items()
+        ]
+        return web.json_response({"pipelines": found})
+
+
+def _labels(pipeline: Pipeline) -> list[str]:
+    """What is detected; empty: whatever the model knows."""
+    first = pipeline.stages[0]
+    return list(first.labels or ()) if isinstance(first, Stage) else []
+
+
+def _away(error: BusUnavailable) -> HttpProblem:
+    return HttpProblem(503, str(error), headers={"Retry-After": "1"})
+
+
+def _wanted(request: web.Request) -> Wanted:
+    """Raises HttpProblem: 400."""
+    asked = request.query
+    camera, kind, label = (asked.get(key) or None for key in ("camera", "kind", "label"))
+    if camera is not None and not is_id(camera):
+        raise HttpProblem(400, "camera: is no camera's name")
+    if kind is not None and kind not in SCENE_EVENTS:
+        raise HttpProblem(400, f"kind: must be one of {', '.join(SCENE_EVENTS)}")
+    if label is not None and len(label) > _MOST_CHARACTERS:
+        raise HttpProblem(400, "label: is too long")
+    limit = _count(asked.get("limit", "100"), "limit")
+    before = _count(asked["before"], "before") if "before" in asked else None
+    return Wanted(camera, kind, label, before, max(1, min(limit, _MOST_EVENTS)))
+
+
+def _count(text: str, key: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise HttpProblem(400, f"{key}: must be a number")
+    return int(text)
