@@ -13,9 +13,7 @@ RECORDING = "recording"
 DETECTIONS = Counter("vedette_events_detections", "Detections messages taken in.", ["camera"])
 EVENTS = Counter("vedette_events", "Events published, by kind.", ["camera", "kind"])
 OBJECTS = Counter("vedette_object_events", "Events of objects, by kind and label.", ["kind", "label"])
-PLACES = Counter(
-    "vedette_place_events", "Events of zones and lines, by camera and place.", ["camera", "kind", "place"]
-)
+PLACES = Counter("vedette_place_events", "Events of zones and lines, by camera and place.", ["camera", "kind", "place"])
 REPEATED = Counter("vedette_events_repeated", "Events that a predecessor had published already.")
 HINTS = Counter("vedette_hints", "Times that a gateway was told that an object moves before a camera.")
 LEFT_OUT = Counter(
@@ -57,6 +55,15 @@ def count(scene: CameraScene) -> None:
     if scene.recording is None:
         for zone, inside in scene.scene.occupancy.items():
             OCCUPANCY.labels(*scene.key, zone).set(inside)
+
+
+def count_event(camera: str, kind: str, label: str | None, place: str | None) -> None:
+    """An event was published; of an object with this label, about this zone or line, where there are such."""
+    EVENTS.labels(camera, kind).inc()
+    if label is not None:
+        OBJECTS.labels(kind, label).inc()
+    if place is not None:
+        PLACES.labels(camera, kind, place).inc()
 
 
 def forget(scene: CameraScene) -> None:

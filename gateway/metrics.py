@@ -24,6 +24,11 @@ ANSWERED = Counter(
 WAITING = Gauge(
     "vedette_frames_waiting", "Frames on the bus of which it isn't known yet what becomes.", ["camera", "pipeline"]
 )
+AGE = Gauge(
+    "vedette_camera_frame_age_seconds",
+    "How old the latest answered frame was when its worker was done with it.",
+    ["camera", "pipeline"],
+)
 PUBLISHED = Counter("vedette_frames_published", "Frames that the bus has stored.", ["camera", "pipeline"])
 RECONNECTS = Counter("vedette_camera_reconnects", "Attempts to open the source after the first.", ["camera"])
 DEFECTS = Counter("vedette_camera_defects", "Internal errors that ended a camera, which then began anew.", ["camera"])

@@ -1,13 +1,15 @@
-"""The inference process: one model, its data plane, and the consumers of the pipelines that begin with it.
+"""The inference process: one model, its data plane, and the consumers of the pipelines that use it.
 
-A model that no pipeline uses serves requests alone.
+As a first stage it takes frames, and asks the further ones; as a further one it takes crops. A model that no pipeline
+uses serves requests alone.
 """
 
 import asyncio
 import logging
 import os
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 
+from inference.cascade.cascades import Cascades, is_further_stage
 from inference.dataplane import DataPlane
 from inference.repository.model import Model
 from inference.repository.opening import open_repository
@@ -27,6 +29,7 @@ from inference.serving.v2.rest import RestV2
 from inference.serving.vision.addresses import fetcher
 from inference.serving.vision.rest import VisionRest
 from inference.stream.clip_consumer import ClipConsumer
+from inference.stream.crop_consumer import CropConsumer
 from inference.stream.intake import Intake
 from inference.stream.latest_frames import LatestFrames
 from inference.stream.live_consumer import LiveConsumer
@@ -39,12 +42,13 @@ from vedette.bus import Bus, connect
 from vedette.bus_address import BusAddress, address_of
 from vedette.config import Config
 from vedette.errors import BusUnavailable
+from vedette.gpu_metrics import watch_gpus
 from vedette.health import Health
 from vedette.listen_settings import Address
 from vedette.logs import current_model
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
-from vedette.subjects import CLIPS, WORK, clip_consumer, work_consumer
+from vedette.subjects import CLIPS, CROPS, WORK, clip_consumer, crop_consumer, work_consumer
 from vedette.worker_addresses import WorkerAddress
 
 logger = logging.getLogger(__name__)
@@ -61,6 +65,7 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
     current_model.set(model_name)
     bounds, edge = bounds_of(config, model_name), await asyncio.to_thread(Edge, config, listen)
     health = Health()
+    await asyncio.to_thread(watch_gpus)
     health.require("bus", lambda: False)  # until there is one
     async with open_repository(config) as repository:
         available = AvailableVersions(repository, bounds)
@@ -123,7 +128,10 @@ async def _run(
         follower = Follower(plane, available, store, config.models.poll_s)
         follower.begin(found, stored)
         health.show("rollout", lambda: detail_of(plane, follower))
-        await _serve_streams(config, plane, follower, bus, health, address, stop)
+        first = {name: one for name, one in config.pipelines.items() if one.model_name == plane.name}
+        with closing(Cascades(bus, available.repository, first, config.models.poll_s, {})) as cascades:
+            await cascades.begin()
+            await _serve_streams(config, plane, cascades, follower, bus, health, address, stop)
 
 
 async def _connect_at_once(address: BusAddress, name: str) -> Bus | None:
@@ -135,33 +143,50 @@ async def _connect_at_once(address: BusAddress, name: str) -> Bus | None:
 
 
 async def _serve_streams(
-    config: Config, plane: DataPlane, follower: Follower, bus: Bus, health: Health, address: Address, stop: Stop
+    config: Config,
+    plane: DataPlane,
+    cascades: Cascades,
+    follower: Follower,
+    bus: Bus,
+    health: Health,
+    address: Address,
+    stop: Stop,
 ) -> None:
     health.require("bus", lambda: bus.connected)
     member = new_member("inference", config.site, str(address), plane.name)
     tokens, clock, frames = Tokens(bus), ServerClock(bus), LatestFrames(bus)
-    intakes = _intakes(config, bus, plane, tokens, clock, frames)
+    intakes = _intakes(config, bus, plane, cascades, tokens, clock, frames)
     health.require("consumers", lambda: all(intake.ready for intake in intakes))
     await clock.measure()
     announcing = announce(bus, member, lambda: detail_of(plane, follower))
-    async with background(bus.until_lost(), tokens.keep_alive(), clock.run(), frames.run(), announcing, follower.run()):
+    receiving = (clock.run(), frames.run(), cascades.run())
+    async with background(bus.until_lost(), tokens.keep_alive(), *receiving, announcing, follower.run()):
         await stop.unless_requested(follower.until_followed())
         logger.info("%s %s is served on %s", plane.name, plane.stable.model.version, address)
         await _consume(intakes, health, stop)
 
 
 def _intakes(
-    config: Config, bus: Bus, plane: DataPlane, tokens: Tokens, clock: ServerClock, frames: LatestFrames
+    config: Config,
+    bus: Bus,
+    plane: DataPlane,
+    cascades: Cascades,
+    tokens: Tokens,
+    clock: ServerClock,
+    frames: LatestFrames,
 ) -> list[Intake]:
     live, complete = Room(plane), Room(plane)  # the batcher's lanes
     intakes = []
     for name, pipeline in config.pipelines.items():
         if pipeline.model_name == plane.name:
-            results = Results(bus, pipeline)
-            live_consumer = LiveConsumer(bus, plane, results, tokens, frames, clock)
-            complete_consumer = ClipConsumer(plane, results, tokens)
+            results, cascade = Results(bus, pipeline), cascades.of(name)
+            live_consumer = LiveConsumer(bus, plane, results, tokens, frames, clock, cascade)
+            complete_consumer = ClipConsumer(plane, results, tokens, cascade)
             intakes.append(Intake(bus, WORK, work_consumer(name), live, live_consumer.serve))
             intakes.append(Intake(bus, CLIPS, clip_consumer(name), complete, complete_consumer.serve))
+    if is_further_stage(plane.name, config.pipelines):
+        crops = CropConsumer(bus, plane, tokens, clock)
+        intakes.append(Intake(bus, CROPS, crop_consumer(plane.name), live, crops.serve))
     return intakes
 
 

@@ -21,13 +21,14 @@ FRAME_AGE = Histogram(
 LATENCY = Histogram(
     "vedette_capture_to_detection_seconds",
     "From a live frame's arrival at the gateway until its detections are stored.",
-    ["camera"],
+    ["pipeline"],
     buckets=_MILLISECONDS,
 )
 QUEUE_TIME = Histogram(
     "vedette_batch_queue_seconds", "Waiting for a place in a batch.", ["model"], buckets=_MILLISECONDS
 )
 BATCH_SIZE = Histogram("vedette_batch_size", "Images a batch.", ["model"], buckets=(1, 2, 4, 8, 16, 32, 64))
+SESSIONS = Gauge("vedette_sessions_in_service", "Sessions that can run a batch.", ["model", "version"])
 BATCH_PADDING = Counter(
     "vedette_batch_padding_rows", "Rows by which batches were filled up to a size that was warmed up.", ["model"]
 )
@@ -102,6 +103,30 @@ SESSIONS_REBUILT = Counter(
     "vedette_sessions_rebuilt",
     "Sessions opened anew after their model failed; the reason is the exception's class.",
     ["model", "reason"],
+)
+CROPS_ASKED = Counter(
+    "vedette_crops_asked",
+    "Crops for further models of cascades: answered, unanswered (in the budget), failed, unusable (not what the model's "
+    "card promises), unsent (the bus refused it), silent (not asked: it doesn't answer), beyond (too many in a frame), "
+    "uncut.",
+    ["model", "pipeline", "outcome"],
+)
+CROP_ANSWERS_LEFT_OUT = Counter(
+    "vedette_crop_answers_left_out", "Answers that nobody waited for: late ones, and stray ones.", ["reason"]
+)
+CROPS_SERVED = Counter(
+    "vedette_crops_served",
+    "Crops that this service took: inferred, expired (its budget was over), undecodable, failed, malformed.",
+    ["model", "outcome"],
+)
+CASCADE_TIME = Histogram(
+    "vedette_cascade_seconds",
+    "From a frame's detections until its further stages had answered, or their time was over.",
+    ["pipeline"],
+    buckets=_MILLISECONDS,
+)
+INCOMPLETE = Counter(
+    "vedette_detections_incomplete", "Messages in which a further stage's answer is missing.", ["pipeline", "stage"]
 )
 REDELIVERED = Counter("vedette_clips_redelivered", "Frames of recordings that were delivered again.", ["pipeline"])
 SERVING_FAILURES = Counter(

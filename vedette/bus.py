@@ -18,7 +18,7 @@ from nats.js.kv import KeyValue
 from vedette.bus_address import BusAddress
 from vedette.bus_client import RECONNECT, open_client
 from vedette.errors import BusFull, BusMisfit, BusUnavailable, MessageTooLarge
-from vedette.metrics import BUS_RECONNECTS
+from vedette.metrics import BUS_CONNECTED, BUS_RECONNECTS
 from vedette.retry import Retry
 from vedette.stream_setup import ensure_buckets, ensure_streams
 
@@ -138,6 +138,7 @@ class Bus:
             await ensure_streams(self.jetstream, self._address)
             await ensure_buckets(self.jetstream, self._address.replicas)
         self._ready = True
+        BUS_CONNECTED.set(1)
 
     async def bucket(self, name: str) -> KeyValue:
         """A KV bucket by name.
@@ -175,6 +176,7 @@ class Bus:
     async def close(self) -> None:
         """Send what is under way and disconnect."""
         self._ready, self.closing = False, True
+        BUS_CONNECTED.set(0)
         client = self.client
         try:
             if client.is_connected:
@@ -191,6 +193,7 @@ class Bus:
     async def disconnected(self) -> None:
         """Called by the client when the connection is lost."""
         self._ready = False
+        BUS_CONNECTED.set(0)
         if not (self.client.is_closed or self.closing):
             logger.warning("the bus is gone; reconnecting")
 

@@ -15,6 +15,7 @@ from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from vedette.bus import Bus, describe
+from vedette.metrics import LEASE_CHANGES
 from vedette.subjects import LEASES, MEMBERSHIP_TTL_S
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ RENEW_EVERY_S = 0.5
 _LOOK_AGAIN_S = 0.1
 """For one who waits, when the owner has missed a renewal: the end of the lease is near."""
 _SAFETY_S = 0.5
+_KINDS = {"TRACK": "partition", "SINK": "sink"}
+"""What a lease is of, by the first part of its key; a camera's begins with its site."""
 
 
 class Lease:
@@ -34,6 +37,7 @@ class Lease:
         """Who has it, where it isn't us."""
         self._bus = bus
         self._owner = owner.encode()
+        self._of = _KINDS.get(key.partition(".")[0], "camera")
         self._clock = clock
         self._epoch = 0
         self._revision = 0
@@ -98,6 +102,7 @@ class Lease:
             self._revision = await bucket.update(self.key, self._owner, last=self._revision)
         except KeyWrongLastSequenceError:
             logger.warning("lease %s was lost", self.key)
+            LEASE_CHANGES.labels(self._of, "lost").inc()
             self._epoch, self._is_uncertain = 0, False
             return False
         self._is_uncertain = False
@@ -114,6 +119,7 @@ class Lease:
         try:
             self._epoch = self._revision = await bucket.update(self.key, self._owner, last=revision)
             self.other_owner = None
+            LEASE_CHANGES.labels(self._of, "taken").inc()
         except KeyWrongLastSequenceError:
             logger.debug("lease %s: another was faster", self.key)
 

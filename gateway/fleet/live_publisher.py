@@ -163,6 +163,7 @@ class LiveFeed:
         self._published = metrics.PUBLISHED.labels(*labels)
         self._superseded = SUPERSEDED.labels(*labels)
         self._expired = EXPIRED.labels(*labels)
+        self._age = metrics.AGE.labels(*labels)
         self._waiting = metrics.WAITING.labels(*labels)
         self._offered_again = metrics.OFFERED_AGAIN.labels(subjects.camera)
 
@@ -216,6 +217,8 @@ class LiveFeed:
         if settled.answered:
             outcome = note.outcome if note.outcome in _OUTCOMES else "other"
             metrics.ANSWERED.labels(self.camera, self.pipeline, outcome).inc()
+            if note.age_ms is not None and not self.ended:
+                self._age.set(note.age_ms / 1000)
         self._show()
         if self.control is not None:
             _tell(self.control, note, settled, now_s)

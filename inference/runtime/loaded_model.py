@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from inference import metrics
 from inference.errors import DeviceUnavailable, ModelError
@@ -29,6 +30,7 @@ class LoadedModel:
     ) -> None:
         """`on_thread` is called in each session's thread before its session is opened."""
         self.model = model
+        self._label = (model.card.name, model.version)
         self._on_thread = on_thread
         self.inputs: tuple[TensorSpec, ...] = ()
         """Known after `start`, as are `outputs`, `batched` and `runs_on`."""
@@ -56,6 +58,7 @@ class LoadedModel:
             if isinstance(error.__cause__, ModelError | DeviceUnavailable):
                 raise error.__cause__ from None
             raise
+        metrics.SESSIONS.labels(*self._label).set_function(lambda: self.batcher.in_service)
         logger.info("%s %s runs on the %s", self.model.card.name, self.model.version, self.runs_on)
 
     @property
@@ -88,6 +91,8 @@ class LoadedModel:
 
     async def close(self, grace_s: float) -> None:
         """Finish what is in hand within `grace_s`, and stop."""
+        with suppress(KeyError):  # it never started
+            metrics.SESSIONS.remove(*self._label)
         await self.batcher.close(grace_s)
 
     def _open_session(self) -> ModelSession:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from vedette.config_problems import dotted
 from vedette.errors import ConfigError
+from vedette.metrics import CERTIFICATE_EXPIRY
 from vedette.serving_settings import ServingTls
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Certificates:
         self._settings = settings
         self._files, self._current = _load(settings)
         self._stamp = _stamp(settings)
+        _note_expiry(self._files)
         self._fetched = self._files
         self.context = _context(settings)
         """To listen with."""
@@ -78,6 +80,7 @@ class Certificates:
         if files == self._files:
             return False
         self._files, self._current = files, context
+        _note_expiry(files)
         logger.info("new certificate: %s", self._settings.server_cert)
         return True
 
@@ -102,6 +105,14 @@ class Certificates:
             fetch,  # type: ignore[arg-type]  # it may return None, as its documentation says
             self.mutual,
         )
+
+
+def _note_expiry(files: _Files) -> None:
+    """The first certificate of the file is the server's own."""
+    from cryptography.x509 import load_pem_x509_certificate
+
+    ends = load_pem_x509_certificate(files["server_cert"]).not_valid_after_utc
+    CERTIFICATE_EXPIRY.labels("serving").set(ends.timestamp())
 
 
 def check(settings: ServingTls) -> None:

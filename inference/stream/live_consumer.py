@@ -12,6 +12,7 @@ from time import monotonic
 from nats.aio.msg import Msg
 
 from inference import metrics
+from inference.cascade.cascade import Cascade
 from inference.dataplane import DataPlane
 from inference.errors import UndecodableImage
 from inference.picture_model import Inference
@@ -60,14 +61,23 @@ class LiveConsumer:
     """Serves the tokens of one pipeline."""
 
     def __init__(
-        self, bus: Bus, plane: DataPlane, results: Results, tokens: Tokens, frames: LatestFrames, clock: ServerClock
+        self,
+        bus: Bus,
+        plane: DataPlane,
+        results: Results,
+        tokens: Tokens,
+        frames: LatestFrames,
+        clock: ServerClock,
+        cascade: Cascade | None = None,
     ) -> None:
+        """`cascade`: the further stages of the pipeline, where it has some."""
         self._bus = bus
         self._plane = plane
         self._results = results
         self._tokens = tokens
         self._frames = frames
         self._clock = clock
+        self._cascade = cascade
         self._served: OrderedDict[Feed, tuple[int, int]] = OrderedDict()
         self._age = metrics.FRAME_AGE.labels(plane.name)
 
@@ -143,11 +153,25 @@ class LiveConsumer:
         if not inference.was_inferred:
             return await self._reject(feed, frame, inference)
         age_ms = frame.age_ms
-        wanted = self._results.wanted(inference, frame.headers.view)
+        seen = self._results.seen(inference, frame.headers.view)
+        wanted = tuple(one.detection for one in seen)
+        looked = None
+        if self._cascade is not None and seen:
+            place.set_aside()  # others' frames go on while this one waits
+            looked = await self._cascade.look(feed, frame.jpeg, seen, frame.headers.view, frame.deadline_s, "live")
+            wanted = looked.detections
         picture = await self._keep_picture(feed, frame) if wanted else None
-        took = timing(inference, frame.headers, age_ms)
+        took = timing(inference, frame.headers, age_ms, looked)
         await self._results.publish(
-            feed, inference.model, frame.headers, frame.arrived_at, wanted, took, picture, verdict=inference.verdict
+            feed,
+            inference.model,
+            frame.headers,
+            frame.arrived_at,
+            wanted,
+            took,
+            picture,
+            verdict=inference.verdict,
+            looked=looked,
         )
         self._count(feed, frame, inference, age_ms, wanted)
         return _note(frame, "inferred", inference.queue_s * 1000)
@@ -184,7 +208,7 @@ class LiveConsumer:
         self, feed: Feed, frame: _Frame, inference: Inference, age_ms: float, wanted: tuple[Detection, ...]
     ) -> None:
         metrics.INFERRED.labels(feed.camera, feed.pipeline).inc()
-        metrics.LATENCY.labels(feed.camera).observe(frame.age_ms / 1000)
+        metrics.LATENCY.labels(feed.pipeline).observe(frame.age_ms / 1000)
         self._age.observe(max(0.0, age_ms / 1000 - inference.infer_s))
         for label, count in Counter(detection.label for detection in wanted).items():
             metrics.DETECTIONS.labels(feed.camera, label).inc(count)

@@ -102,7 +102,7 @@ async def test_from_start_to_stop(bus: Bus, processes: Processes) -> None:
         'vedette_frames_inferred_total{camera="gate",pipeline="people"} 1.0',
         'vedette_detections_total{camera="gate",label="person"}',
         'vedette_frame_age_seconds_count{model="coco-detector"} 1.0',
-        'vedette_capture_to_detection_seconds_count{camera="gate"} 1.0',
+        'vedette_capture_to_detection_seconds_count{pipeline="people"} 1.0',
         'vedette_batch_queue_seconds_count{model="coco-detector"} 1.0',
         'vedette_batch_size_sum{model="coco-detector"} 1.0',
         'model_inference_latency_seconds_count{model="coco-detector",version="1.0.0"} 1.0',
