@@ -141,4 +141,5 @@ def _retention(config: Config) -> str:
     hours = retention.detections_h
     if rate:
         hours = min(hours, retention.detections_gib * 2**30 / (rate * _MEAN_EVENT_BYTES) / 3600)
-    return f"retention  detections {hours:.3g} h at {rate:g} frames a second; pictures {retention.pictures_s:g} s; {events_kept(config)}"
+    frames = f"detections {hours:.3g} h at {rate:g} frames a second; pictures {retention.pictures_s:g} s"
+    return f"retention  {frames}\n{'':11}{events_kept(config)}"

@@ -89,3 +89,16 @@ def test_videos_that_are_missing_are_said_with_their_lines(file: Path, tmp_path:
 def test_every_command_has_a_line_of_its_own_in_the_help() -> None:
     lines = vedette("--help").stdout.splitlines()
     assert [line.split()[:2] for line in lines if line.strip().startswith("inference")] == [["inference", "run"]]
+
+
+def test_places_and_how_long_events_are_kept_are_said(file: Path) -> None:
+    written(file)
+    zones = "zones: {yard: {polygon: [[0, 0], [1, 0], [1, 1]], labels: [person], after_s: 2}}"
+    lines = "lines: {door: {from: [0.2, 0.5], to: [0.8, 0.5], right: in, left: out}}"
+    places = f"pipeline: people, {zones}, {lines}, masks: [[[0, 0], [0.1, 0], [0.1, 0.1]]]}}"
+    file.write_text(file.read_text().replace("pipeline: people}", places) + "retention: {events_gib: 1}\n")
+    said = vedette("check", file).stdout
+    assert "zone yard: 3 corners, person, after 2 s\n" in said
+    assert "line door: (0.2, 0.5) to (0.8, 0.5), in to its right, out to its left, all labels\n" in said
+    assert "mask: 3 corners, all labels\n" in said
+    assert "events 7 days, or 3.55 days (1 GiB) if 2.5 things happen a second before every camera\n" in said

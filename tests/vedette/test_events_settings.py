@@ -22,9 +22,13 @@ cameras:
       - [[0, 0], [0.1, 0], [0.1, 0.1]]
       - {polygon: [[0.5, 0], [0.6, 0], [0.6, 0.1]], labels: [car]}
 pipelines: {people: {stages: [{model: coco-detector}]}}
-events: {objects: {lost_s: 4}, save_s: 2}
+events: {objects: {lost_s: 4}, save_s: 2, picture: {underexposed: [20, 30], moved: [18, 12]}}
 """
 WRONG = [
+    ("[20, 30]", "[30, 20]", "13: events.picture: underexposed: the second bound is that of being good again"),
+    ("[18, 12]", "[12, 18]", "13: events.picture: moved: the second bound"),
+    ("[18, 12]", "[65, 12]", "13: events.picture.moved[0]: must be"),
+    ("[20, 30]", "[20, 230]", "13: events.picture: between underexposed and overexposed no picture would be good"),
     ("[[0, 0], [1, 0], [1, 1]]", "[[0, 0], [1, 1], [1, 0], [0, 1]]", "7: cameras.gate.zones.yard.polygon: its sides"),
     (
         "[[0, 0], [1, 0], [1, 1]]",
