@@ -1,5 +1,6 @@
 """What `vedette check` asks of inference: are there the models that the pipelines name, and usable certificates?"""
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from inference.cascade.plan import faults
@@ -54,10 +55,25 @@ def _of_stages(config: Config, repository: Repository | None) -> list[Problem]:
     for model in config.model_names():
         with suppress(ModelError):  # said already
             cards[model] = repository.card(model)
-    return [
+    found = [
         Problem(("pipelines", name, "stages", fault.index, *([fault.key] if fault.key else [])), fault.text)
         for name, pipeline in config.pipelines.items()
         for fault in faults(pipeline, cards)
+    ]
+    return found + _without_detector(config, cards)
+
+
+def _without_detector(config: Config, cards: Mapping[str, ModelCard]) -> list[Problem]:
+    """Pipelines of one stage whose model finds nothing in a picture: all of their messages would be empty."""
+    return [
+        Problem(
+            ("pipelines", name, "stages", 0, "model"),
+            f"{card.name} is for {card.task}, and a pipeline begins with a model for detection",
+        )
+        for name, pipeline in config.pipelines.items()
+        if not pipeline.further
+        and (card := cards.get(pipeline.detector.model_name)) is not None
+        and card.task != "detection"
     ]
 
 

@@ -102,3 +102,12 @@ def test_places_and_how_long_events_are_kept_are_said(file: Path) -> None:
     assert "line door: (0.2, 0.5) to (0.8, 0.5), in to its right, out to its left, all labels\n" in said
     assert "mask: 3 corners, all labels\n" in said
     assert "events 7 days, or 3.55 days (1 GiB) if 2.5 things happen a second before every camera\n" in said
+
+
+@pytest.mark.parametrize("model", ["face-embedding", "face-liveness"])
+def test_a_pipeline_that_begins_with_a_model_that_finds_nothing_is_said(file: Path, model: str) -> None:
+    done = vedette("check", written(file, model=f"{model}@^1"))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{file}:11: pipelines.people.stages[0].model: {model} is for ")
+    assert done.stderr.endswith("and a pipeline begins with a model for detection\n")
+    assert done.stderr.count("\n") == 1
