@@ -9,7 +9,7 @@ from typing import Any
 def _leave(number: int, frame: Any) -> None:
     # Nothing has begun yet, and nothing is to be said: heavy imports may be under way. A service has done all it was
     # to do; what has a result of its own has failed to give it.
-    os._exit(int(sys.argv[1:2] in (["analyze"], ["apply"], ["cameras"], ["check"], ["models"])))
+    os._exit(int(sys.argv[1:2] in (["analyze"], ["apply"], ["cameras"], ["check"], ["identities"], ["models"])))
 
 
 # First of all: a Ctrl-C while the rest is imported must not print a traceback. `vedette.process.run` takes over.
@@ -27,12 +27,14 @@ COMMANDS = {
     "apply": ("vedette.apply", "make the cameras of a running site what a configuration says"),
     "cameras": ("gateway.cameras_command", "list, add, change, remove and test cameras"),
     "models": ("inference.models_command", "add, list, verify, fetch and remove models, and roll out versions"),
+    "identities": ("inference.identities_command", "enrol people, list, remove and export them"),
     "watch": ("vedette.watch", "print detections as they come"),
     "analyze": ("gateway.recordings.analyze_command", "run a recording through the whole system"),
     "simulate": ("gateway.simulator.command", "serve videos as RTSP cameras"),
     "gateway": ("gateway.command", "run a gateway: cameras to frames"),
     "inference": ("inference.command", "run an inference process: frames to detections"),
     "events": ("events.command", "run an events worker: detections to events"),
+    "sinks": ("events.sinks_command", "say how far webhooks are, and what they would not take; send that again"),
     "token": ("inference.token_command", "make a token for clients of inference processes"),
 }
 

@@ -25,7 +25,8 @@ def like(one: NDArray[np.float32], similarity: float, seed: int = 999) -> NDArra
     other = vector(seed, len(one)).astype(np.float64)
     other -= other.dot(one) * one
     other /= np.linalg.norm(other)
-    return (similarity * one + np.sqrt(1 - similarity**2) * other).astype(np.float32)
+    mixed: NDArray[np.float32] = (similarity * one + np.sqrt(1 - similarity**2) * other).astype(np.float32)
+    return mixed
 
 
 def record(
