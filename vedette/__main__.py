@@ -9,7 +9,8 @@ from typing import Any
 def _leave(number: int, frame: Any) -> None:
     # Nothing has begun yet, and nothing is to be said: heavy imports may be under way. A service has done all it was
     # to do; what has a result of its own has failed to give it.
-    os._exit(int(sys.argv[1:2] in (["analyze"], ["apply"], ["cameras"], ["check"], ["identities"], ["models"])))
+    with_results = ("analyze", "apply", "cameras", "check", "identities", "models", "sinks")
+    os._exit(int(sys.argv[1:2] in [[name] for name in with_results]))
 
 
 # First of all: a Ctrl-C while the rest is imported must not print a traceback. `vedette.process.run` takes over.

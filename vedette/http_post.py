@@ -7,6 +7,7 @@ Errors have no text of the library's in them, which may quote the URL.
 import asyncio
 import contextlib
 import datetime as dt
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -71,8 +72,11 @@ async def post(session: aiohttp.ClientSession, url: SecretUrl, body: bytes, head
         raise PostFailed("its certificate is not trusted, or not the host's") from None
     except aiohttp.ClientSSLError:
         raise PostFailed("no TLS could be agreed on") from None
+    except aiohttp.ClientConnectorDNSError:
+        raise PostFailed("its name is not known") from None
     except aiohttp.ClientConnectorError as error:
-        raise PostFailed(f"no connection: {error.os_error.strerror or 'its name is not known'}") from None
+        number = error.os_error.errno or 0
+        raise PostFailed(f"no connection{f': {os.strerror(number)}' if number > 0 else ''}") from None
     except TimeoutError:
         raise PostFailed("no answer in time") from None
     except aiohttp.ClientResponseError:

@@ -430,10 +430,15 @@ def reader_consumer(durable: str, subject: str, forget_after_s: float = READER_F
     )
 
 
+def sink_name(site: str, sink: str) -> str:
+    """Of the consumer that is a sink's place."""
+    return f"s-{site}-{sink}"
+
+
 def sink_consumer(site: str, sink: str, subjects: Sequence[str]) -> ConsumerConfig:
     """A sink's place in the stream of events: from what comes after it was made; forgotten after a week unused."""
     return ConsumerConfig(
-        durable_name=f"s-{site}-{sink}",
+        durable_name=sink_name(site, sink),
         filter_subjects=list(subjects),
         deliver_policy=DeliverPolicy.NEW,
         ack_policy=AckPolicy.EXPLICIT,

@@ -128,7 +128,7 @@ async def test_a_webhook_that_fails_is_named_without_its_secrets() -> None:
     outage = Outage("plant", "gate", 5, "", dt.datetime.now(dt.UTC))
     with pytest.raises(RecoveryFailed) as caught:
         await Webhook(SecretUrl("http://user:s3cret@127.0.0.1:1/?token=t0ken")).act(outage)
-    assert str(caught.value) == "http://***@127.0.0.1:1/?token=***: no connection: Connect call failed"
+    assert str(caught.value) == "http://***@127.0.0.1:1/?token=***: no connection: Connection refused"
 
 
 def test_without_an_action_there_is_no_recovery() -> None:

@@ -1,0 +1,118 @@
+"""Events workers in processes of their own: killed while they deliver; and the commands about their dead letters."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from events.sinks.dead_letters import dead_letters
+from tests.events.service.worker import Process
+from tests.events.sinks.published import entered, publish
+from tests.events.sinks.receiver import Receiver, answer, receiving, stalled
+from tests.events.sinks.test_signature import SECRET
+from tests.events.sinks.test_sink import until_done, until_reading
+from tests.nats_server import NatsServer
+from tests.waiting import until
+from vedette.bus import Bus
+
+CONFIG = """
+site: plant-1
+nats: {{url: "nats://127.0.0.1:{port}"}}
+retention: {{detections_gib: 0.5, events_gib: 0.5, clips_mib: 64, frames_mib: 64, pictures_mib: 32}}
+sinks:
+  alarm: {{webhook: "{url}", secret: {secret}, first_wait_s: 0.01, longest_wait_s: 0.05, timeout_s: 20}}
+"""
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving(Receiver()) as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def config(tmp_path: Path, nats_server: NatsServer, receiver: Receiver) -> Path:
+    file = tmp_path / "site.yaml"
+    file.write_text(CONFIG.format(port=nats_server.port, url=receiver.url, secret=SECRET))
+    return file
+
+
+async def vedette(*words: str | Path) -> tuple[int, str, str]:
+    """The exit status, and what was printed."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "vedette", *map(str, words), stdout=pipe, stderr=pipe
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_a_worker_killed_while_it_delivers_loses_nothing(
+    tmp_path: Path, bus: Bus, receiver: Receiver, config: Path
+) -> None:
+    receiver.script.extend([answer(202)] * 4)
+    receiver.otherwise = stalled
+    first = Process(config, tmp_path / "first.log")
+    second: Process | None = None
+    try:
+        await until_reading(bus)
+        ids = await publish(bus, *(entered(number) for number in range(1, 21)))
+        await until(lambda: len(receiver.requests) == 5, lambda: first.text)
+        second = Process(config, tmp_path / "second.log")
+        first.end()
+        receiver.otherwise = answer(202)
+        await until(lambda: set(ids) <= set(receiver.ids), lambda: second.text if second else "")
+        await until_done(bus)
+        assert "sinks" in await second.readiness()
+    finally:
+        for process in (first, second):
+            if process is not None:
+                process.end()
+    assert list(dict.fromkeys(receiver.ids)) == ids
+    assert receiver.ids[5:] == ids[4:]
+    for log in (first.text, second.text):
+        assert "t0ken" not in log
+        assert SECRET not in log
+
+
+async def test_dead_letters_are_listed_and_sent_again(
+    tmp_path: Path, bus: Bus, receiver: Receiver, config: Path
+) -> None:
+    receiver.otherwise = answer(400)
+    worker = Process(config, tmp_path / "worker.log")
+    try:
+        await until_reading(bus)
+        ids = await publish(bus, entered(1), entered(2))
+        await until_done(bus)
+    finally:
+        worker.end()
+    assert await vedette("sinks", "list", config) == (
+        *(0, f"alarm: 0 wait, 2 dead → http://127.0.0.1:{receiver.port}/***\n"),
+        "",
+    )
+    status, said, _ = await vedette("sinks", "dead", config, "alarm", "--json")
+    dead = [json.loads(line) for line in said.splitlines()]
+    assert (status, [(one["event"]["id"], one["reason"]) for one in dead]) == (0, [(one, "refused") for one in ids])
+
+    receiver.requests.clear()
+    receiver.otherwise = answer(500)
+    status, said, why = await vedette("sinks", "replay", config, "alarm")
+    assert (status, said, why) == (1, "0 delivered\n", f"{dead[0]['number']} {ids[0]}: answered 500\n")
+    assert len(receiver.requests) == 1
+
+    receiver.otherwise = answer(202)
+    assert (await vedette("sinks", "replay", config, "alarm", "--number", str(dead[1]["number"])))[:2] == (
+        *(0, "1 delivered\n"),
+    )
+    assert (await vedette("sinks", "replay", config, "alarm"))[:2] == (0, "1 delivered\n")
+    assert receiver.ids[1:] == [ids[1], ids[0]]
+    assert "webhook-signature" in receiver.requests[-1].headers
+    assert [letter async for letter in dead_letters(bus, "plant-1", "alarm")] == []
+
+
+async def test_a_sink_that_is_not_configured_is_an_error(bus: Bus, config: Path) -> None:
+    status, _, why = await vedette("sinks", "dead", config, "alram")
+    assert (status, why) == (2, f"vedette: {config}: there is no sink alram (sinks: alarm)\n")
