@@ -106,9 +106,8 @@ SESSIONS_REBUILT = Counter(
 )
 CROPS_ASKED = Counter(
     "vedette_crops_asked",
-    "Crops for further models of cascades: answered, unanswered (in the budget), failed, unusable (not what the model's "
-    "card promises), unsent (the bus refused it), silent (not asked: it doesn't answer), beyond (too many in a frame), "
-    "uncut.",
+    "Crops for further models of cascades: answered, unanswered (in the budget), failed, unusable (not what the card "
+    "promises), unsent (the bus refused it), silent (not asked: it doesn't answer), beyond (too many in a frame), uncut.",
     ["model", "pipeline", "outcome"],
 )
 CROP_ANSWERS_LEFT_OUT = Counter(

@@ -103,7 +103,8 @@ class EmbeddedNats:
 
     def _settings(self, listen: Address, password: str) -> str:
         retention = self._config.retention
-        memory_mib = max(_MAX_MEMORY_MIB, 2 * (retention.frames_mib + retention.pictures_mib + retention.track_mib))
+        in_memory = (retention.frames_mib, retention.pictures_mib, retention.track_mib, retention.crops_mib)
+        memory_mib = max(_MAX_MEMORY_MIB, 2 * sum(in_memory))
         streams_gib = retention.detections_gib + retention.events_gib + retention.snapshots_gib
         file_mib = int(streams_gib * 1024) + retention.clips_mib + retention.dead_mib + 1024
         return "\n".join(

@@ -93,6 +93,8 @@ class Timing(Message):
     """The batch's inference."""
     total_ms: float | None = None
     """From arrival of the frame at the gateway to the end of inference; absent in recordings."""
+    cascade_ms: float | None = None
+    """From then until the further stages had answered, or their time was over; only in cascades."""
     batch_size: int
 
 
@@ -124,6 +126,8 @@ class Detections(Message):
     detections: tuple[Detection, ...]
     incomplete: tuple[str, ...] = ()
     """Stages of a cascade whose answer is missing."""
+    stages: tuple[Model, ...] = ()
+    """The models of further stages that have answered."""
     timing: Timing | None = None
     input: Input | None = None
     """A rejected picture has no detections, unless the pipeline wants them all the same."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from inference.repository.card import ModelCard
+from inference.repository.card import ImageInput, ModelCard
 from inference.repository.crop import AS_IT_IS, FACE_POINTS, Crop
 from vedette.pipeline_settings import IdentitiesStage, Pipeline, Stage
 
@@ -41,6 +41,11 @@ class Step:
     def crop(self) -> Crop:
         """How its crops are cut."""
         return self.card.crop or AS_IT_IS
+
+    @property
+    def input(self) -> ImageInput:
+        """What pictures it takes. Raises ModelError if it takes tensors, which `faults` says."""
+        return self.card.input_of(next(iter(self.card.versions)))
 
     @cached_property
     def on(self) -> frozenset[str]:
@@ -84,10 +89,6 @@ class Plan:
     naming: Naming | None = None
     unknown: tuple[Stage | IdentitiesStage, ...] = ()
     """Stages that can't be run now: their detections' messages name them in `incomplete`."""
-
-    def steps_on(self, label: str) -> Sequence[Step]:
-        """The models that see a detection."""
-        return [step for step in self.steps if label in step.on]
 
     @property
     def looks_again(self) -> bool:

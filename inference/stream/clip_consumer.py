@@ -14,6 +14,7 @@ import logging
 from nats.aio.msg import Msg
 
 from inference import metrics
+from inference.cascade.cascade import Cascade, Looked
 from inference.dataplane import DataPlane
 from inference.errors import UndecodableImage
 from inference.guard.verdict import Verdict
@@ -42,10 +43,12 @@ _CAMERA = "recording"
 class ClipConsumer:
     """Serves the frames of recordings for one pipeline."""
 
-    def __init__(self, plane: DataPlane, results: Results, tokens: Tokens) -> None:
+    def __init__(self, plane: DataPlane, results: Results, tokens: Tokens, cascade: Cascade | None = None) -> None:
+        """`cascade`: the further stages of the pipeline, where it has some."""
         self._plane = plane
         self._results = results
         self._tokens = tokens
+        self._cascade = cascade
 
     async def serve(self, clip: Msg, place: Place) -> None:
         """Serve one frame."""
@@ -92,8 +95,16 @@ class ClipConsumer:
             await self._publish(feed, inference.model, clip, headers, verdict=inference.verdict)
             DROPPED.labels(_CAMERA, "rejected", "inference").inc()
             return "rejected"
-        wanted, took = self._results.wanted(inference, headers.view), timing(inference, headers, None)
-        await self._publish(feed, inference.model, clip, headers, wanted, took, verdict=inference.verdict)
+        seen, looked = self._results.seen(inference, headers.view), None
+        wanted = tuple(one.detection for one in seen)
+        if self._cascade is not None and seen:
+            place.set_aside()
+            looked = await self._cascade.look(feed, clip.data, seen, headers.view, None, "complete")
+            wanted = looked.detections
+        took = timing(inference, headers, None, looked)
+        await self._publish(
+            feed, inference.model, clip, headers, wanted, took, verdict=inference.verdict, looked=looked
+        )
         metrics.INFERRED.labels(_CAMERA, feed.pipeline).inc()
         for detection in wanted:
             metrics.DETECTIONS.labels(_CAMERA, detection.label).inc()
@@ -114,13 +125,22 @@ class ClipConsumer:
         took: Timing | None = None,
         error: str | None = None,
         verdict: Verdict | None = None,
+        looked: Looked | None = None,
     ) -> None:
         """Until it is stored, however long that takes."""
         retry = Retry(_BACKOFF)
         while True:
             try:
                 return await self._results.publish(
-                    feed, model, headers, clip.metadata.timestamp, detections, took, error=error, verdict=verdict
+                    feed,
+                    model,
+                    headers,
+                    clip.metadata.timestamp,
+                    detections,
+                    took,
+                    error=error,
+                    verdict=verdict,
+                    looked=looked,
                 )
             except BusUnavailable as unavailable:
                 logger.warning("frame %s waits: %s", headers.seq, unavailable)

@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from inference.cascade.attributes import Seen
+from inference.cascade.cascade import Looked
 from inference.guard.inspection import Inspection
 from inference.guard.verdict import Verdict
 from inference.picture_model import Inference
@@ -33,8 +35,12 @@ class Results:
 
     def wanted(self, inference: Inference, view: View = WHOLE) -> tuple[Detection, ...]:
         """The detections that the pipeline asks for; `view` is what the picture shows of the one that boxes are of."""
+        return tuple(seen.detection for seen in self.seen(inference, view))
+
+    def seen(self, inference: Inference, view: View = WHOLE) -> tuple[Seen, ...]:
+        """The same, and where each is in the picture that was inferred."""
         return tuple(
-            Detection(label=found.label, confidence=found.confidence, bbox=bbox)
+            Seen(found, Detection(label=found.label, confidence=found.confidence, bbox=bbox))
             for found in inference.detections
             if found.confidence >= self._confidence and (self._labels is None or found.label in self._labels)
             if (bbox := found.bbox if view == WHOLE else view.in_main(found.bbox)) is not None
@@ -51,8 +57,10 @@ class Results:
         picture: int | None = None,
         error: str | None = None,
         verdict: Verdict | None = None,
+        looked: Looked | None = None,
     ) -> None:
-        """Publish one frame's message; when this returns it is stored. Published twice, it is stored once.
+        """Publish one frame's message; when this returns it is stored. Published twice, it is stored once. `looked` is
+        what further stages made of the detections.
 
         Raises BusUnavailable: it may or may not be stored, and must be published again.
         """
@@ -63,7 +71,9 @@ class Results:
                 pipeline=feed.pipeline,
                 frame=frame.reference(arrived_at, picture),
                 model=ModelRef(name=model.card.name, version=model.version, digest=model.digest),
-                detections=detections,
+                detections=detections if looked is None else looked.detections,
+                incomplete=() if looked is None else looked.incomplete,
+                stages=() if looked is None else looked.models,
                 timing=timing,
                 input=None if verdict is None else verdict.message(),
                 error=error,
@@ -75,7 +85,7 @@ class Results:
         )
 
 
-def timing(inference: Inference, frame: FrameHeaders, total_ms: float | None) -> Timing:
+def timing(inference: Inference, frame: FrameHeaders, total_ms: float | None, looked: Looked | None = None) -> Timing:
     """Where the milliseconds of a frame went; `total_ms` is its age at the end of inference."""
     return Timing(
         decode_ms=frame.decode_ms,
@@ -84,6 +94,7 @@ def timing(inference: Inference, frame: FrameHeaders, total_ms: float | None) ->
         queue_ms=_ms(inference.queue_s),
         infer_ms=_ms(inference.infer_s),
         total_ms=None if total_ms is None else round(total_ms, 2),
+        cascade_ms=None if looked is None else _ms(looked.waited_s),
         batch_size=inference.batch_size,
     )
 

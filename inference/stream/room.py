@@ -4,6 +4,9 @@ from collections.abc import Callable
 from math import ceil
 from typing import Protocol
 
+MOST_ASIDE = 128
+"""Frames of a room that may wait for further models at a time, each with its JPEG; beyond it nothing more is taken."""
+
 
 class Capacity(Protocol):
     """How many messages may wait for their inference at a time; it may change while the process runs."""
@@ -25,6 +28,8 @@ class Room:
         """Messages that were not yet done with."""
         self.waiting = 0
         """Those of them whose inference was not done."""
+        self.aside = 0
+        """Frames that wait for further models of their cascade, and are not in hand."""
         self._plane = plane
         self._freed: list[Callable[[], None]] = []
 
@@ -35,6 +40,8 @@ class Room:
     def free(self) -> int:
         """How many messages one intake may have asked for now."""
         capacity = self._plane.capacity
+        if self.aside >= MOST_ASIDE:
+            return 0
         return max(0, min(capacity - self.waiting, 2 * capacity - self.in_hand, ceil(capacity / len(self._freed))))
 
     def enter(self) -> "Place":
@@ -53,6 +60,7 @@ class Place:
     def __init__(self, room: Room) -> None:
         self._room = room
         self._waiting = True
+        self._aside = False
 
     def inferred(self) -> None:
         """Its inference is done, its result not yet stored. May be called again."""
@@ -61,8 +69,20 @@ class Place:
             self._room.waiting -= 1
             self._room.announce()
 
+    def set_aside(self) -> None:
+        """It waits for others from now on: its place is another message's. May be called again."""
+        self.inferred()
+        if not self._aside:
+            self._aside = True
+            self._room.in_hand -= 1
+            self._room.aside += 1
+            self._room.announce()
+
     def leave(self) -> None:
         """It is done with."""
         self.inferred()
-        self._room.in_hand -= 1
+        if self._aside:
+            self._room.aside -= 1
+        else:
+            self._room.in_hand -= 1
         self._room.announce()

@@ -61,6 +61,11 @@ class Tokens:
             return False
         return True
 
+    async def finish(self, message: Msg) -> None:
+        """Acknowledge, and wait for nothing: delivered again, it does no harm."""
+        self._held.pop(message.reply, None)
+        await self._send(message.reply, b"+ACK")
+
     async def give_back(self, message: Msg, later: bool = False) -> None:
         """Let it be delivered again, to this or another worker: at once, or in half a second."""
         if self._held.pop(message.reply, None) is not None:

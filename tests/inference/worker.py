@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from numpy.typing import NDArray
 
 from inference import picture_model
+from inference.cascade.cascade import Cascade
 from inference.dataplane import DataPlane
 from inference.repository.folder import Model, Repository
 from inference.stream.clip_consumer import ClipConsumer
@@ -204,12 +205,14 @@ async def open_plane(sessions: int = 2, model: Model = MODEL) -> AsyncIterator[D
 
 
 @asynccontextmanager
-async def working(bus: Bus, plane: DataPlane, pipeline: Pipeline = PEOPLE) -> AsyncIterator[Worker]:
+async def working(
+    bus: Bus, plane: DataPlane, pipeline: Pipeline = PEOPLE, cascade: Cascade | None = None
+) -> AsyncIterator[Worker]:
     """A worker of the pipeline `people` while the body runs; ended as on a stop."""
     tokens, clock, frames = Tokens(bus), ServerClock(bus), LatestFrames(bus)
     results = Results(bus, pipeline)
-    live = LiveConsumer(bus, plane, results, tokens, frames, clock)
-    clips = ClipConsumer(plane, results, tokens)
+    live = LiveConsumer(bus, plane, results, tokens, frames, clock, cascade)
+    clips = ClipConsumer(plane, results, tokens, cascade)
     intakes = [
         Intake(bus, WORK, work_consumer("people"), Room(plane), live.serve),
         Intake(bus, CLIPS, clip_consumer("people"), Room(plane), clips.serve),

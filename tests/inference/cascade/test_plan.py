@@ -31,12 +31,11 @@ def test_the_access_pipeline_has_no_faults_and_takes_crops_and_attributes_from_t
     access = pipeline(FACES, LIVENESS, EMBEDDING, STAFF)
     assert faults(access, CARDS) == []
     plan = plan_of(access, CARDS)
-    liveness, embedding = plan.steps_on("face")
+    liveness, embedding = plan.steps
     assert (liveness.crop.enlarge, liveness.attribute) == (2.7, "liveness")
     assert embedding.crop.align == "face"
     assert plan.naming is not None
     assert plan.naming.sources == {"face": embedding}
-    assert not plan.steps_on("person")
     assert not plan.looks_again
 
 

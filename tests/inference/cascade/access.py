@@ -1,0 +1,111 @@
+"""The access pipeline inside the test: the first worker, the further models' services, and pictures of faces."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.cascade.cascades import Cascades
+from inference.cascade.matching import Gallery
+from inference.dataplane import DataPlane
+from inference.identities.match import Match
+from inference.repository.folder import Repository
+from inference.repository.opening import open_repository
+from inference.stream.crop_consumer import CropConsumer
+from inference.stream.intake import Intake
+from inference.stream.room import Room
+from inference.stream.server_clock import ServerClock
+from inference.stream.tokens import Tokens
+from tests.inference.worker import ROOT, Worker, encoded, open_plane, working
+from tests.waiting import until
+from vedette.background import background
+from vedette.bus import Bus
+from vedette.config import Config
+from vedette.models_settings import Models
+from vedette.pipeline_settings import Pipeline
+from vedette.subjects import CROPS, crop_consumer
+
+LIVENESS, EMBEDDING, STAFF = "face-liveness", "face-embedding", "staff"
+ACCESS = Pipeline.model_validate(
+    {
+        "stages": [
+            {"model": "face-detector@^1"},
+            {"model": "face-liveness@^1", "on": "face"},
+            {"model": "face-embedding@^1", "on": "face"},
+            {"identities": "staff", "on": "face"},
+        ]
+    }
+)
+_REPOSITORY = Repository(ROOT / "models")
+MODELS = {name: _REPOSITORY.resolve(name) for name in ("coco-detector", "face-detector", LIVENESS, EMBEDDING)}
+
+
+@cache
+def portrait(name: str) -> NDArray[np.uint8]:
+    """BGR, 480 pixels high."""
+    picture = cv2.imread(str(ROOT / f"tests/media/faces/{name}.jpg"))
+    assert picture is not None
+    return np.asarray(cv2.resize(picture, (480 * picture.shape[1] // picture.shape[0], 480)), np.uint8)
+
+
+@cache
+def group(*names: str) -> bytes:
+    """A JPEG of portraits side by side, left to right."""
+    return encoded(np.hstack([portrait(name) for name in names]))
+
+
+def plane_of(model: str) -> AbstractAsyncContextManager[DataPlane]:
+    return open_plane(sessions=1, model=MODELS[model])
+
+
+class Faces:
+    """A gallery of vectors that were seen before: a person each."""
+
+    ready = True
+
+    def __init__(self, people: Mapping[str, NDArray[np.float32]] | None = None) -> None:
+        self.people = dict(people or {})
+        self.asked: list[NDArray[np.float32]] = []
+        self.digests: list[str] = []
+
+    def match(self, vectors: NDArray[np.float32], digest: str) -> list[Match | None]:
+        self.asked.append(vectors)
+        self.digests.append(digest)
+        found: list[Match | None] = []
+        for vector in vectors:
+            near = [Match(name, float(np.dot(vector, known))) for name, known in self.people.items()]
+            found.append(next((one for one in near if one.similarity > 0.5), None))
+        return found
+
+
+@asynccontextmanager
+async def serving(bus: Bus, model: str) -> AsyncIterator[DataPlane]:
+    """The service of a further model, ended as on a stop."""
+    async with plane_of(model) as plane:
+        tokens, clock = Tokens(bus), ServerClock(bus)
+        intake = Intake(bus, CROPS, crop_consumer(model), Room(plane), CropConsumer(bus, plane, tokens, clock).serve)
+        await clock.measure()
+        async with background(tokens.keep_alive(), clock.run(), intake.run()):
+            await until(lambda: intake.ready, f"{model} takes crops")
+            yield plane
+            intake.stop()
+
+
+@asynccontextmanager
+async def detecting(
+    bus: Bus, pipeline: Pipeline = ACCESS, galleries: Mapping[str, Gallery] | None = None
+) -> AsyncIterator[Worker]:
+    """The worker of the first stage."""
+    config = Config(models=Models(path=ROOT / "models"), pipelines={"people": pipeline})
+    async with await asyncio.to_thread(open_repository, config) as repository, plane_of(pipeline.model_name) as plane:
+        cascades = Cascades(bus, repository, {"people": pipeline}, 60.0, galleries or {})
+        await cascades.begin()
+        try:
+            async with background(cascades.run()), working(bus, plane, pipeline, cascades.of("people")) as worker:
+                yield worker
+        finally:
+            cascades.close()
