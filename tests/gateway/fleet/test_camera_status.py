@@ -8,6 +8,7 @@ import pytest
 from nats.aio.msg import Msg
 
 from gateway.fleet.camera_status import CONNECTING, LIVE, OFFLINE, STALLED, CameraStatus
+from gateway.reading.account import FATES
 from gateway.reading.interface import ReaderStats, StreamInfo
 from tests.gateway.run_gateway import Witness, counted
 from tests.nats_server import NatsServer
@@ -169,6 +170,17 @@ async def test_the_message_tells_the_stream_the_rates_and_the_decoding(
     assert counted("vedette_frames_corrupt_total", camera="told") == 2
     told._count(108.0)
     assert (told.message().source_fps, told.message().sampled_fps) == (0.0, 0.0)
+
+
+async def test_what_a_dead_process_had_read_and_not_decided_is_lost_and_counted_once(bus: Bus) -> None:
+    told = CameraStatus(bus, SITE, "killed", "gateway-1", Lease(bus, "plant.killed", "gateway-1"))
+    told.follow(ReaderStats(packets=10, ended_unsampled=6, ended_sampled=1))
+    told.follow(second := ReaderStats())
+    second.packets = second.ended_gated = 4
+    told.follow(ReaderStats())
+    fates = {fate: counted("vedette_frames_read_total", camera="killed", fate=fate) for fate in (*FATES, "lost")}
+    assert fates == {"unsampled": 6, "gated": 4, "held": 0, "corrupt": 0, "sampled": 1, "lost": 3}
+    assert counted("vedette_frames_received_total", camera="killed") == sum(fates.values())
 
 
 async def test_time_spent_live_adds_up(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
