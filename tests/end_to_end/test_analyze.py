@@ -26,6 +26,7 @@ pipelines:
     sampling: {{fps: 2}}
     stages: [{{model: coco-detector@^1, confidence: 0.4}}]
 models: {{path: {models}}}
+events: {{save_s: 0.5}}
 retention: {{detections_gib: 0.5, events_gib: 0.5, clips_mib: 64, frames_mib: 64, pictures_mib: 32}}
 """
 
@@ -37,8 +38,8 @@ class Recordings(Site):
         super().__init__(folder)
         self.config.write_text(CONFIG.format(url=server.url, models=ROOT / "models"))
 
-    def analyze(self, out: str, workers: int, video: Path = VIDEO) -> subprocess.Popen[str]:
-        words = ["analyze", str(video), "--config", str(self.config), "--workers", str(workers), "--json", out]
+    def analyze(self, out: str, workers: int, *more: str, video: Path = VIDEO) -> subprocess.Popen[str]:
+        words = ["analyze", str(video), "--config", str(self.config), "--workers", str(workers), "--json", out, *more]
         self._analyze = subprocess.Popen(
             self.command(*words),
             env=self.environ,
@@ -67,11 +68,27 @@ def events(path: Path) -> list[dict[str, Any]]:
     return [line["data"] for line in lines if line["type"] == "dev.vedette.detections.v1"]
 
 
-def story(path: Path) -> list[tuple[str, float, int]]:
-    """What must be the same in every run: kind, time stamp and revision of each event of an object."""
+def story(path: Path) -> list[tuple[str, float, int, int, Any]]:
+    """What must be the same in every run of each event of an object: kind, time stamp, whose it is, revision, box.
+
+    Ids have the run in them, so objects count in the order of their first event.
+    """
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     found = [line for line in lines if line["type"] != "dev.vedette.detections.v1"]
-    return [(line["type"], line["data"]["frame"]["pts"], line["data"]["revision"]) for line in found]
+    assert len({line["id"] for line in found}) == len(found), "an event came twice"
+    numbers: dict[str, int] = {}
+    for line in found:
+        numbers.setdefault(line["data"]["object"]["id"], len(numbers))
+    return [
+        (
+            line["type"],
+            line["data"]["frame"]["pts"],
+            numbers[line["data"]["object"]["id"]],
+            line["data"]["revision"],
+            line["data"]["object"]["bbox"],
+        )
+        for line in found
+    ]
 
 
 def essence(path: Path) -> list[tuple[int, float, Any]]:
@@ -88,7 +105,7 @@ def finish(process: subprocess.Popen[str]) -> str:
 
 def test_every_sampled_frame_gives_one_message_and_two_runs_are_equal(recordings: Recordings) -> None:
     said = finish(recordings.analyze("one.jsonl", workers=1))
-    finish(recordings.analyze("two.jsonl", workers=2))
+    drawn = finish(recordings.analyze("two.jsonl", 2, "--annotate", "two.mp4"))
     first, second = essence(recordings.folder / "one.jsonl"), essence(recordings.folder / "two.jsonl")
     assert [seq for seq, _, _ in first] == list(range(FRAMES))
     assert [pts for _, pts, _ in first] == pytest.approx([n / 2 for n in range(FRAMES)], abs=0.051)
@@ -99,20 +116,25 @@ def test_every_sampled_frame_gives_one_message_and_two_runs_are_equal(recordings
     ]
     happened = story(recordings.folder / "one.jsonl")
     assert happened == story(recordings.folder / "two.jsonl")
-    begun, ended = (sum(kind == f"dev.vedette.object.{verb}.v1" for kind, _, _ in happened) for verb in ("new", "end"))
+    begun, ended = (sum(one[0] == f"dev.vedette.object.{verb}.v1" for one in happened) for verb in ("new", "end"))
     assert begun == ended > 3
     assert f"{begun} object.new" in said
     assert f"{FRAMES} frames" in said
     assert "times real time" in said
+    assert "two.mp4: 400 frames" in drawn
+    assert sorted(path.name for path in recordings.folder.glob("*two*")) == ["two.jsonl", "two.mp4"]
 
 
-def test_a_worker_killed_in_the_middle_changes_nothing(recordings: Recordings) -> None:
+@pytest.mark.parametrize(("service", "frames"), [("inference", 5), ("events", 30)])
+def test_a_worker_killed_in_the_middle_changes_nothing(recordings: Recordings, service: str, frames: int) -> None:
     finish(recordings.analyze("undisturbed.jsonl", workers=1))
     running = recordings.analyze("disturbed.jsonl", workers=2)
     out = recordings.folder / "disturbed.jsonl"
-    until(lambda: out.exists() and out.read_text().count("\n") >= 5, "five frames", 90)
-    recordings.child("inference").kill()
+    until(lambda: out.exists() and out.read_text().count("\n") >= frames, f"{frames} frames", 90)
+    killed = recordings.child(service)
+    killed.kill()
     finish(running)
+    assert out.read_text().count("object.end") > 3
     assert essence(out) == essence(recordings.folder / "undisturbed.jsonl")
     assert story(out) == story(recordings.folder / "undisturbed.jsonl")
 
@@ -168,6 +190,9 @@ _PIPELINES = CONFIG.split("}}\n", 1)[1].replace("{{", "{").replace("}}", "}").re
         ([str(VIDEO), "--pipeline", "cars"], "cars is not defined"),
         ([str(VIDEO), "--fps", "0"], "--fps"),
         ([str(VIDEO), "--json", "/no/such/folder/out"], "--json"),
+        ([str(VIDEO), "--annotate", "/no/such/folder/out.mp4"], "/no/such/folder is not a folder that can be written"),
+        ([str(VIDEO), "--annotate", "out.avi"], "its ending must be one of .mp4, .mov, .mkv, .webm"),
+        ([str(VIDEO), "--annotate", str(VIDEO)], "is the recording itself"),
     ],
 )
 def test_wrong_use_is_one_clear_line(recordings: Recordings, words: list[str], said: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gateway.annotation.annotate import Annotator
 from gateway.annotation.annotated_video import AnnotatedVideo, Annotation
 from gateway.annotation.captions import Captions
 from gateway.annotation.courses import Courses
@@ -22,6 +23,7 @@ from tests.gateway.run_reader import WALK, WALK_H265, WALK_ODD
 from vedette.events_settings import Line, Mask, Zone
 from vedette.messages import DetectionsEvent
 from vedette.object_messages import ObjectState
+from vedette.process import Stop, Stopped
 
 ZONE = Zone(polygon=((0.1, 0.1), (0.9, 0.1), (0.9, 0.4), (0.1, 0.4)))
 
@@ -173,3 +175,24 @@ def test_pictures_that_the_encoder_does_not_take_are_said(tmp_path: Path) -> Non
     with pytest.raises(GatewayError, match="at most 8191 pixels"):
         VideoWriter(tmp_path / "huge.mp4", 9000, 48, Fraction(25), Fraction(1, 1000), frame)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_ctrl_c_ends_it_without_a_file(tmp_path: Path) -> None:
+    stop = Stop()
+    with pytest.raises(Stopped):
+        await Annotator(Drawn()).draw(WALK, tmp_path / "out.mp4", stop, lambda frames: stop.request())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_ctrl_c_leaves_no_unfinished_file_either(tmp_path: Path) -> None:
+    stop, seen = threading.Event(), list[int]()
+
+    def tell(frames: int) -> None:
+        seen.append(len(list(tmp_path.iterdir())))
+        drawn.abandon()  # and then the process is gone
+        seen.append(len(list(tmp_path.iterdir())))
+        stop.set()
+
+    drawn = AnnotatedVideo(WALK, tmp_path / "out.mp4", annotation(), tell)
+    drawn.write(stop)
+    assert seen == [1, 0]
