@@ -6,6 +6,7 @@ from events.ownership.ownership import Ownership
 from events.partition_worker import PartitionWorker
 from events.scene_settings import CameraSettings
 from events.sinks.site_sinks import SiteSinks
+from events.snapshots.maker import SnapshotMaker
 from vedette.background import background
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of
@@ -38,9 +39,10 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
 async def _run(config: Config, bus: Bus, health: Health, address: Address, stop: Stop) -> None:
     member = new_member("events", config.site, str(address))
     settings = CameraSettings(config)
+    snapshots = SnapshotMaker(bus, config.events.snapshots)
 
     def build(partition: int) -> PartitionWorker:
-        return PartitionWorker(bus, partition, member.name, settings.of, config.events.save_s)
+        return PartitionWorker(bus, partition, member.name, settings.of, config.events.save_s, snapshots)
 
     ownership = Ownership(bus, member, build)
 
@@ -64,6 +66,7 @@ async def _run(config: Config, bus: Bus, health: Health, address: Address, stop:
     ):
         await stop.unless_requested(settings.until_known())
         await ownership.run()
+    snapshots.close()
 
 
 async def _stop(stop: Stop, health: Health, ownership: Ownership[PartitionWorker]) -> None:

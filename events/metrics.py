@@ -34,6 +34,16 @@ SINK_EVENTS = Counter("vedette_sink_events", "Events that a sink is done with: d
 SINK_RETRIES = Counter("vedette_sink_retries", "Attempts that failed and are made again.", ["sink"])
 SINK_WAITING = Gauge("vedette_sink_waiting_events", "Events that a sink has still to get.", ["sink"])
 SINK_LAG = Gauge("vedette_sink_lag_seconds", "Since the storing of the oldest event that waits for its sink.", ["sink"])
+SNAPSHOTS = Counter(
+    "vedette_snapshots",
+    "Pictures of objects that were chosen, by what became of them: stored, or why not.",
+    ["outcome"],
+)
+SNAPSHOT_SECONDS = Histogram(
+    "vedette_snapshot_seconds",
+    "To read, cut out and store a picture's objects.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 SAVES = Counter("vedette_partition_saves", "Saves of a partition, by outcome.", ["outcome"])
 
 

@@ -13,6 +13,7 @@ import asyncio
 import datetime as dt
 import logging
 from contextlib import aclosing, suppress
+from functools import partial
 from time import monotonic, time
 
 from nats.errors import Error as NatsError
@@ -22,15 +23,18 @@ from events.errors import EventsError, PartitionLost
 from events.scenes.camera_scene import SceneKey
 from events.scenes.partition_scenes import PartitionScenes, SettingsOf
 from events.scenes.scene_store import Saved, SceneStore
+from events.snapshots.maker import SnapshotMaker
+from events.snapshots.object_snapshots import ObjectSnapshots
 from events.stream.outgoing import outgoing
 from events.stream.partition_feed import PartitionFeed
 from events.stream.publisher import Publisher, published_since
 from events.stream.track import ensure_track, last_minute, last_of, reach
 from vedette.background import background, end
 from vedette.bus import Bus
-from vedette.errors import BusError, VedetteError
+from vedette.errors import BusError, BusUnavailable, VedetteError
 from vedette.leases import Lease
 from vedette.messages import Hint
+from vedette.object_messages import Snapshot
 from vedette.retry import Backoff, Retry
 from vedette.subjects import EVENTS, PARTITIONS
 from vedette.subjects import hint as hint_subject
@@ -47,7 +51,15 @@ _SAVE_POSITION_EVERY_S = 30.0
 class PartitionWorker:
     """Runs until `stop`; then what is in hand is done and saved, and the lease given back."""
 
-    def __init__(self, bus: Bus, partition: int, owner: str, settings_of: SettingsOf, save_every_s: float) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        partition: int,
+        owner: str,
+        settings_of: SettingsOf,
+        save_every_s: float,
+        snapshots: SnapshotMaker,
+    ) -> None:
         self.partition = partition
         self.ready = False
         """It is ours, and all that is stored has been read."""
@@ -55,6 +67,7 @@ class PartitionWorker:
         self._owner = owner
         self._settings_of = settings_of
         self._save_every_s = save_every_s
+        self._maker = snapshots
         self._lease = Lease(bus, f"TRACK.{partition}", owner)
         self._stop = asyncio.Event()
         self._owned: _Owned | None = None
@@ -109,7 +122,8 @@ class PartitionWorker:
         """Until stopped; raises what ends it."""
         metrics.TAKEOVERS.inc()
         owned = self._owned = await self._take_over()
-        work = [asyncio.create_task(self._read(owned)), asyncio.create_task(self._keep(owned))]
+        running = self._read(owned), self._keep(owned), owned.snapshots.run()
+        work = [asyncio.create_task(one) for one in running]
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait((*work, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -139,8 +153,17 @@ class PartitionWorker:
                 async with owned.lock:
                     said = owned.scenes.take(arrival.payload, arrival.position, monotonic())
                     await self._hint(owned.scenes.hint)
+                    said = [owned.snapshots.named(one) for one in said]
+                    owned.snapshots.see(owned.scenes.portraits, behind=not owned.feed.caught_up)
                     await owned.publisher.publish([outgoing(one) for one in said], arrival.stored_at_s)
                     owned.feed.done(arrival)
+
+    async def announce(self, owned: "_Owned", key: SceneKey, object_id: str, snapshot: Snapshot) -> None:
+        """There is a snapshot now; raises PartitionLost."""
+        async with owned.lock:
+            said = owned.scenes.pictured(key, object_id, snapshot)
+            if said is not None:
+                await owned.publisher.publish([outgoing(said)], time())
 
     async def _hint(self, hinted: tuple[SceneKey, Hint] | None) -> None:
         """Nobody waits for it, and the next one is a second away: one that is lost is no harm."""
@@ -172,8 +195,10 @@ class PartitionWorker:
 
     async def _tick(self, owned: "_Owned") -> None:
         said = owned.scenes.tick(dt.datetime.now(dt.UTC))
+        said = [owned.snapshots.named(one) for one in said]
         await owned.publisher.publish([outgoing(one) for one in said], time())
         owned.scenes.forget(monotonic())
+        owned.snapshots.keep(owned.scenes.known)
 
     async def _save(self, owned: "_Owned") -> None:
         """What is saved is of one moment. It is written while detections go on: a batch waits for the server's disk."""
@@ -187,6 +212,7 @@ class PartitionWorker:
                     scenes[key] = owned.scenes.dumped(key)
                     await asyncio.sleep(0)  # the other partitions' detections don't wait for all of these
                 position = owned.scenes.safe(owned.feed.position)
+            await self._write_names(owned)
             if scenes or monotonic() >= owned.save_position_at_s:
                 await owned.store.save(position, events, scenes)
                 owned.save_position_at_s = monotonic() + _SAVE_POSITION_EVERY_S
@@ -198,6 +224,13 @@ class PartitionWorker:
             owned.settings_changed = False
             async with owned.lock:
                 owned.scenes.settings_changed()
+
+    async def _write_names(self, owned: "_Owned") -> None:
+        """Before the position: who takes over from there hears no more of who was recognised before it."""
+        try:
+            await owned.snapshots.write_names()
+        except BusUnavailable as error:  # objects that are still there are named by the next owner
+            logger.warning("partition %s: records of snapshots wait for their names: %s", self.partition, error)
 
 
 class _Owned:
@@ -214,3 +247,5 @@ class _Owned:
         self.feed = PartitionFeed(worker._bus, worker.partition, saved.position)
         self.scenes = PartitionScenes(worker._settings_of, saved.scenes, monotonic())
         self.publisher = Publisher(worker._bus, lambda: worker._lease.held, published)
+        self.snapshots = ObjectSnapshots(worker._maker, partial(worker.announce, self))
+        self.snapshots.begin(self.scenes.known)

@@ -19,12 +19,13 @@ from events.objects.tracked_object import Crossed
 from events.picture_judge import PictureJudge
 from events.scene_state import LastFrame, SceneState, dumped, loaded
 from events.settings import SceneSettings
+from events.snapshots.portrait import Portrait
 from events.tracking.byte_tracker import ByteTracker
 from events.tracking.sighting import Sighting, box_of
 from events.tracking.track import Track, Tracker
 from events.zones.places import Places
 from vedette.messages import Detection, Detections
-from vedette.object_messages import INPUT_CHANGE, InputChange, ObjectState
+from vedette.object_messages import INPUT_CHANGE, InputChange, ObjectState, Snapshot
 
 __all__ = ["Scene", "SceneEvent", "SceneSettings"]
 
@@ -93,6 +94,34 @@ class Scene:
         announcer = self._announcer(state.last)
         there = [track for track in state.tracks.followed if state.objects[track.id].last_s >= state.now_s]
         return tuple(announcer.state_of(state.objects[track.id], track.motion) for track in there)
+
+    def portraits(self, detections: Detections) -> tuple[Portrait, ...]:
+        """The objects that subscribers know as these detections show them, which are the newest."""
+        state, frame = self._state, detections.frame
+        if frame.picture is None or state.order != (frame.epoch, frame.seq):
+            return ()
+        found = {one.bbox for one in detections.detections}
+        sharpness = None if detections.input is None else detections.input.sharpness
+        where = self._site, self._camera, self._pipeline
+        return tuple(
+            Portrait(*where, seen.id, seen.label, seen.name, seen.confidences[-1], seen.bbox, frame, sharpness)
+            for seen in state.objects.values()
+            if seen.is_confirmed and seen.last_s >= state.now_s and seen.bbox in found
+        )
+
+    def pictured(self, object_id: str, snapshot: Snapshot) -> SceneEvent | None:
+        """The event of an object's new snapshot; None: it has ended."""
+        state = self._state
+        motions = {track.id: track.motion for track in state.tracks.followed}
+        for seen in state.objects.values():
+            if seen.id == object_id and state.last is not None:
+                return self._announcer(state.last).pictured(seen, motions[seen.track], snapshot)
+        return None
+
+    @property
+    def known(self) -> dict[str, str | None]:
+        """Ids of the objects that subscribers know, and who they are where they were recognised."""
+        return {seen.id: seen.name for seen in self._state.objects.values() if seen.is_confirmed}
 
     @property
     def moving(self) -> int:

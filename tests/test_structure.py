@@ -30,6 +30,7 @@ PURE: tuple[str, ...] = (
     "vedette/story.py",
     "vedette/event_order.py",
 )
+PURE += ("events/snapshots/choice.py", "events/snapshots/portrait.py", "vedette/snapshot_record.py")
 PURE += ("events/scene.py", "events/scene_state.py", "events/settings.py", "events/picture_judge.py")
 PURE += tuple(
     str(file.relative_to(ROOT))

@@ -1,7 +1,8 @@
 """The events of `events/`: an object's life, zones, lines, identities, and a camera's picture. One frozen class each.
 
 An object's events have the id `<object id>/<revision>`; those without an object `<detections id>/<noun.verb>`. Both are
-the same in a replay, so that doubles fall away.
+the same in a replay, so that doubles fall away. An `object.update` that only says that there is a snapshot now has the
+id `<object id>/<sha256>` and the revision of the event before it.
 """
 
 import datetime as dt
@@ -43,8 +44,11 @@ class Snapshot(Message):
     """A picture in the object store `vedette-snapshots`."""
 
     sha256: str
+    """Of what was cut out around the object: its name in the store."""
     width: int
     height: int
+    full: str | None = None
+    """The sha256 of the whole picture, where it is kept too."""
 
 
 class ObjectEvent(Message):
@@ -61,6 +65,7 @@ class ObjectEvent(Message):
     model: Model
     """The model of that frame's detections."""
     snapshot: Snapshot | None = None
+    """The best picture of it that was stored when this was published."""
     clip: str | None = None
     """Reserved."""
 

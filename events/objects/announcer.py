@@ -8,6 +8,7 @@ from events.objects.tracked_object import TrackedObject
 from events.tracking.motion import Motion
 from vedette.messages import FrameRef, Model
 from vedette.object_messages import (
+    OBJECT_UPDATE,
     EventData,
     IdentityMatch,
     LineCross,
@@ -15,6 +16,7 @@ from vedette.object_messages import (
     ObjectNew,
     ObjectState,
     ObjectUpdate,
+    Snapshot,
     ZoneEnter,
     ZoneLeave,
 )
@@ -60,6 +62,23 @@ class Announcer:
             **more,
         )
         return SceneEvent(kind, f"{seen.id}/{seen.revision}", said, self.frame.captured_at)
+
+    def pictured(self, seen: TrackedObject, motion: Motion, snapshot: Snapshot) -> SceneEvent:
+        """There is a snapshot of `seen`. No revision is counted, and the id is of the picture: what is stored does not
+        follow from the detections, and a replay must come to the same ids without it.
+        """
+        said = ObjectUpdate(
+            site=self.site,
+            camera=self.camera,
+            pipeline=self.pipeline,
+            frame=self.frame,
+            revision=seen.revision,
+            object=self.state_of(seen, motion),
+            model=self.model,
+            snapshot=snapshot,
+            changed=("snapshot",),
+        )
+        return SceneEvent(OBJECT_UPDATE, f"{seen.id}/{snapshot.sha256}", said, self.frame.captured_at)
 
     def state_of(self, seen: TrackedObject, motion: Motion) -> ObjectState:
         """What is known of it."""

@@ -12,7 +12,9 @@ from events import metrics
 from events.scene import SceneEvent, SceneSettings
 from events.scenes.camera_scene import CameraScene, SceneKey
 from events.scenes.hints import Hints
+from events.snapshots.portrait import Portrait
 from vedette.messages import DetectionsEvent, Hint
+from vedette.object_messages import Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ class PartitionScenes:
         self.hint: tuple[SceneKey, Hint] | None = None
         """What the gateway of the latest detections should know, if anything."""
         self._hints = Hints()
+        self.portraits: tuple[Portrait, ...] = ()
+        """What the picture of the latest detections shows."""
         self.has_finished = False
         """A recording has ended since that was set to False: somebody waits for that to be saved."""
         for key, state in saved.items():
@@ -44,7 +48,7 @@ class PartitionScenes:
 
     def take(self, payload: bytes, position: int, now_s: float) -> list[SceneEvent]:
         """The events that follow from a detections message; one that is none is counted."""
-        self.hint = None
+        self.hint, self.portraits = None, ()
         try:
             event = DetectionsEvent.model_validate_json(payload)
         except ValidationError as error:
@@ -67,10 +71,21 @@ class PartitionScenes:
         metrics.count(scene)
         hint = self._hints.of(scene, event.data.frame, dt.datetime.now(dt.UTC), now_s)
         self.hint = None if hint is None else (key, hint)
+        self.portraits = scene.scene.portraits(event.data)
         if scene.finished:
             del self._scenes[key]
             self.has_finished = True
         return events
+
+    def pictured(self, key: SceneKey, object_id: str, snapshot: Snapshot) -> SceneEvent | None:
+        """The event of an object's new snapshot; None: it has ended."""
+        scene = self._scenes.get(key)
+        return None if scene is None else scene.scene.pictured(object_id, snapshot)
+
+    @property
+    def known(self) -> dict[str, tuple[SceneKey, str | None]]:
+        """The objects that subscribers know, where they are, and who, where they were recognised."""
+        return {one: (key, name) for key, scene in self._scenes.items() for one, name in scene.scene.known.items()}
 
     def close(self) -> None:
         """They are another worker's now."""

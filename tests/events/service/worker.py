@@ -15,18 +15,21 @@ from events.ownership.ownership import Ownership
 from events.partition_worker import PartitionWorker
 from events.scenes.camera_scene import SceneKey
 from events.settings import SceneSettings
+from events.snapshots.maker import SnapshotMaker
 from tests.waiting import until, until_async
 from vedette.background import background, end
 from vedette.bus import Bus
 from vedette.members import announce, new_member
+from vedette.snapshots_settings import Snapshots
 
+SNAPSHOTS = Snapshots()
 ROOT = Path(__file__).resolve().parents[3]
 _ADDRESS = re.compile(r"health and metrics on (http://\S+)")
 CONFIG = """
 site: plant-1
 nats: {{url: "nats://127.0.0.1:{port}"}}
 events: {{save_s: {save_s}}}
-retention: {{detections_gib: 0.5, events_gib: 0.5, clips_mib: 64, frames_mib: 64, pictures_mib: 32}}
+retention: {{detections_gib: 0.5, events_gib: 0.5, snapshots_gib: 0.5, clips_mib: 64, frames_mib: 64, pictures_mib: 32}}
 """
 
 
@@ -36,10 +39,13 @@ def plain(key: SceneKey) -> SceneSettings:
 
 
 @asynccontextmanager
-async def working(bus: Bus, save_s: float = 0.5, orderly: bool = True) -> AsyncIterator[Ownership[PartitionWorker]]:
+async def working(
+    bus: Bus, save_s: float = 0.5, orderly: bool = True, snapshots: Snapshots = SNAPSHOTS
+) -> AsyncIterator[Ownership[PartitionWorker]]:
     """A worker of all partitions while the body runs; ended as on a stop, or else without saving anything more."""
     member = new_member("events", "plant-1", "127.0.0.1:0")
-    ownership = Ownership(bus, member, lambda part: PartitionWorker(bus, part, member.name, plain, save_s))
+    maker = SnapshotMaker(bus, snapshots)
+    ownership = Ownership(bus, member, lambda part: PartitionWorker(bus, part, member.name, plain, save_s, maker))
     async with background(announce(bus, member)), asyncio.TaskGroup() as group:
         running = group.create_task(ownership.run())
         await until(lambda: ownership.ready, "all partitions are ours", 60)
@@ -50,6 +56,7 @@ async def working(bus: Bus, save_s: float = 0.5, orderly: bool = True) -> AsyncI
                 ownership.stop()
             else:
                 await end([running])
+    maker.close()
 
 
 class Process:
