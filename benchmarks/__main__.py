@@ -24,6 +24,8 @@ NAMES = (
     "serving",
     "tracking",
     "events_latency",
+    "takeover",
+    "scrape",
 )
 
 
