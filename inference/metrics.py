@@ -107,7 +107,7 @@ SESSIONS_REBUILT = Counter(
 CROPS_ASKED = Counter(
     "vedette_crops_asked",
     "Crops for further models of cascades: answered, unanswered (in the budget), failed, unusable (not what the card "
-    "promises), unsent (the bus refused it), silent (not asked: it doesn't answer), beyond (too many in a frame), uncut.",
+    "promises), unsent (the bus refused it), silent (not asked: it doesn't answer), beyond (too many a frame), uncut.",
     ["model", "pipeline", "outcome"],
 )
 CROP_ANSWERS_LEFT_OUT = Counter(

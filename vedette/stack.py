@@ -63,13 +63,14 @@ class Stack:
         host, _, port = address.url.reveal().removeprefix("nats://").rpartition(":")
         await _answering(broker, host.strip("[]"), int(port))
 
-    async def start_workers(self, replicas: int) -> None:
-        """Start `replicas` inference processes for each model that a pipeline uses.
+    async def start_workers(self, replicas: int, models: Sequence[str] | None = None) -> None:
+        """Start `replicas` inference processes for each of `models`; by default all that a pipeline uses, in whichever
+        stage.
 
         Raises StartFailed, ConfigError.
         """
         addresses = worker_addresses(self._config)
-        for model in self._config.model_names():
+        for model in self._config.model_names() if models is None else models:
             for replica in range(replicas):
                 address = next(addresses)
                 listen = ["--listen", str(address.http), "--grpc-listen", str(address.grpc)]

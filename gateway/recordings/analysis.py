@@ -77,9 +77,9 @@ async def analyze(analysis: Analysis, summary: Summary, stop: Stop) -> int:
     Raises SourceError, GatewayError, StartFailed, BusError, MessageTooLarge, Stopped.
     """
     annotator: Annotator | None = None
-    model = analysis.config.pipelines[analysis.pipeline].model_name
+    models = analysis.config.pipelines[analysis.pipeline].model_names
     length_s = await asyncio.to_thread(video_length_s, analysis.video)
-    async with system(analysis.config, analysis.config_path, model, analysis.workers, stop) as bus:
+    async with system(analysis.config, analysis.config_path, models, analysis.workers, stop) as bus:
         run = int(time.time() * 1000)
         feed = Feed(analysis.pipeline, analysis.config.site, f"{as_id(analysis.video.stem)[:40]}-{run}")
         started_s = time.monotonic()

@@ -29,8 +29,10 @@ _LOOK_AGAIN_S = 0.1
 
 
 @asynccontextmanager
-async def system(config: Config, path: Path, model: str, workers: int | None, stop: Stop) -> AsyncIterator[Bus]:
-    """The bus, with inference processes for `model`: those that run, or `workers` of our own for the time being.
+async def system(
+    config: Config, path: Path, models: Sequence[str], workers: int | None, stop: Stop
+) -> AsyncIterator[Bus]:
+    """The bus, with inference processes for `models`: those that run, or `workers` of our own for the time being.
 
     Raises StartFailed, BusError.
     """
@@ -38,9 +40,10 @@ async def system(config: Config, path: Path, model: str, workers: int | None, st
     if bus is not None:
         async with bus:
             members = await _members(config, bus)
-            missing = _missing_workers(config, model, members) if workers is None else workers
+            missing = _missing(models, members) if workers is None else models
+            own = max(1, config.inference.replicas) if workers is None else workers
             events = not any(member.kind == "events" for member in members)
-            async with _own_processes(config, path, missing, events, None, stop):
+            async with _own_processes(config, path, missing, own, events, None, stop):
                 if missing or events:
                     await stop.unless_requested(_until_streams(bus))
                 yield bus
@@ -52,7 +55,7 @@ async def system(config: Config, path: Path, model: str, workers: int | None, st
     try:
         own = max(1, config.inference.replicas) if workers is None else workers
         async with (
-            _own_processes(config, path, own, True, folder, stop),
+            _own_processes(config, path, models, own, True, folder, stop),
             await connect(address_of(config), "analyze", give_up_after_s=5.0) as bus,
         ):
             yield bus
@@ -91,14 +94,21 @@ async def _members(config: Config, bus: Bus) -> list[Member]:
         return []  # a new server: nobody has been there yet
 
 
-def _missing_workers(config: Config, model: str, members: Sequence[Member]) -> int:
-    there = any(member.kind == "inference" and member.serves == model for member in members)
-    return 0 if there else max(1, config.inference.replicas)
+def _missing(models: Sequence[str], members: Sequence[Member]) -> list[str]:
+    """The models that nobody serves."""
+    there = {member.serves for member in members if member.kind == "inference"}
+    return [model for model in models if model not in there]
 
 
 @asynccontextmanager
 async def _own_processes(
-    config: Config, path: Path, workers: int, events: bool, private_broker_in: str | None, stop: Stop
+    config: Config,
+    path: Path,
+    models: Sequence[str],
+    workers: int,
+    events: bool,
+    private_broker_in: str | None,
+    stop: Stop,
 ) -> AsyncIterator[None]:
     free = Address(host="127.0.0.1", port=0)
     listen = config.listen.model_copy(update={"nats": free, "inference": free, "events": free})
@@ -107,7 +117,7 @@ async def _own_processes(
     try:
         if private_broker_in is not None:
             await stop.unless_requested(stack.start_broker())
-        await stop.unless_requested(stack.start_workers(workers))
+        await stop.unless_requested(stack.start_workers(workers, models))
         if events:
             await stop.unless_requested(stack.start_events())
         async with background(stack.watch()):

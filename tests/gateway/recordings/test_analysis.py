@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import GatewayError
 from gateway.recordings.analysis import Analysis, analyze
-from gateway.recordings.analysis_system import _members, _missing_workers, _running_bus, _until_streams
+from gateway.recordings.analysis_system import _members, _missing, _running_bus, _until_streams
 from gateway.recordings.recording import Summary
 from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
@@ -58,7 +58,7 @@ async def test_a_new_server_has_no_workers_and_its_streams_are_waited_for(
     new = await _running_bus(config)
     assert new is not None
     async with new:
-        assert _missing_workers(config, "coco-detector", await _members(config, new)) == 1
+        assert _missing(["coco-detector"], await _members(config, new)) == ["coco-detector"]
         waiting = asyncio.create_task(_until_streams(new))
         async with await connect(nats_server.address, "worker"):
             await asyncio.wait_for(waiting, 90)
