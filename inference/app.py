@@ -9,8 +9,10 @@ import logging
 import os
 from contextlib import AsyncExitStack, closing
 
-from inference.cascade.cascades import Cascades, is_further_stage
+from inference.cascade.cascades import Cascades, galleries_of, is_further_stage
 from inference.dataplane import DataPlane
+from inference.identities.following import following
+from inference.identities.routes import IdentityRoutes
 from inference.repository.model import Model
 from inference.repository.opening import open_repository
 from inference.rollout.available import AvailableVersions
@@ -74,13 +76,14 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
         control = ModelControl(plane, may_change=edge.access.may_change)
         pipelines = {name: one for name, one in config.pipelines.items() if one.model_name == model_name}
         vision = VisionRest(plane, edge.limits, pipelines, fetcher(config.serving.urls))
-        services: list[Service] = [RestV2(plane, control, edge.limits), vision, rollouts, OpenApi()]
+        people = IdentityRoutes(config, repository, edge.limits)
+        services: list[Service] = [RestV2(plane, control, edge.limits), vision, rollouts, people, OpenApi()]
         async with edge.http(health, services) as address, edge.grpc(plane, control) as grpc:
             version = plane.stable.model.version
             logger.info("%s %s starts; health and metrics on %s://%s", model_name, version, edge.scheme, address)
             logger.info("Open Inference Protocol over gRPC on %s", grpc)
             try:
-                await _run(config, plane, available, rollouts, health, address, stop)
+                await _run(config, plane, available, rollouts, people, health, address, stop)
             finally:
                 health.stopping = True
                 await plane.close(grace_s=0.5)
@@ -108,6 +111,7 @@ async def _run(
     plane: DataPlane,
     available: AvailableVersions,
     rollouts: RolloutRoutes,
+    people: IdentityRoutes,
     health: Health,
     address: Address,
     stop: Stop,
@@ -125,11 +129,13 @@ async def _run(
             await connected.enter_async_context(bus)
         store = RolloutStore(bus)
         rollouts.connect(RolloutControl(available, store), bus)
+        people.connect(bus)
         follower = Follower(plane, available, store, config.models.poll_s)
         follower.begin(found, stored)
         health.show("rollout", lambda: detail_of(plane, follower))
         first = {name: one for name, one in config.pipelines.items() if one.model_name == plane.name}
-        with closing(Cascades(bus, available.repository, first, config.models.poll_s, {})) as cascades:
+        galleries = await connected.enter_async_context(following(config, bus, galleries_of(first)))
+        with closing(Cascades(bus, available.repository, first, config.models.poll_s, galleries)) as cascades:
             await cascades.begin()
             await _serve_streams(config, plane, cascades, follower, bus, health, address, stop)
 

@@ -1,5 +1,6 @@
 """A picture of one person to the embeddings of their face, by the same steps as in a pipeline, on the CPU."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,7 +39,8 @@ class ReadFace:
 
 
 class FaceReader:
-    """A detector with landmarks, and the embedding models in service. `read` is for one thread at a time."""
+    """A detector with landmarks, and the embedding models in service. Threads read one after the other: a picture may
+    take 100 MB while it is decoded."""
 
     def __init__(self, detector: ModelSession, embeddings: Sequence[ModelSession]) -> None:
         """Raises ModelError: one is no such model."""
@@ -47,6 +49,7 @@ class FaceReader:
             _check_embedding(embedding.model)
         self._detector = detector
         self._embeddings = embeddings
+        self._turn = threading.Lock()
 
     @classmethod
     def load(cls, detector: Model, embeddings: Sequence[Model]) -> "FaceReader":
@@ -63,6 +66,10 @@ class FaceReader:
 
         Raises UnfitPicture: it can't be decoded, or there is not just one face, or it is too small; BatchFailed.
         """
+        with self._turn:
+            return self._read(data)
+
+    def _read(self, data: bytes) -> ReadFace:
         colour = self._detector.model.card.input_of(self._detector.model.version).colour
         try:
             picture = decode(data, colour=colour)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from inference.dataplane import DataPlane
+from inference.identities import routes as identities
 from inference.rollout import routes as rollouts
 from inference.serving.access import Access
 from inference.serving.connections import ConnectionLimits
@@ -20,7 +21,7 @@ from vedette.health import Health
 from vedette.listen_settings import Address
 from vedette.worker_addresses import WorkerAddress
 
-ADMIN = rest.ADMIN | rollouts.ADMIN
+ADMIN = rest.ADMIN | rollouts.ADMIN | identities.ADMIN
 """Methods and paths that need the role admin."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from inference.serving.openapi import process, v2, vision
+from inference.serving.openapi import identities, process, v2, vision
 from inference.serving.openapi.parts import problems
 from inference.serving.openapi.schemas import schemas
 from inference.serving.v2.metadata import VERSION
@@ -21,9 +21,9 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Vedette inference",
             "version": VERSION,
-            "description": "One model: pictures in, JSON out; Open Inference Protocol v2; its roll-out.",
+            "description": "One model: pictures in, JSON out; Open Inference Protocol v2; roll-outs; enrolled people.",
         },
-        "paths": {**vision.paths(), **v2.paths(), **process.paths()},
+        "paths": {**vision.paths(), **v2.paths(), **identities.paths(), **process.paths()},
         "components": {
             "schemas": schemas(),
             "responses": problems(),

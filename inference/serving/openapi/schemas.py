@@ -19,6 +19,7 @@ def schemas() -> dict[str, Any]:
     return {
         **_vision(),
         **_v2(),
+        **_identities(),
         "Rollout": Rollout.model_json_schema(),
         "RolloutState": _object(
             {
@@ -91,6 +92,28 @@ def _vision() -> dict[str, Any]:
             "maxProperties": 1,
             "additionalProperties": False,
         },
+    }
+
+
+def _identities() -> dict[str, Any]:
+    moment = {"type": "string", "format": "date-time"}
+    vector = _object({"dtype": _TEXT, "dimensions": _INTEGER, "data": _TEXT})
+    face = _object({"enrolled_at": moment, "model": ref("Model"), "embedding": vector}, ("enrolled_at", "model"))
+    person = {"gallery": _TEXT, "person": _TEXT, "revision": _INTEGER, "name": _TEXT, "faces": _list(face)}
+    unreadable = {"refused": {**_TEXT, "description": "Why the record can't be read."}}
+    needed = ("gallery", "person", "revision")
+    return {
+        "Galleries": _object({"galleries": _list(_object({"gallery": _TEXT, "people": _INTEGER}))}),
+        "Person": _object({**person, **unreadable}, needed),
+        "People": _object({"gallery": _TEXT, "people": _list(ref("Person"))}),
+        "EnrolledPerson": _object({**person, "added": _INTEGER, "warnings": _list(_TEXT)}),
+        "RemovedPerson": _object(
+            {
+                "name": {"type": ["string", "null"], "description": "null: the record could not be read."},
+                "was_enrolled": {"type": "boolean"},
+                "snapshots_deleted": _INTEGER,
+            }
+        ),
     }
 
 

@@ -45,9 +45,10 @@ def paths() -> dict[str, Any]:
     }
 
 
-def _detect(name: str, summary: str) -> Part:
+def pictures_body() -> Part:
+    """A request's body of one picture or several."""
     several: Part = {"type": "object", "properties": {"file": {"type": "array", "items": _BYTES}}, "required": ["file"]}
-    body = {
+    return {
         "required": True,
         "description": "One JPEG, PNG or WebP as it is (`image/jpeg`, … will do as well: the bytes say what it is), or "
         "several as files of a form, or JSON.",
@@ -57,6 +58,9 @@ def _detect(name: str, summary: str) -> Part:
             "application/json": {"schema": ref("PicturesInJson")},
         },
     }
+
+
+def _detect(name: str, summary: str) -> Part:
     found: Part = {
         "description": "Of one picture its result, of several a list in their order; one that is bad is an entry with "
         f"`status` and `error`, and the others are answered. {_ACCEPT}",
@@ -66,4 +70,6 @@ def _detect(name: str, summary: str) -> Part:
         },
     }
     problems = (400, 404, 406, 408, 413, 415, 422, 500, 503, 504)
-    return operation(name, summary, "vision", {"200": found}, problems=problems, parameters=_QUERY, body=body)
+    return operation(
+        name, summary, "vision", {"200": found}, problems=problems, parameters=_QUERY, body=pictures_body()
+    )

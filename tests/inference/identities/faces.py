@@ -4,7 +4,9 @@ from functools import cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from inference.guard.decoding import decode
 from inference.identities.face_reader import FaceReader
 from inference.repository.folder import Repository
 from tests.inference.worker import ROOT
@@ -26,14 +28,13 @@ def portrait(name: str) -> bytes:
 
 def side_by_side(*names: str) -> bytes:
     """Several people in one picture."""
-    pictures = [cv2.imread(str(FOLDER / f"{name}.jpg")) for name in names]
+    pictures = [_pixels(name) for name in names]
     height = min(picture.shape[0] for picture in pictures)
     return _jpeg(np.hstack([picture[:height] for picture in pictures]))
 
 
 def smaller(name: str, factor: float) -> bytes:
-    picture = cv2.imread(str(FOLDER / f"{name}.jpg"))
-    return _jpeg(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
+    return _jpeg(cv2.resize(_pixels(name), None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
 
 
 def nobody() -> bytes:
@@ -41,5 +42,9 @@ def nobody() -> bytes:
     return _jpeg(np.full((240, 320, 3), 90, np.uint8))
 
 
-def _jpeg(picture: np.ndarray) -> bytes:
+def _pixels(name: str) -> NDArray[np.uint8]:
+    return decode(portrait(name))
+
+
+def _jpeg(picture: NDArray[np.uint8] | cv2.typing.MatLike) -> bytes:
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()

@@ -11,7 +11,9 @@ from typing import Any
 import aiohttp
 
 from inference.dataplane import DataPlane, Find
+from inference.identities.routes import IdentityRoutes
 from inference.repository.model import Model
+from inference.repository.opening import open_repository
 from inference.rollout.routes import RolloutRoutes
 from inference.serving.edge import Edge
 from inference.serving.http import Service
@@ -97,6 +99,7 @@ async def edge(
         RestV2(plane, control, found.limits),
         vision,
         RolloutRoutes(plane.name, found.access.may_change),
+        IdentityRoutes(config, open_repository(config), found.limits),
         OpenApi(),
     ]
     async with (

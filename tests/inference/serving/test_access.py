@@ -126,7 +126,7 @@ async def test_every_route_that_changes_something_is_known_as_one(tmp_path: Path
         for method, path in routes
         if method not in ("GET", "HEAD") and not path.endswith((":detect", "/infer")) and path not in harmless
     }
-    assert changing == ADMIN
+    assert changing == {(method, path) for method, path in ADMIN if method != "GET"}
     assert {"RepositoryModelLoad", "RepositoryModelUnload"} == ADMIN_METHODS
 
 
