@@ -36,6 +36,7 @@ COMMANDS = {
     "inference": ("inference.command", "run an inference process: frames to detections"),
     "events": ("events.command", "run an events worker: detections to events"),
     "sinks": ("events.sinks_command", "say how far webhooks are, and what they would not take; send that again"),
+    "account": ("gateway.account_command", "make an account for the console and the API of gateways"),
     "token": ("inference.token_command", "make a token for clients of inference processes"),
 }
 

@@ -84,7 +84,8 @@ def _schemas() -> dict[str, Any]:
         "transport": settings["transport"],
         "verify": {"type": "boolean", "default": True, "description": "false: any certificate is believed."},
     }
-    found = {"ok": {"type": "boolean"}, "reason": {"type": "string"}, "detail": {"type": "string"}}
+    picture = {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/jpeg"}
+    found = {"ok": {"type": "boolean"}, "reason": {"type": "string"}, "detail": {"type": "string"}, "picture": picture}
     problem = {"title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"}}
     wrong = {"type": "object", "properties": {"key": {"type": "string"}, "detail": {"type": "string"}}}
     return {

@@ -1,5 +1,6 @@
 """`POST /api/v1/cameras:test`: what a stream is, or why it can't be read."""
 
+import base64
 import threading
 from dataclasses import asdict
 from typing import Any, get_args
@@ -47,7 +48,8 @@ class SourceTest:
             return {"ok": False, "reason": error.reason.value, "detail": str(error)}
         finally:
             self._running -= 1
-        return {"ok": True, **{key: value for key, value in asdict(found).items() if value is not None}}
+        said = {key: value for key, value in asdict(found).items() if value is not None}
+        return {"ok": True, **said, "picture": base64.b64encode(found.picture).decode()}
 
 
 async def look_at(url: str, transport: Transport, timeout_s: float, watch_s: float, tls: Tls = CHECKED) -> Probe:

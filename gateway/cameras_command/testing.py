@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             found = await stop.unless_requested(look_at(url, args.transport, args.timeout, args.watch, tls))
         except SourceError as error:
             return _failed(error, args.json)
-        said = json.dumps({"ok": True, **asdict(found)}) if args.json else _told(url, found)
+        said = json.dumps({"ok": True, **_facts(found)}) if args.json else _told(url, found)
         sys.stdout.write(said + "\n")
         return DONE
 
@@ -72,6 +72,10 @@ def _clock(behind_s: float | None) -> str:
     if behind_s is None:
         return "the camera tells none"
     return f"{abs(behind_s):.1f} s {'behind' if behind_s >= 0 else 'ahead of'} this machine's, the way included"
+
+
+def _facts(found: Probe) -> dict[str, object]:
+    return {key: value for key, value in asdict(found).items() if key != "picture"}
 
 
 def _told(url: str, found: Probe) -> str:

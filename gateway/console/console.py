@@ -18,7 +18,7 @@ class Console:
     def __init__(self, config: Config, guard: Guard) -> None:
         """Reads files: not for the event loop."""
         self.live = Live(config.site)
-        self._views = ViewsApi(config.site, guard, config.pipelines)
+        self._views = ViewsApi(config, guard)
         self._early = [*pages.routes(), *SignIn(guard, config.site).routes(), *LiveEndpoint(self.live, guard).routes()]
 
     def early(self) -> list[web.RouteDef]:

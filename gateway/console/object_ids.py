@@ -11,7 +11,7 @@ from vedette.messages import Detection
 Box = tuple[float, float, float, float]
 """x, y, width, height, as shares of the picture."""
 _LEAST_OVERLAP = 0.2
-_FORGOTTEN_AFTER_S = 90.0
+KNOWN_FOR_S = 90.0
 _MOST = 500
 
 
@@ -39,7 +39,7 @@ class ObjectIds:
 
     def name(self, detections: Sequence[Detection], at_s: float) -> list[str | None]:
         """Of each box, the object's id, as far as one is known; each object is one box at most."""
-        for object_id in [key for key, one in self._known.items() if at_s - one.at_s > _FORGOTTEN_AFTER_S]:
+        for object_id in [key for key, one in self._known.items() if at_s - one.at_s > KNOWN_FOR_S]:
             del self._known[object_id]
         pairs = sorted(
             (

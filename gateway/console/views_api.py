@@ -1,15 +1,15 @@
-"""What the console reads beside the cameras: `/api/v1/events`, `/api/v1/models`, `/api/v1/pipelines`."""
-
-from collections.abc import Mapping
+"""What the console reads beside the cameras, under `/api/v1`: `events`, `models`, `pipelines`, `identities`."""
 
 from aiohttp import web
 
 from gateway.api.guard import Guard
 from gateway.console.event_history import Wanted, latest_events
+from gateway.console.identities_list import enrolled_people
 from gateway.console.model_states import model_states
 from gateway.web.problem import HttpProblem
 from vedette.bus import Bus
-from vedette.errors import BusUnavailable
+from vedette.config import Config
+from vedette.errors import BusUnavailable, ConfigError
 from vedette.ids import is_id
 from vedette.object_messages import SCENE_EVENTS
 from vedette.pipeline_settings import Pipeline, Stage
@@ -21,10 +21,11 @@ _MOST_CHARACTERS = 63
 class ViewsApi:
     """Its routes may be called when `begin` has been."""
 
-    def __init__(self, site: str, guard: Guard, pipelines: Mapping[str, Pipeline]) -> None:
-        self._site = site
+    def __init__(self, config: Config, guard: Guard) -> None:
+        self._config = config
+        self._site = config.site
         self._guard = guard
-        self._pipelines = pipelines
+        self._pipelines = config.pipelines
         self._bus: Bus
 
     def begin(self, bus: Bus) -> None:
@@ -37,6 +38,7 @@ class ViewsApi:
             web.get("/api/v1/events", self._events),
             web.get("/api/v1/models", self._models),
             web.get("/api/v1/pipelines", self._list_pipelines),
+            web.get("/api/v1/identities", self._identities),
         ]
 
     async def _events(self, request: web.Request) -> web.Response:
@@ -53,6 +55,16 @@ class ViewsApi:
             return web.json_response({"models": await model_states(self._bus, self._site, self._pipelines)})
         except BusUnavailable as error:
             raise _away(error) from error
+
+    async def _identities(self, request: web.Request) -> web.Response:
+        """Who is enrolled: names of people, so not for every viewer."""
+        self._guard.check(request, changes=False, role="operator")
+        try:
+            return web.json_response({"people": await enrolled_people(self._bus, self._config)})
+        except BusUnavailable as error:
+            raise _away(error) from error
+        except ConfigError as error:
+            raise HttpProblem(409, str(error)) from error
 
     async def _list_pipelines(self, request: web.Request) -> web.Response:
         """What a camera may be for, and at which rate it is then sampled."""

@@ -5,6 +5,7 @@ nothing was found, or nothing is inferred, the camera's newest frame (FRAMES) is
 """
 
 import asyncio
+import datetime as dt
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,11 +17,14 @@ from nats.errors import Error as NatsError
 from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError
 from pydantic import ValidationError
+from pydantic_core import to_json
 
-from gateway.console.object_ids import ObjectIds
+from gateway.console.event_history import Wanted, latest_events
+from gateway.console.object_ids import KNOWN_FOR_S, ObjectIds
 from gateway.console.scene import Place, Scene, scene_of
 from vedette.bus import Bus, describe
-from vedette.errors import MalformedMessage
+from vedette.errors import BusUnavailable, MalformedMessage
+from vedette.event_parser import parse_event
 from vedette.frames import FrameHeaders
 from vedette.messages import Detections, DetectionsEvent
 from vedette.object_messages import OBJECT_END, ObjectEvent
@@ -29,6 +33,7 @@ from vedette.subjects import FRAMES, PICTURES, Feed
 logger = logging.getLogger(__name__)
 
 MOST_FPS = 4.0
+_EVENTS_LEARNT_FROM = 60
 _TICK_S = 1.0
 _QUIET_S = 5.0
 """After so long without detections the newest frame is shown instead."""
@@ -61,6 +66,7 @@ class Window:
         """Until cancelled."""
         subscription = await self._bus.client.subscribe(self._feed.detections, cb=self._on_detections)
         try:
+            await self._learn()
             while True:
                 began_s = monotonic()
                 if self._wanted():
@@ -73,6 +79,21 @@ class Window:
         finally:
             with suppress(NatsError):
                 await subscription.unsubscribe()
+
+    async def _learn(self) -> None:
+        """Which objects there are already: events of theirs may not come for long."""
+        wanted = Wanted(self._place.camera, limit=_EVENTS_LEARNT_FROM)
+        try:
+            found = await latest_events(self._bus, self._feed.site, wanted)
+        except BusUnavailable as error:
+            logger.debug("what is before %s is learnt as it moves: %s", self._place.camera, error)
+            return
+        oldest = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=KNOWN_FOR_S)
+        for one in reversed(found):
+            with suppress(MalformedMessage):
+                event = parse_event(to_json(one["event"]))
+                if isinstance(event.data, ObjectEvent) and event.data.object.last_seen > oldest:
+                    self.on_object(one["kind"], event.data)
 
     async def _on_detections(self, message: Msg) -> None:
         self._latest, self._inferred_s = message.data, monotonic()

@@ -5,7 +5,7 @@ would do.
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic, time
 
 import av
@@ -18,6 +18,7 @@ from gateway.sources.packets import VideoPacket, packets, sender_at
 from gateway.sources.tls import CHECKED, Tls
 
 _LONGEST_S = 30.0
+_PICTURE_WIDTH = 640
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Probe:
     """How long it took until a picture was decoded, connecting included."""
     watched_s: float
     """How long packets were watched."""
+    picture: bytes = field(default=b"", repr=False)
+    """The first one, a JPEG at most 640 pixels wide."""
 
 
 def probe(
@@ -150,7 +153,7 @@ class _Watch:
         frame = self._first
         if frame is None:
             raise SourceError(Reason.UNDECODABLE, f"{self._url}: no picture came out of it")
-        picture = PictureEncoder(64).encode(frame, self._source.aspect)
+        picture = PictureEncoder(_PICTURE_WIDTH).encode(frame, self._source.aspect)
         info = self._source.info(frame.width, frame.height)
         span_s = max(self._times) - min(self._times)
         gaps = [later - earlier for earlier, later in zip(self._keyframes, self._keyframes[1:], strict=False)]
@@ -175,4 +178,5 @@ class _Watch:
             opened_s=self._opened_s,
             first_picture_s=self._first_s,
             watched_s=watched_s,
+            picture=picture.jpeg,
         )

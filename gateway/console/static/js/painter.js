@@ -66,7 +66,18 @@ export class Painter {
     context.imageSmoothingQuality = "high";
     context.drawImage(this.#picture, frame.x + view[0] * frame.width, frame.y + view[1] * frame.height, view[2] * frame.width, view[3] * frame.height);
     if (this.showShapes) this.#drawShapes(context, frame);
-    if (this.showBoxes) for (const box of this.#said.boxes) drawBox(context, frame, box);
+    if (this.showBoxes) this.#drawBoxes(context, frame);
+  }
+
+  /** All boxes, then their labels: of the largest first, and no label over another. */
+  #drawBoxes(context, frame) {
+    const boxes = [...this.#said.boxes].sort((one, other) => other.bbox[2] * other.bbox[3] - one.bbox[2] * one.bbox[3]);
+    const taken = [];
+    for (const box of boxes) drawBox(context, frame, box);
+    for (const box of boxes) {
+      const [x, y] = [frame.x + box.bbox[0] * frame.width, frame.y + box.bbox[1] * frame.height];
+      tag(context, boxText(box, frame.width < SMALL_PX), x, y, frame, colourOf(box.label), false, taken);
+    }
   }
 
   #drawShapes(context, frame) {
@@ -127,7 +138,6 @@ function drawBox(context, frame, box) {
   context.beginPath();
   context.rect(left, top, width * frame.width, height * frame.height);
   outline(context, colourOf(box.label), []);
-  tag(context, boxText(box, frame.width < SMALL_PX), left, top, frame, colourOf(box.label), false);
 }
 
 function boxText(box, small) {
@@ -137,13 +147,15 @@ function boxText(box, small) {
   return `${box.label} ${Math.round(box.confidence * 100)} %${named}${id}`;
 }
 
-/** Text on a ground of its own; above (x, y), or below where there is no room. */
-function tag(context, text, x, y, frame, ground, below) {
+/** Text on a ground of its own; above (x, y), or below where there is no room; not at all where another is. */
+function tag(context, text, x, y, frame, ground, below, taken = []) {
   const size = frame.width < SMALL_PX ? 10 : 12;
   context.font = `600 ${size}px ui-sans-serif, system-ui, sans-serif`;
   const [width, height] = [context.measureText(text).width + 8, size + 6];
   const left = Math.max(frame.x, Math.min(x - 0.75, frame.x + frame.width - width));
   const top = below || y - height < frame.y ? y : y - height;
+  if (taken.some((one) => left < one.right && left + width > one.left && top < one.bottom && top + height > one.top)) return;
+  taken.push({ left, top, right: left + width, bottom: top + height });
   context.fillStyle = ground;
   context.fillRect(left, top, width, height);
   context.fillStyle = "#0b0f14";
