@@ -37,6 +37,11 @@ def embedded_address_file(site: str) -> Path:
     return site_folder(site) / "nats.json"
 
 
+def mqtt_address_file(site: str) -> Path:
+    """The same for MQTT clients, where the embedded server listens for any: it holds no credentials but theirs."""
+    return site_folder(site) / "mqtt.json"
+
+
 def address_of(config: Config) -> BusAddress:
     """The configuration's server, or the embedded one as its start left word of it.
 

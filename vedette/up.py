@@ -14,7 +14,7 @@ from rich.live import Live
 
 from vedette.background import background, end
 from vedette.bus import Bus, connect
-from vedette.bus_address import address_of, embedded_address_file, site_folder
+from vedette.bus_address import address_of, embedded_address_file, mqtt_address_file, site_folder
 from vedette.camera_access import camera_access
 from vedette.command_line import (
     add_config,
@@ -32,6 +32,7 @@ from vedette.errors import MalformedMessage
 from vedette.event_parser import parse_event
 from vedette.live_view import LiveView
 from vedette.logs import set_up_logging
+from vedette.mqtt_listener import mqtt_url
 from vedette.notices import Notices
 from vedette.process import DONE, Stop
 from vedette.process import run as run_process
@@ -165,6 +166,9 @@ def _banner(config: Config, path: Path, live: bool) -> str:
     if config.nats is None:
         file = embedded_address_file(config.site)
         lines.append(f"NATS     {address_of(config).url}  (user and password: {file})")
+        if config.listen.mqtt is not None:
+            mqtt = mqtt_address_file(config.site)
+            lines.append(f"MQTT     {mqtt_url(mqtt)}  (user and password: {mqtt})")
     else:
         lines.append(f"NATS     {config.nats.url}")
     scheme = "http" if config.serving.tls is None else "https"
