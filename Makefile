@@ -41,6 +41,7 @@ check: $(READY) ## lint, formatting, types, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m vedette.schema_files --check
+	$(BIN)/python -m vedette.asyncapi --check
 	$(BIN)/python -m inference.serving.v2.protobuf.generate --check
 	$(BIN)/python -m inference.serving.openapi --check
 	$(BIN)/python models/build/coco_detector.py --check
