@@ -51,7 +51,7 @@ class Answer(_Part):
     detections: Annotated[tuple[SeenInCrop, ...], Field(max_length=100)] = ()
     classes: Annotated[tuple[tuple[str, Share], ...], Field(max_length=10_000)] = ()
     """All of the model's labels, the likeliest first."""
-    embedding: Annotated[tuple[float, ...], Field(max_length=_MOST_NUMBERS)] = ()
+    embedding: Annotated[tuple[Annotated[float, Field(strict=True)], ...], Field(max_length=_MOST_NUMBERS)] = ()
     error: Annotated[str, Field(max_length=500)] | None = None
 
     @classmethod

@@ -178,7 +178,7 @@ class Cascade:
         naming = frame.plan.naming
         if naming is None:
             return
-        vectors: dict[str, list[tuple[_Object, Answer]]] = {}
+        vectors: dict[tuple[str, int], list[tuple[_Object, Answer]]] = {}
         for one in frame.objects:
             if (label := one.seen.detection.label) not in naming.stage.on:
                 continue
@@ -187,8 +187,8 @@ class Cascade:
             if answer is None:
                 frame.missing.add(naming.name)
             else:
-                vectors.setdefault(answer.model.digest, []).append((one, answer))
-        for digest, faces in vectors.items():
+                vectors.setdefault((answer.model.digest, len(answer.embedding)), []).append((one, answer))
+        for (digest, _), faces in vectors.items():
             if not await self._match(naming.stage.identities, digest, faces, max(_MATCH_WITHIN_S, frame.left_s)):
                 frame.missing.add(naming.name)
 

@@ -14,7 +14,7 @@ import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from nats.aio.msg import Msg
@@ -66,11 +66,20 @@ class _Service:
 class Asked:
     """One crop under way."""
 
-    inbox: str
+    question: Question
     card: ModelCard
-    pipeline: str
+    jpeg: bytes
     asked_s: float
     answer: asyncio.Future[Answer]
+
+    @property
+    def inbox(self) -> str:
+        """Where its answer comes."""
+        return self.question.reply
+
+    @property
+    def pipeline(self) -> str:
+        return self.question.pipeline
 
 
 class Questions:
@@ -118,16 +127,19 @@ class Questions:
         """
         await self._listening.wait()
         inbox = f"{self._root}.{secrets.token_urlsafe(12)}"
-        asked = Asked(inbox, card, feed.pipeline, monotonic(), asyncio.get_running_loop().create_future())
         question = Question(card.name, feed.site, feed.camera, feed.pipeline, inbox, wait_s * 1000, lane)
+        asked = Asked(question, card, jpeg, monotonic(), asyncio.get_running_loop().create_future())
         self._asked[inbox] = asked
         try:
-            self._bus.check_size(question.subject, jpeg)
-            await self._bus.client.publish(question.subject, jpeg, f"{inbox}.{_STORED}", question.encode())
+            await self._send(question, jpeg)
         except (NatsError, MessageTooLarge) as error:
             del self._asked[inbox]
             raise Unanswered("unsent", f"{card.name}: {describe(error)}") from error
         return asked
+
+    async def _send(self, question: Question, jpeg: bytes) -> None:
+        self._bus.check_size(question.subject, jpeg)
+        await self._bus.client.publish(question.subject, jpeg, f"{question.reply}.{_STORED}", question.encode())
 
     def forget(self, asked: Sequence[Asked], in_vain: bool = True) -> None:
         """Nobody waits for these any more; `in_vain`: their time was over."""
@@ -196,9 +208,14 @@ class Questions:
             asked.answer.set_exception(why)
 
     async def _start_anew(self) -> None:
-        """The server may have lost all crops with its memory."""
+        """The server may have lost all crops with its memory: they are sent again, for the time that is left."""
         for asked in list(self._asked.values()):
-            self._settle(asked, Unanswered("unsent", "the bus was gone"))
+            left_ms = asked.question.budget_ms - (monotonic() - asked.asked_s) * 1000
+            try:
+                await self._send(replace(asked.question, budget_ms=left_ms), asked.jpeg)
+            except NatsError as error:
+                logger.debug("crops: %s", describe(error))
+                return  # gone again
 
 
 def _not_stored(message: Msg) -> str | None:

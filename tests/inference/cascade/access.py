@@ -1,13 +1,15 @@
 """The access pipeline inside the test: the first worker, the further models' services, and pictures of faces."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 
 import cv2
 import numpy as np
+from nats.aio.msg import Msg
 from numpy.typing import NDArray
+from prometheus_client import Counter
 
 from inference.cascade.cascades import Cascades
 from inference.cascade.matching import Gallery
@@ -17,7 +19,7 @@ from inference.repository.folder import Repository
 from inference.repository.opening import open_repository
 from inference.stream.crop_consumer import CropConsumer
 from inference.stream.intake import Intake
-from inference.stream.room import Room
+from inference.stream.room import Place, Room
 from inference.stream.server_clock import ServerClock
 from inference.stream.tokens import Tokens
 from tests.inference.worker import ROOT, Worker, encoded, open_plane, working
@@ -109,3 +111,30 @@ async def detecting(
                 yield worker
         finally:
             cascades.close()
+
+
+class _Roomy:
+    capacity = 64
+
+
+@asynccontextmanager
+async def standing_in(bus: Bus, model: str, answers: Callable[[Msg], Sequence[bytes]]) -> AsyncIterator[None]:
+    """A service that answers each crop what it likes, as often as it likes."""
+    tokens = Tokens(bus)
+
+    async def serve(crop: Msg, place: Place) -> None:
+        for answer in answers(crop):
+            await bus.client.publish((crop.headers or {})["Vedette-Reply"], answer)
+        await tokens.finish(crop)
+
+    intake = Intake(bus, CROPS, crop_consumer(model), Room(_Roomy()), serve)
+    async with background(intake.run()):
+        await until(lambda: intake.ready, f"somebody stands in for {model}")
+        yield
+        intake.stop()
+
+
+def total(counter: Counter, **labels: str) -> float:
+    """Over all series that have these labels."""
+    samples = [sample for metric in counter.collect() for sample in metric.samples if sample.name.endswith("_total")]
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
