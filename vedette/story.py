@@ -18,7 +18,7 @@ from vedette.object_messages import (
 
 _SHORT = 4
 """Letters of an object's id that tell it from others of its time: the last ones are of a hash."""
-_TOLD_ELSEWHERE = {"zones", "confidence", "snapshot"}
+_TOLD_ELSEWHERE = {"zones", "confidence"}
 """What an `object.update` says that is an event of its own, or not worth a line."""
 _GONE = {
     "lost": "is not seen any more",
@@ -67,12 +67,13 @@ def _of_object(data: ObjectEvent) -> str:
         case LineCross():
             return f"crossed {data.line}: {data.direction}"
         case IdentityMatch():
-            return f"is {data.identity} ({data.similarity:.2f})"
+            alive = "" if data.liveness is None else f", liveness {data.liveness:.2f}"
+            return f"is {data.identity} ({data.similarity:.2f}{alive})"
     return "changed"
 
 
 def _changed(data: ObjectUpdate, what: str) -> str:
-    known = data.object
+    known, snapshot = data.object, data.snapshot
     match what:
         case "state":
             return "stands still" if known.state == "stationary" else "moves"
@@ -80,4 +81,6 @@ def _changed(data: ObjectUpdate, what: str) -> str:
             return f"is a {known.label}"
         case "attributes":
             return ", ".join(f"{name} {value}" for name, value in known.attributes.items())
+        case "snapshot" if snapshot is not None:
+            return f"has a picture, {snapshot.sha256[:12]} ({snapshot.width}x{snapshot.height})"
     return f"has another {what}"

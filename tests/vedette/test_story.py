@@ -9,12 +9,14 @@ from vedette.event_parser import UnknownData, parse_event
 from vedette.messages import FrameRef, Model
 from vedette.object_messages import (
     EventData,
+    IdentityMatch,
     InputChange,
     LineCross,
     ObjectEnd,
     ObjectNew,
     ObjectState,
     ObjectUpdate,
+    Snapshot,
     ZoneEnter,
     ZoneLeave,
     scene_event,
@@ -58,6 +60,19 @@ STORY = [
         "person #8WT4 left yard after 8 s (1 there)",
     ),
     ("line.cross", made(LineCross, line="door", direction="in", at=NOON), "person #8WT4 crossed door: in"),
+    (
+        "object.update",
+        made(
+            ObjectUpdate, changed=("confidence", "snapshot"), snapshot=Snapshot(sha256="3f" * 32, width=412, height=820)
+        ),
+        "person #8WT4 has a picture, 3f3f3f3f3f3f (412x820)",
+    ),
+    (
+        "identity.match",
+        made(IdentityMatch, identity="ada", similarity=0.614, liveness=0.97),
+        "person #8WT4 is ada (0.61, liveness 0.97)",
+    ),
+    ("identity.match", made(IdentityMatch, identity="ada", similarity=0.614), "person #8WT4 is ada (0.61)"),
     (
         "object.end",
         made(ObjectEnd, reason="left", duration_s=12.0, sightings=20, distance=0.4, path=()),
