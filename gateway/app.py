@@ -4,7 +4,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from gateway.api import Backing, CamerasApi, Guard
+from gateway.api import Backing, CamerasApi, Guard, SnapshotsApi
 from gateway.console.console import Console
 from gateway.fleet.fleet import Fleet
 from gateway.fleet.fleet_camera import FleetCameraBuilder
@@ -43,7 +43,8 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
     guard = Guard(config.gateway.api_token, listen, config.gateway.accounts)
     door, api, whip = Door(), CamerasApi(config, guard), WhipService(config.webrtc)
     console = await asyncio.to_thread(Console, config, guard)
-    routes = [*api.routes(), *console.routes(), *whip_routes(whip)]
+    snapshots = SnapshotsApi(config.site, guard)
+    routes = [*api.routes(), *snapshots.routes(), *console.routes(), *whip_routes(whip)]
     async with (
         serve_http(health, door, routes, listen, console.early()) as address,
         await stop.unless_requested(connect(address_of(config), "gateway")) as bus,
@@ -62,6 +63,7 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
         whip.has_camera = lambda name: name in fleet.running()
         api.begin(Backing(bus, store, fleet))
         console.begin(bus)
+        snapshots.begin(bus)
         door.is_open = True
         async with background(
             bus.until_lost(),

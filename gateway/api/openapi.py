@@ -5,6 +5,7 @@ from typing import Any
 
 from vedette.camera_settings import Camera
 from vedette.messages import Status
+from vedette.snapshot_record import SnapshotRecord
 
 _REF = "#/components/schemas/{model}"
 _NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The camera."}
@@ -21,6 +22,15 @@ _READ_ONLY: dict[str, Any] = {
     "status": {"$ref": _REF.format(model="Status"), "description": "What it said of itself in the last 30 s."},
 }
 
+_SNAPSHOT_FILTERS = {
+    "camera": "Of this camera.",
+    "from": "Captured at this time (RFC 3339, with its zone) or later.",
+    "to": "Captured before this time.",
+    "label": "Of objects with this label.",
+    "person": "Of somebody who was recognised.",
+    "object": "Of this object.",
+}
+
 
 def document() -> dict[str, Any]:
     """The whole description."""
@@ -29,7 +39,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Vedette gateway",
             "version": version("vedette"),
-            "description": "The desired cameras of a site. Passwords are masked in every answer.",
+            "description": "The desired cameras of a site, and its snapshots. Passwords are masked in every answer.",
         },
         "paths": {
             "/api/v1/openapi.json": {"get": _operation("This description.", {"200": {"description": "It."}})},
@@ -58,6 +68,7 @@ def document() -> dict[str, Any]:
                     problems=(422, 429),
                 )
             },
+            **_snapshots(),
         },
         "components": {
             "schemas": _schemas(),
@@ -67,8 +78,48 @@ def document() -> dict[str, Any]:
     }
 
 
+def _snapshots() -> dict[str, Any]:
+    page = {
+        "snapshots": {"type": "array", "items": {"$ref": _REF.format(model="Snapshot")}},
+        "next": {"type": "string"},
+    }
+    listed = {"type": "object", "properties": page, "required": ["snapshots"]}
+    deleted = {"type": "object", "properties": {"deleted": {"type": "integer"}}, "required": ["deleted"]}
+    jpeg = {"description": "The JPEG; its ETag is its sha256.", "content": {"image/jpeg": {}}}
+    unchanged = {"description": "It is what If-None-Match names."}
+    return {
+        "/api/v1/snapshots": {
+            "parameters": [_word(name, text) for name, text in _SNAPSHOT_FILTERS.items()],
+            "get": {
+                **_operation(
+                    "Pictures that events name, the latest captures first.",
+                    {"200": _answer("A page.", listed)},
+                    None,
+                    (422,),
+                ),
+                "parameters": [_word("limit", "1 to 1000 at once; default 100."), _word("begin", "A page's `next`.")],
+            },
+            "delete": _operation(
+                "Delete pictures: one filter at least. A picture of several objects goes with any of them.",
+                {"200": _answer("How many there were.", deleted)},
+                problems=(422,),
+            ),
+        },
+        "/api/v1/snapshots/{sha256}": {
+            "parameters": [{**_NAME, "name": "sha256", "description": "As an event's `snapshot` names it."}],
+            "get": _operation("One picture.", {"200": jpeg, "304": unchanged}, problems=(404,)),
+        },
+    }
+
+
+def _word(name: str, text: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": {"type": "string"}, "description": text}
+
+
 def _schemas() -> dict[str, Any]:
     camera, status = _schema(Camera), _schema(Status)
+    snapshot = SnapshotRecord.model_json_schema(ref_template=_REF, mode="serialization")
+    snapshot["properties"].pop("site")
     shared = {**camera.pop("$defs", {}), **status.pop("$defs", {})}
     read_only = {key: {**schema, "readOnly": True} for key, schema in _READ_ONLY.items()}
     settings = {"name": {"type": "string"}, **camera["properties"], **read_only}
@@ -91,6 +142,7 @@ def _schemas() -> dict[str, Any]:
     return {
         **shared,
         "Camera": camera,
+        "Snapshot": {**snapshot, "required": [one for one in snapshot["required"] if one != "site"]},
         "CameraPatch": {**patch, "title": "CameraPatch"},
         "Status": status,
         "Test": {"type": "object", "properties": test, "required": ["url"], "additionalProperties": False},
