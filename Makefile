@@ -44,6 +44,7 @@ check: $(READY) ## lint, formatting, types, generated files
 	$(BIN)/python -m vedette.asyncapi --check
 	$(BIN)/python -m inference.serving.v2.protobuf.generate --check
 	$(BIN)/python -m inference.serving.openapi --check
+	$(BIN)/python -m monitoring --check
 	$(BIN)/python models/build/coco_detector.py --check
 	$(BIN)/python models/build/faces.py --check
 
