@@ -49,22 +49,23 @@ class BucketWatch:
         """The keys as they are now, removed ones too.
 
         Raises:
-            BusUnavailable: not connected, or no answer.
+            BusUnavailable: not connected, or silence for two seconds.
         """
         try:
             async with (
-                asyncio.timeout(_TIMEOUT_S),
+                asyncio.timeout(_TIMEOUT_S) as silence,
                 self._watch(_TIMEOUT_S) as watcher,
-                aclosing(self._told(watcher)) as told,
+                aclosing(self._told(watcher, silence)) as told,
             ):
                 async for known in told:
-                    return known
+                    return dict(known)
             raise NatsError("the connection was lost")
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{self._bucket}: {describe(error)}") from error
 
     async def follow(self, tell: Callable[[Mapping[str, Stored]], None]) -> None:
-        """Tell the keys, now and after each change, until cancelled. Errors of the bus are retried."""
+        """Tell the keys, now and after each change, until cancelled. Errors of the bus are retried. What is told is the
+        same mapping each time: it goes on changing."""
         retry = Retry(_BACKOFF)
         while True:
             began_s = monotonic()
@@ -85,7 +86,9 @@ class BucketWatch:
                 async for known in told:
                     tell(known)
 
-    async def _told(self, watcher: KeyValue.KeyWatcher) -> AsyncGenerator[dict[str, Stored]]:
+    async def _told(
+        self, watcher: KeyValue.KeyWatcher, silence: asyncio.Timeout | None = None
+    ) -> AsyncGenerator[dict[str, Stored]]:
         known: dict[str, Stored] = {}
         keys: int | None = None
         heard = 0
@@ -99,6 +102,8 @@ class BucketWatch:
                 yield known
             heard += 1
             if heard % _BREATH == 0:
+                if silence is not None:
+                    silence.reschedule(asyncio.get_running_loop().time() + _TIMEOUT_S)
                 await asyncio.sleep(0)
 
     async def _count(self) -> int:

@@ -4,9 +4,11 @@ A gallery is a name that people are enrolled under: it begins with the first and
 bus's: the sites that share one, and the key, share them.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from vedette.atomic_write import Conflict, Write, write
+from vedette.background import background
 from vedette.bucket_watch import BucketWatch, Stored
 from vedette.bus import Bus
 from vedette.errors import VedetteError
@@ -57,7 +59,7 @@ class IdentityStore:
             BusUnavailable: not connected, or no answer.
         """
         known = await BucketWatch(self._bus, IDENTITIES, f"{gallery or '*'}.*").read()
-        return People(self._sealer).take(known)
+        return await asyncio.to_thread(People(self._sealer).take, known)
 
     async def find(self, gallery: str, person: str) -> IdentityEntry:
         """Who has this name or id.
@@ -112,11 +114,29 @@ class IdentityStore:
         return person_of(gallery, name, self._sealer)
 
     async def follow(self, gallery: str, tell: Callable[[list[IdentityEntry]], None]) -> None:
-        """Tell the people of a gallery, now and after each change, until cancelled."""
+        """Tell the people of a gallery, now and after each change, until cancelled.
+
+        `tell` is called in a thread, as records are opened there: ten thousand take a second or two. Of changes that
+        come meanwhile the last is told.
+        """
         people = People(self._sealer)
-        await BucketWatch(self._bus, IDENTITIES, f"{gallery}.*").follow(lambda known: tell(people.take(known)))
+        changed, latest = asyncio.Event(), dict[str, Stored]()
+
+        def note(known: Mapping[str, Stored]) -> None:
+            nonlocal latest
+            latest = dict(known)
+            changed.set()
+
+        async with background(BucketWatch(self._bus, IDENTITIES, f"{gallery}.*").follow(note)):
+            while await changed.wait():
+                changed.clear()
+                await asyncio.to_thread(_tell, tell, people, latest)
 
 
 def one_of(entries: Iterable[IdentityEntry], *persons: str) -> IdentityEntry | None:
     """Who has one of these ids."""
     return next((entry for entry in entries if entry.person in persons), None)
+
+
+def _tell(tell: Callable[[list[IdentityEntry]], None], people: People, known: Mapping[str, Stored]) -> None:
+    tell(people.take(known))
