@@ -11,6 +11,7 @@ from vedette.config_problems import KeyPath, Problem
 from vedette.pipeline_settings import IdentitiesStage, Stage
 from vedette.places_in_words import events_kept, places
 from vedette.process import DONE
+from vedette.snapshots_check import snapshots_kept
 
 _MEAN_EVENT_BYTES = 1900
 """A detections message with its headers, as the server counts it against its bounds (before it compresses): the mean
@@ -142,4 +143,4 @@ def _retention(config: Config) -> str:
     if rate:
         hours = min(hours, retention.detections_gib * 2**30 / (rate * _MEAN_EVENT_BYTES) / 3600)
     frames = f"detections {hours:.3g} h at {rate:g} frames a second; pictures {retention.pictures_s:g} s"
-    return f"retention  {frames}\n{'':11}{events_kept(config)}"
+    return f"retention  {frames}\n{'':11}{events_kept(config)}\n{snapshots_kept(config)}"

@@ -101,6 +101,7 @@ def test_places_and_how_long_events_are_kept_are_said(file: Path) -> None:
     assert "zone yard: 3 corners, person, after 2 s\n" in said
     assert "line door: (0.2, 0.5) to (0.8, 0.5), in to its right, out to its left, all labels\n" in said
     assert "mask: 3 corners, all labels\n" in said
+    assert "snapshots  objects cut out, and the whole pictures; 30 days, or 10 GiB: some 70,000 objects" in said
     assert "events 7 days, or 3.55 days (1 GiB) if 2.5 things happen a second before every camera\n" in said
 
 
