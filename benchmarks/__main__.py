@@ -23,6 +23,7 @@ NAMES = (
     "versions",
     "serving",
     "tracking",
+    "crops",
     "events_latency",
     "takeover",
     "scrape",

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from nats.aio.msg import Msg
 
@@ -23,8 +23,9 @@ from tests.events.service.scenes import FPS, Walk, publish
 from tests.nats_server import NatsServer
 from vedette.bus import Bus, connect
 from vedette.event_parser import parse_event
-from vedette.members import live_members
+from vedette.members import Member, live_members
 from vedette.object_messages import ObjectEvent
+from vedette.subjects import PARTITIONS
 
 CAMERAS = 20
 CONFIG = """
@@ -46,9 +47,9 @@ def run(quick: bool) -> Result:
         f"{CAMERAS} cameras at {FPS} frames a second with two people each, {len(added_ms)} events: from the stored"
         " detections to a subscriber's having the event",
         {
-            "added_p50_ms": _quantile(added_ms, 0.50),
-            "added_p95_ms": _quantile(added_ms, 0.95),
-            "added_p99_ms": _quantile(added_ms, 0.99),
+            "added_p50_ms": quantile(added_ms, 0.50),
+            "added_p95_ms": quantile(added_ms, 0.95),
+            "added_p99_ms": quantile(added_ms, 0.99),
         },
         at_most={"added_p50_ms": 3, "added_p99_ms": 15},
     )
@@ -64,33 +65,41 @@ async def _measure(seconds: int) -> list[float]:
             cameras = ", ".join(CAMERA.replace("{n}", str(n)) for n in range(CAMERAS))
             config.write_text(CONFIG.format(port=server.port, cameras=cameras))
             async with await connect(server.address, "benchmark") as bus:
-                with _worker(config, folder / "events.log"):
-                    await _until_ready(bus)
+                with worker(config, folder / "events.log"):
+                    await until_ready(bus)
                     return await _walk(bus, seconds)
         finally:
             server.close()
 
 
 @contextlib.contextmanager
-def _worker(config: Path, log: Path) -> Any:
+def worker(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """An events worker."""
     words = [sys.executable, "-m", "vedette", "events", str(config), "--listen", "127.0.0.1:0"]
     with log.open("wb") as output, subprocess.Popen(words, stdout=output, stderr=output, cwd=ROOT) as process:
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             process.wait(15)
 
 
-async def _until_ready(bus: Bus) -> None:
+async def until_ready(bus: Bus, workers: int = 1) -> None:
+    """So many workers share all partitions, and have done so for two seconds."""
     deadline_s = time.monotonic() + 60
     while time.monotonic() < deadline_s:
-        members = await live_members(bus, "plant-1")
-        if any(member.kind == "events" and len(list(member.detail.get("partitions", ()))) == 16 for member in members):  # type: ignore[call-overload]
+        members = [member for member in await live_members(bus, "plant-1") if member.kind == "events"]
+        if len(members) == workers and sum(len(held(member)) for member in members) == PARTITIONS:
             await asyncio.sleep(2)
             return
         await asyncio.sleep(0.1)
-    raise TimeoutError("no events worker")
+    raise TimeoutError(f"{workers} events worker(s) did not share the partitions")
+
+
+def held(member: Member) -> list[int]:
+    """The partitions that a worker says to have."""
+    partitions = member.detail.get("partitions", [])
+    return list(partitions) if isinstance(partitions, list) else []
 
 
 async def _walk(bus: Bus, seconds: int) -> list[float]:
@@ -122,5 +131,6 @@ async def _walk(bus: Bus, seconds: int) -> list[float]:
     return added_ms
 
 
-def _quantile(values: list[float], share: float) -> float:
+def quantile(values: list[float], share: float) -> float:
+    """Of at least one value."""
     return round(sorted(values)[min(len(values) - 1, int(len(values) * share))], 2)

@@ -151,7 +151,7 @@ class PartitionWorker:
         async with aclosing(owned.feed.arrivals()) as arrivals:
             async for arrival in arrivals:
                 async with owned.lock:
-                    said = owned.scenes.take(arrival.payload, arrival.position, monotonic())
+                    said = owned.scenes.take(arrival.payload, arrival.source, arrival.position, monotonic())
                     await self._hint(owned.scenes.hint)
                     said = [owned.snapshots.named(one) for one in said]
                     owned.snapshots.see(owned.scenes.portraits, behind=not owned.feed.caught_up)

@@ -5,6 +5,7 @@ mean of each bit, so that bits which the scene itself flips say nothing. Every c
 which its signs must hold before it is said or taken back.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from events.settings import PictureSettings
@@ -13,6 +14,10 @@ from vedette.messages import Input
 FROZEN, COVERED, MOVED, OVEREXPOSED, UNDEREXPOSED = "frozen", "covered", "moved", "overexposed", "underexposed"
 CONDITIONS = (FROZEN, COVERED, MOVED, OVEREXPOSED, UNDEREXPOSED)
 _BITS = 64
+_WHITE = 255.0
+_SHARPEST = 8 * 255.0**2 * 4
+"""Bound of the variance of a Laplacian of 8 bits."""
+_HASH = re.compile(r"[0-9a-fA-F]{16}", re.ASCII)
 _LEARNED_FRAMES = 5
 """Before that nothing is usual, and neither `covered` nor `moved` can be told."""
 _RATE = 0.05
@@ -60,6 +65,8 @@ class PictureJudge:
         luminance, sharpness = measured.luminance, measured.sharpness
         bits = _bits(measured.hash)
         if luminance is None or sharpness is None or bits is None:
+            return False
+        if not (0 <= luminance <= _WHITE and 0 <= sharpness <= _SHARPEST):  # nor where it is no number
             return False
         before = state.conditions
         self._compare(state, (luminance, sharpness, measured.hash or ""), now_s)
@@ -121,10 +128,9 @@ def _of(sign: Sign, bad: float, good_again: float) -> float:
 
 
 def _bits(text: str | None) -> list[int] | None:
-    try:
-        value = int(text or "", 16)
-    except ValueError:
+    if text is None or not _HASH.fullmatch(text):
         return None
+    value = int(text, 16)
     return [value >> bit & 1 for bit in range(_BITS)]
 
 

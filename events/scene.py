@@ -30,6 +30,9 @@ from vedette.object_messages import INPUT_CHANGE, InputChange, ObjectState, Snap
 __all__ = ["Scene", "SceneEvent", "SceneSettings"]
 
 _INTERVAL_RATE = 0.2
+_MOST_LATE = 250
+"""After so many messages in a row that are before the newest by (epoch, seq), and after it by capture time, that one is
+not believed any more: it was forged, or the leases, whose revisions epochs are, were made anew."""
 _IDLE_GATES = ("refresh", "onset")
 
 
@@ -149,9 +152,9 @@ class Scene:
         A message that is not after the newest by (epoch, seq) is counted and gives none.
         """
         frame, state = detections.frame, self._state
-        if not self._is_next(frame.epoch, frame.seq):
-            return []
         captured_s = frame.captured_at.timestamp()
+        if not self._is_next(frame.epoch, frame.seq, captured_s):
+            return []
         gap_s = max(0.0, captured_s - state.captured_s) if state.last is not None else 0.0
         events = list(self._silence(state.now_s + gap_s))
         state.now_s = state.now_s + gap_s if state.last is not None else captured_s
@@ -175,12 +178,14 @@ class Scene:
             return []
         return list(self._silence(state.now_s + now.timestamp() - state.captured_s))
 
-    def _is_next(self, epoch: int, seq: int) -> bool:
+    def _is_next(self, epoch: int, seq: int, captured_s: float) -> bool:
         state = self._state
-        if (epoch, seq) <= state.order:
+        if (epoch, seq) <= state.order and state.late < _MOST_LATE:
             self.counts["repeated" if (epoch, seq) == state.order else "late"] += 1
+            state.late += captured_s > state.captured_s
             return False
-        if epoch == state.order[0]:
+        state.late = 0
+        if epoch == state.order[0] and seq > state.order[1]:
             self.counts["missing"] += seq - state.order[1] - 1
         state.order = epoch, seq
         return True

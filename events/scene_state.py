@@ -27,6 +27,8 @@ class SceneState:
     last: LastFrame | None = None
     order: tuple[int, int] = (-1, -1)
     """(epoch, seq) of the newest message, of any kind."""
+    late: int = 0
+    """Messages in a row that were before that, though captured later."""
     now_s: float = 0.0
     """The scene's clock: Unix time of the captures, but never backwards."""
     captured_s: float = 0.0

@@ -3,15 +3,16 @@
 import datetime as dt
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any
-
-from pydantic import ValidationError
 
 from events import metrics
 from events.scene import SceneEvent, SceneSettings
 from events.scenes.camera_scene import CameraScene, SceneKey
 from events.scenes.hints import Hints
+from events.scenes.intake import Refused, admitted
 from events.snapshots.portrait import Portrait
 from vedette.messages import DetectionsEvent, Hint
 from vedette.object_messages import Snapshot
@@ -21,6 +22,12 @@ logger = logging.getLogger(__name__)
 _LIVE_FORGOTTEN_AFTER_S = 24 * 3600.0
 _RECORDING_FORGOTTEN_AFTER_S = 900.0
 """Without a word: its analysis was given up."""
+
+MOST_SCENES = 2000
+"""Of a partition; each is a camera and pipeline."""
+MOST_STATE_BYTES = 900_000
+"""Of a scene as it is saved: a bucket's value must fit into a message, of 1 MiB."""
+_SAY_EVERY_S = 60.0
 
 SettingsOf = Callable[[SceneKey], SceneSettings]
 
@@ -38,6 +45,7 @@ class PartitionScenes:
         self._hints = Hints()
         self.portraits: tuple[Portrait, ...] = ()
         """What the picture of the latest detections shows."""
+        self._say_again_s = 0.0
         self.has_finished = False
         """A recording has ended since that was set to False: somebody waits for that to be saved."""
         for key, state in saved.items():
@@ -46,19 +54,18 @@ class PartitionScenes:
     def __len__(self) -> int:
         return len(self._scenes)
 
-    def take(self, payload: bytes, position: int, now_s: float) -> list[SceneEvent]:
-        """The events that follow from a detections message; one that is none is counted."""
+    def take(self, payload: bytes, key: SceneKey, position: int, now_s: float) -> list[SceneEvent]:
+        """The events that follow from a detections message that came for `key`; one that is none is counted."""
         self.hint, self.portraits = None, ()
+        left_out: Counter[str] = Counter()
         try:
-            event = DetectionsEvent.model_validate_json(payload)
-        except ValidationError as error:
-            logger.error("detections at %s are left out: %s errors", position, error.error_count())
-            metrics.LEFT_OUT.labels("malformed").inc()
+            event = admitted(payload, key, left_out)
+            scene = self._scene(key, event)
+        except Refused as refused:
+            metrics.LEFT_OUT.labels(refused.reason).inc()
+            self._say_refused(key, refused)
             return []
-        key = SceneKey.of(event.data)
-        scene = self._scenes.get(key)
-        if scene is None:
-            scene = self._scenes[key] = CameraScene.begun(key, self._settings_of(key), event)
+        scene.scene.counts.update(left_out)
         scene.touched_s = now_s
         self._changed.add(key)
         try:
@@ -76,6 +83,20 @@ class PartitionScenes:
             del self._scenes[key]
             self.has_finished = True
         return events
+
+    def _scene(self, key: SceneKey, event: DetectionsEvent) -> CameraScene:
+        scene = self._scenes.get(key)
+        if scene is None:
+            if len(self._scenes) >= MOST_SCENES:
+                raise Refused("cameras", f"there are {MOST_SCENES} cameras in this partition already")
+            scene = self._scenes[key] = CameraScene.begun(key, self._settings_of(key), event)
+        return scene
+
+    def _say_refused(self, key: SceneKey, refused: Refused) -> None:
+        """Once a minute: they may come at any rate."""
+        if monotonic() >= self._say_again_s:
+            self._say_again_s = monotonic() + _SAY_EVERY_S
+            logger.error("%s: detections are left out: %s", "/".join(key)[:200], refused)
 
     def pictured(self, key: SceneKey, object_id: str, snapshot: Snapshot) -> SceneEvent | None:
         """The event of an object's new snapshot; None: it has ended."""
@@ -133,7 +154,15 @@ class PartitionScenes:
     def dumped(self, key: SceneKey) -> bytes | None:
         """A scene, to be saved; None: it is gone."""
         scene = self._scenes.get(key)
-        return None if scene is None else json.dumps(scene.state(), separators=(",", ":")).encode()
+        if scene is None:
+            return None
+        dumped = json.dumps(scene.state(), separators=(",", ":")).encode()
+        if len(dumped) <= MOST_STATE_BYTES:
+            return dumped
+        logger.error("%s: what is known of it is %s bytes, its objects begin anew", "/".join(key), len(dumped))
+        metrics.DEFECTS.inc()
+        metrics.forget(self._scenes.pop(key))
+        return None
 
     def _restore(self, key: SceneKey, state: dict[str, Any], now_s: float) -> None:
         try:

@@ -15,8 +15,9 @@ from time import monotonic
 from nats.aio.msg import Msg
 
 from events.errors import DetectionsMissed, ReaderBroken
+from events.scenes.camera_scene import SceneKey
 from events.stream.ordered_reader import OrderedReader
-from events.stream.track import Reach, ensure_track, last_of, origin, reach
+from events.stream.track import Reach, ensure_track, last_of, origin, reach, where
 from vedette.bus import Bus
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.retry import Backoff, Retry
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first_s=0.1, cap_s=2.0, healthy_after_s=5.0)
 _SITE, _CAMERA = 2, 3
+_SOURCE, _TRACK_SOURCE = slice(2, 5), slice(3, 6)
+"""Site, camera and pipeline in the subjects `vedette.detections.…` and `vedette.track.<partition>.…`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Arrival:
 
     position: int
     """Its sequence in `DETECTIONS`."""
+    source: SceneKey
+    """Whose it is, by its subject."""
     payload: bytes
     stored_at_s: float
     """When the server stored it (in `TRACK`, if it came from there); Unix seconds of the server's clock."""
@@ -102,7 +107,10 @@ class PartitionFeed:
                 yield arrival
 
     async def _from_track(self) -> AsyncGenerator[Arrival, None]:
-        async with OrderedReader(self._bus, TRACK, track_filter(self.partition)) as reader:
+        start = await where(self._bus, self.position)  # what is before that would be read to be thrown away
+        async with OrderedReader(self._bus, TRACK, track_filter(self.partition), start) as reader:
+            if start and await where(self._bus, self.position) != start:
+                raise ReaderBroken(f"{TRACK}: was made anew meanwhile")
             self.caught_up = reader.pending_at_start == 0
             self._proven, self._in_track = self.position, True
             try:
@@ -110,7 +118,8 @@ class PartitionFeed:
                     message = await reader.next()
                     position = _origin(message)
                     if position > self.position:
-                        yield Arrival(position, message.data, message.metadata.timestamp.timestamp())
+                        source = SceneKey(*message.subject.split(".")[_TRACK_SOURCE])
+                        yield Arrival(position, source, message.data, message.metadata.timestamp.timestamp())
                     self.caught_up = self.caught_up or message.metadata.num_pending == 0
             finally:
                 self._in_track = False
@@ -127,7 +136,9 @@ class PartitionFeed:
                     break
                 words = message.subject.split(".")
                 if partition_of(words[_SITE], words[_CAMERA]) == self.partition:
-                    yield Arrival(sequence, message.data, message.metadata.timestamp.timestamp())
+                    yield Arrival(
+                        sequence, SceneKey(*words[_SOURCE]), message.data, message.metadata.timestamp.timestamp()
+                    )
                 left = message.metadata.num_pending
         self.position = last
 

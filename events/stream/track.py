@@ -69,6 +69,23 @@ async def reach(bus: Bus, partition: int) -> Reach:
     return Reach(first, last, await _origin_of(bus, {"last_by_subj": track_filter(partition)}))
 
 
+async def where(bus: Bus, position: int) -> int:
+    """The sequence in `TRACK` of the detections at `position`, or one before it; 0 where that isn't known.
+
+    `TRACK` has all of `DETECTIONS` from somewhere on, so the sequences of both differ by one number; where messages
+    were deleted from `DETECTIONS` they don't, and so the message that is found is looked at.
+
+    Raises:
+        BusUnavailable: the server doesn't answer, or has no such stream.
+    """
+    first = await _ask(bus, {"seq": 1, "next_by_subj": "vedette.track.>"})
+    if first is None or position <= first.origin:
+        return 0
+    guess = first.sequence + position - first.origin
+    found = await _ask(bus, {"seq": guess})
+    return guess if found is not None and found.origin <= position else 0
+
+
 async def last_of(bus: Bus, stream: str) -> int:
     """Sequence of the latest message of a stream.
 
@@ -115,7 +132,20 @@ def origin(headers: Mapping[str, str] | None) -> int:
     return int(words[1])
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    sequence: int
+    """In `TRACK`."""
+    origin: int
+    """In `DETECTIONS`."""
+
+
 async def _origin_of(bus: Bus, question: Mapping[str, object]) -> int | None:
+    found = await _ask(bus, question)
+    return None if found is None else found.origin
+
+
+async def _ask(bus: Bus, question: Mapping[str, object]) -> _Found | None:
     try:
         answer = await bus.client.request(
             f"$JS.API.DIRECT.GET.{TRACK}", json.dumps(question).encode(), timeout=_TIMEOUT_S
@@ -125,4 +155,4 @@ async def _origin_of(bus: Bus, question: Mapping[str, object]) -> int | None:
     headers = answer.headers or {}
     if headers.get(Header.STATUS.value) == "404":
         return None
-    return origin(headers)
+    return _Found(int(headers.get("Nats-Sequence", 0)), origin(headers))

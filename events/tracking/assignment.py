@@ -2,7 +2,8 @@
 
 After gating nearly every track has one candidate, and every candidate one track. So the pairs are cut into connected
 groups, and only a group with a choice is solved, by the Hungarian algorithm with potentials (Kuhn 1955; O(n² m)).
-Ten objects need no library: building a matrix for one costs more than this does.
+Ten objects need no library: building a matrix for one costs more than this does. A group in which more than fifty meet
+is no scene that anybody could follow, and would hold up other cameras: there the best pair comes first.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 Pair = tuple[int, int]
 """Row and column."""
 _INFINITE = float("inf")
+_MOST_SOLVED = 2500
+"""Rows times columns."""
 
 
 def assign(gains: Mapping[Pair, float]) -> list[Pair]:
@@ -19,7 +22,8 @@ def assign(gains: Mapping[Pair, float]) -> list[Pair]:
         if len(group) == 1:
             matched += group
         else:
-            matched += _solved(group, gains)
+            is_small = len({row for row, _ in group}) * len({column for _, column in group}) <= _MOST_SOLVED
+            matched += _solved(group, gains) if is_small else _greedy(group, gains)
     return sorted(matched)
 
 
@@ -39,11 +43,20 @@ def _groups(gains: Mapping[Pair, float]) -> Iterator[list[Pair]]:
         while index < len(group):
             row, column = group[index]
             index += 1
-            for pair in (*by_row[row], *by_column[column]):
+            for pair in (*by_row.pop(row, ()), *by_column.pop(column, ())):  # each once
                 if pair not in seen:
                     seen.add(pair)
                     group.append(pair)
         yield group
+
+
+def _greedy(group: list[Pair], gains: Mapping[Pair, float]) -> Iterator[Pair]:
+    rows, columns = set[int](), set[int]()
+    for row, column in sorted(group, key=lambda pair: (-gains[pair], pair)):
+        if row not in rows and column not in columns:
+            rows.add(row)
+            columns.add(column)
+            yield row, column
 
 
 def _solved(group: list[Pair], gains: Mapping[Pair, float]) -> list[Pair]:

@@ -1,8 +1,10 @@
 """One partition after another owner, behind, twice claimed; and what is published then."""
 
+import asyncio
 import datetime as dt
 import json
 from collections import Counter
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
@@ -12,7 +14,8 @@ from events.errors import PartitionLost
 from events.scene_settings import CameraSettings
 from events.scenes.camera_scene import SceneKey
 from events.scenes.scene_store import Saved, SceneStore
-from events.stream.track import ensure_track
+from events.stream.partition_feed import PartitionFeed
+from events.stream.track import ensure_track, where
 from tests.events.service.scenes import Walk, count, publish, stored, undisturbed
 from tests.events.service.worker import working
 from tests.nats_server import NatsServer
@@ -166,3 +169,22 @@ def test_the_stream_of_partitions_is_bounded() -> None:
     assert config.max_bytes
     assert config.max_age == 60
     assert config.num_replicas == 3
+
+
+async def test_a_feed_begins_where_it_left_off_rather_than_a_minute_back(bus: Bus) -> None:
+    await ensure_track(bus)
+    positions = [await publish(bus, Walk(f"cam-{n % 5}", 40, "rtcp").event(n)) for n in range(40)]
+
+    async def there() -> bool:
+        return bool((await bus.jetstream.stream_info(TRACK)).state.messages == len(positions))
+
+    await until_async(there, "all are in TRACK")
+    assert await where(bus, positions[0]) == 0
+    assert await where(bus, positions[30]) == 31
+    assert await where(bus, positions[-1] + 100) == 0
+    await bus.jetstream.purge_stream(TRACK, keep=20)
+    assert await where(bus, positions[30]) == 31
+    feed = PartitionFeed(bus, partition_of("plant-1", "cam-0"), positions[30])
+    async with aclosing(feed.arrivals()) as arrivals:
+        first = await asyncio.wait_for(anext(arrivals), 60)
+    assert (first.position, first.source) == (positions[35], SceneKey("plant-1", "cam-0", "people"))
