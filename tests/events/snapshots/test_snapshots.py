@@ -29,7 +29,7 @@ def walk(frames: int = 60) -> Walk:
 
 def counted(outcome: str) -> float:
     """So many pictures had this outcome, in this process."""
-    return metrics.SNAPSHOTS.labels(outcome)._value.get()
+    return float(metrics.SNAPSHOTS.labels(outcome)._value.get())
 
 
 def of_scene(found: list[Stored]) -> list[Stored]:
