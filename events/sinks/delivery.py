@@ -9,39 +9,31 @@ from time import monotonic
 from events import metrics
 from events.errors import SinkLost
 from events.sinks.dead_letters import AGE, ATTEMPTS, REFUSED, bury
+from events.sinks.history import History
 from events.sinks.sink_event import SinkEvent
 from events.sinks.verdict import Outcome, Verdict
 from events.sinks.webhook import WebhookReceiver
 from vedette.bus import Bus
 from vedette.errors import MessageTooLarge
-from vedette.event_order import Recent
 from vedette.leases import Lease
 from vedette.retry import Backoff, Retry
 from vedette.sinks_settings import Sink as SinkSettings
-from vedette.subjects import SINK_EVENTS_IN_HAND
 
 logger = logging.getLogger(__name__)
-
-
-class Delivered:
-    """What this process has delivered lately: it may be read again when reading begins anew."""
-
-    def __init__(self) -> None:
-        self._events: Recent[tuple[int, str], None] = Recent(2 * SINK_EVENTS_IN_HAND)
-
-    def __contains__(self, event: SinkEvent) -> bool:
-        return (event.sequence, event.id) in self._events
-
-    def add(self, event: SinkEvent) -> None:
-        """It is delivered, or a dead letter."""
-        self._events.put((event.sequence, event.id), None)
 
 
 class Delivery:
     """Of one sink, while its lease is ours."""
 
     def __init__(
-        self, bus: Bus, site: str, name: str, settings: SinkSettings, lease: Lease, receiver: WebhookReceiver
+        self,
+        bus: Bus,
+        site: str,
+        name: str,
+        settings: SinkSettings,
+        lease: Lease,
+        receiver: WebhookReceiver,
+        history: History,
     ) -> None:
         self._bus = bus
         self._site = site
@@ -50,7 +42,7 @@ class Delivery:
         self._lease = lease
         self._receiver = receiver
         self._room = asyncio.Semaphore(settings.in_flight)
-        self._not_before_s = 0.0
+        self._history = history
         self._ending = False
 
     async def deliver(self, event: SinkEvent) -> None:
@@ -65,15 +57,16 @@ class Delivery:
             verdict = await self._attempt(event)
             if verdict.outcome is Outcome.DELIVERED:
                 metrics.SINK_EVENTS.labels(self._name, "delivered").inc()
-                return
-            event.attempts += 1
+                break
+            event.attempts = self._history.failed(event)
             reason = self._dead_because(event, verdict)
             if reason is not None:
                 await self._bury(event, reason, verdict.said)
-                return
+                break
             metrics.SINK_RETRIES.labels(self._name).inc()
             logger.warning("sink %s: %s %s; its events wait", self._name, self._settings.webhook, verdict.said)
             await asyncio.sleep(retry.wait_s(0.0, verdict.wait_s))
+        self._history.done(event)
 
     async def finish(self, within_s: float) -> None:
         """Send nothing more, and wait for the answers to what is under way."""
@@ -85,14 +78,14 @@ class Delivery:
 
     async def _attempt(self, event: SinkEvent) -> Verdict:
         while True:
-            await asyncio.sleep(max(0.0, self._not_before_s - monotonic()))
+            await asyncio.sleep(max(0.0, self._history.not_before_s - monotonic()))
             async with self._room:
-                if monotonic() < self._not_before_s:
+                if monotonic() < self._history.not_before_s:
                     continue
                 if self._ending or not self._lease.held:
                     raise SinkLost("the lease has run out")
                 verdict = await self._receiver.send(event)
-                self._not_before_s = max(self._not_before_s, monotonic() + verdict.pause_s)
+                self._history.not_before_s = max(self._history.not_before_s, monotonic() + verdict.pause_s)
                 return verdict
 
     def _dead_because(self, event: SinkEvent, verdict: Verdict) -> str | None:

@@ -15,8 +15,9 @@ import logging
 from time import monotonic
 
 from events import metrics
-from events.errors import SinkLost
-from events.sinks.delivery import Delivered, Delivery
+from events.errors import ReaderBroken, SinkLost
+from events.sinks.delivery import Delivery
+from events.sinks.history import History
 from events.sinks.lanes import Lanes
 from events.sinks.sink_event import SinkEvent, sink_event, wanted
 from events.sinks.sink_reader import SinkReader
@@ -45,7 +46,7 @@ class Sink:
         self._site = site
         self._settings = settings
         self._lease = Lease(bus, f"SINK.{site}.{name}", owner)
-        self._delivered = Delivered()
+        self._history = History()
         self._waiting = 0
 
     @property
@@ -76,12 +77,11 @@ class Sink:
 
     async def _deliver_all(self, receiver: WebhookReceiver) -> None:
         """Until something goes wrong, which is raised."""
-        delivery = Delivery(self._bus, self._site, self.name, self._settings, self._lease, receiver)
+        delivery = Delivery(self._bus, self._site, self.name, self._settings, self._lease, receiver, self._history)
         async with SinkReader(self._bus, self._site, self.name, self._settings) as reader:
 
             async def deliver(event: SinkEvent) -> None:
                 await delivery.deliver(event)
-                self._delivered.add(event)
                 await reader.acknowledge(event.reply)
 
             lanes = Lanes(deliver)
@@ -104,7 +104,7 @@ class Sink:
     async def _read(self, reader: SinkReader, lanes: Lanes[SinkEvent]) -> None:
         while True:
             event = sink_event(await reader.next())
-            if event in self._delivered or not wanted(self._settings, event):
+            if self._history.is_done(event) or not wanted(self._settings, event):
                 await reader.acknowledge(event.reply)
             else:
                 lanes.add(event.lane, event)
@@ -113,7 +113,12 @@ class Sink:
         """Say how far it is; find out what the server gave to somebody else who never said so."""
         missing_since = -1
         while True:
-            place = await reader.place()
+            try:
+                place = await reader.place()
+            except ReaderBroken as error:  # whether it is, is found out by reading
+                logger.debug("sink %s: %s", self.name, error)
+                await asyncio.sleep(_LOOK_EVERY_S)
+                continue
             in_hand = reader.unread + len(lanes)
             self._waiting = (place.num_pending or 0) + (place.num_ack_pending or 0)
             metrics.SINK_WAITING.labels(self.name).set(self._waiting)

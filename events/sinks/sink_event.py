@@ -30,7 +30,7 @@ class SinkEvent:
     reply: str = ""
     """Where it is acknowledged."""
     attempts: int = 0
-    """That failed, with this worker."""
+    """That failed, as far as this worker knows."""
 
     @property
     def lane(self) -> str:

@@ -204,7 +204,7 @@ async def test_after_more_than_can_be_in_hand_all_are_delivered_in_order(bus: Bu
     receiver.otherwise = answer(503)
     async with delivering(bus, config(receiver)):
         await until_reading(bus)
-        ids = await publish(bus, *(entered(number) for number in range(1, 401)))
+        ids = await publish(bus, *(entered(number) for number in range(1, 301)))
         await until(lambda: receiver.requests, "the first is tried")
         place = await bus.jetstream.consumer_info(EVENTS, "s-plant-1-alarm")
         assert (place.num_ack_pending or 0) <= 256
