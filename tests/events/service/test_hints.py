@@ -81,9 +81,7 @@ async def test_a_gate_stays_open_while_an_object_moves_and_closes_after_it_has_g
     async with simulated("yard", video=video) as simulator, working(bus):
         camera = {"pipeline": "people", "gate": {"mode": "activity"}, "url": simulator.url("yard")}
         async with gateway(configured(nats_server, {"yard": camera})), background(infer()):
-            await until(
-                lambda: witness.of("yard") and open_s() > 6, lambda: f"twice as long as without: {states()}"
-            )
+            await until(lambda: witness.of("yard") and open_s() > 6, lambda: f"twice as long as without: {states()}")
             assert "idle" not in states()
             walks = False
             await until(lambda: "idle" in states(), "it is closed when nobody is there any more", 90)
