@@ -1,5 +1,6 @@
 """Where the processes of a machine listen."""
 
+from ipaddress import ip_address
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -25,6 +26,14 @@ class Address(Settings):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs of this machine reach it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def with_offset(self, offset: int) -> "Address":
         """The same host, `offset` ports up; a free port stays a free port."""

@@ -171,6 +171,7 @@ def _banner(config: Config, path: Path, live: bool) -> str:
             lines.append(f"MQTT     {mqtt_url(mqtt)}  (user and password: {mqtt})")
     else:
         lines.append(f"NATS     {config.nats.url}")
+    lines.append(f"Console  http://{config.listen.gateway}/  ({_who_may(config)})")
     scheme = "http" if config.serving.tls is None else "https"
     inference = f"{scheme}://{config.listen.inference}/readyz"
     lines.append(f"Gateway  http://{config.listen.gateway}/readyz   Inference  {inference}")
@@ -178,6 +179,15 @@ def _banner(config: Config, path: Path, live: bool) -> str:
         lines.append(f"Logs     {site_folder(config.site) / 'log'}")
     lines.append(f"Subscribe in another terminal: {_this_command()} watch {path} (with --events: what happens)")
     return "\n".join(lines) + "\n\n"
+
+
+def _who_may(config: Config) -> str:
+    """Who the console lets in, said plainly."""
+    if config.gateway.accounts or config.gateway.api_token is not None:
+        return "sign in with an account of gateway.accounts, or the API's token"
+    if config.listen.gateway.is_loopback:
+        return "open: whoever uses this machine may see and change everything; gateway.accounts asks who it is"
+    return "everybody who reaches it may look, nobody may change anything: gateway.accounts says who may"
 
 
 def _this_command() -> str:

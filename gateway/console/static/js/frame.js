@@ -26,6 +26,7 @@ class Frame {
 
   element(begin) {
     this.#showLink();
+    for (const link of this.#links) link.hidden = link.dataset.path === "identities" && !session.may("operator");
     return [
       h("header", { class: "top" },
         h("a", { class: "brand", href: "#/" }, h("img", { src: "icon.svg", alt: "", width: 24, height: 24 }), h("b", {}, "Vedette"), h("span", { class: "site" }, session.said.site)),
