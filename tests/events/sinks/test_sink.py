@@ -45,7 +45,7 @@ async def until_reading(bus: Bus, sink: str = "alarm") -> None:
     async def there() -> bool:
         return any(info.name == f"s-plant-1-{sink}" for info in await bus.jetstream.consumers_info(EVENTS))
 
-    await until_async(there, "the sink has a place in the stream")
+    await until_async(there, "the sink has a place in the stream", 120)  # a process may have to start first
 
 
 async def until_done(bus: Bus, sink: str = "alarm") -> None:
