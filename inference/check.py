@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from inference.cascade.plan import faults
 from inference.errors import ModelError
+from inference.identities import check as identities
 from inference.repository.card import ModelCard
 from inference.repository.folder import Repository
 from inference.repository.references import Reference
@@ -49,9 +50,9 @@ def _of_models(config: Config, repository: Repository | None) -> list[Problem]:
 
 def _of_stages(config: Config, repository: Repository | None) -> list[Problem]:
     """What the models' cards say against what the stages want of them."""
-    if repository is None:
-        return []
     cards: dict[str, ModelCard] = {}
+    if repository is None:
+        return list(identities.problems(config, cards))
     for model in config.model_names():
         with suppress(ModelError):  # said already
             cards[model] = repository.card(model)
@@ -60,7 +61,7 @@ def _of_stages(config: Config, repository: Repository | None) -> list[Problem]:
         for name, pipeline in config.pipelines.items()
         for fault in faults(pipeline, cards)
     ]
-    return found + _without_detector(config, cards)
+    return [*found, *_without_detector(config, cards), *identities.problems(config, cards)]
 
 
 def _without_detector(config: Config, cards: Mapping[str, ModelCard]) -> list[Problem]:
