@@ -21,7 +21,7 @@ from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)
 
-_TIMEOUT_S = 2.0
+_SILENCE_S = 10.0
 _BACKOFF = Backoff(first_s=0.2, cap_s=5.0)
 _ANEW_AFTER_S = 60.0
 _FORGOTTEN_AFTER_S = 30.0
@@ -49,12 +49,12 @@ class BucketWatch:
         """The keys as they are now, removed ones too.
 
         Raises:
-            BusUnavailable: not connected, or silence for two seconds.
+            BusUnavailable: not connected, or silence for ten seconds.
         """
         try:
             async with (
-                asyncio.timeout(_TIMEOUT_S) as silence,
-                self._watch(_TIMEOUT_S) as watcher,
+                asyncio.timeout(_SILENCE_S) as silence,
+                self._watch(_SILENCE_S) as watcher,
                 aclosing(self._told(watcher, silence)) as told,
             ):
                 async for known in told:
@@ -103,7 +103,7 @@ class BucketWatch:
             heard += 1
             if heard % _BREATH == 0:
                 if silence is not None:
-                    silence.reschedule(asyncio.get_running_loop().time() + _TIMEOUT_S)
+                    silence.reschedule(asyncio.get_running_loop().time() + _SILENCE_S)
                 await asyncio.sleep(0)
 
     async def _count(self) -> int:
