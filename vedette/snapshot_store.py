@@ -68,15 +68,17 @@ class SnapshotStore:
     async def put(self, pictures: Sequence[tuple[SnapshotRecord, bytes]]) -> None:
         """Store all of these pictures and their records, or none. Content that is there is not stored twice.
 
-        Each record's `sha256` is that of its JPEG.
+        At most 200; each record's `sha256` is that of its JPEG.
 
         Raises:
             MessageTooLarge: a picture is over the server's limit.
         """
+        descriptions = {record.sha256: description_subject(record.sha256) for record, _ in pictures}
+        there = await read_many(self._bus, STREAM, list(descriptions.values()))
         writes: dict[str, Publication] = {}
         for record, jpeg in pictures:
             writes |= {one.subject: one for one in _index(record)}
-            if not await self._has_lately(record.sha256):
+            if not _is_young(there.get(descriptions[record.sha256])):
                 writes |= {one.subject: one for one in _object(record, jpeg)}
         await publish_together(self._bus, SNAPSHOTS, list(writes.values()))
 
@@ -158,12 +160,6 @@ class SnapshotStore:
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{SNAPSHOTS}: {describe(error)}") from error
 
-    async def _has_lately(self, sha256: str) -> bool:
-        stored = await read_last(self._bus, STREAM, description_subject(sha256))
-        if stored is None:
-            return False
-        return dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(stored.stored_at[:19] + "Z") < _STORED_ANEW_AFTER
-
     async def _keys(self, query: Query) -> AsyncGenerator[list[RecordKey], None]:
         """By hours, the latest first; or all of them, where they are few."""
         hours = ["*"]
@@ -178,6 +174,12 @@ class SnapshotStore:
         """In the order of `keys`; what is gone by now is left out."""
         stored = await read_many(self._bus, STREAM, [key.subject for key in keys])
         return [record for key in keys if (record := _record(stored.get(key.subject))) is not None]
+
+
+def _is_young(stored: Stored | None) -> bool:
+    if stored is None:
+        return False
+    return dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(stored.stored_at[:19] + "Z") < _STORED_ANEW_AFTER
 
 
 def _index(record: SnapshotRecord) -> list[Publication]:
