@@ -8,7 +8,7 @@ TENSORRT := tensorrt-cu13-libs==10.16.1.11
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system check format lock bench gpu-check clean
+.PHONY: help demo test test-system test-images check format lock bench gpu-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -32,9 +32,18 @@ test: $(READY) ## all tests that need nothing but pip
 	.venv-kserve/bin/pip install --quiet --disable-pip-version-check -r tests/system/kserve.lock
 	@touch $@
 
-test-system: $(READY) .venv-kserve/ready ## tests with GStreamer, Chromium, ffmpeg and kserve; installs Debian's packages where it may
+.venv-chart/ready: tests/system/chart.lock
+	@$(PYTHON) -m venv .venv-chart
+	.venv-chart/bin/pip install --quiet --disable-pip-version-check -r tests/system/chart.lock
+	@touch $@
+
+test-system: $(READY) .venv-kserve/ready .venv-chart/ready ## tests with GStreamer, Chromium, ffmpeg and kserve; installs Debian's packages where it may
 	tests/system/install-packages
-	$(BIN)/pytest -m system
+	$(BIN)/pytest -m "system and not images"
+
+test-images: $(READY) ## builds the images and awaits a detection from them (10 minutes, 4 GB of disk; root, Linux)
+	tests/system/install-packages buildah debootstrap
+	$(BIN)/pytest -m images
 
 check: $(READY) ## lint, formatting, types, generated files
 	$(BIN)/ruff check .
@@ -69,4 +78,4 @@ gpu-check: ## with an NVIDIA GPU: is it used, does it agree with the CPU, what d
 	PYTHONPATH=. $(GPU_VENV)/bin/python -m inference.gpu_check --to gpu-check
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(GPU_VENV) gpu-check .venv-kserve .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(GPU_VENV) gpu-check .venv-kserve .venv-chart .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
