@@ -1,8 +1,10 @@
 """Webhooks: receivers fail, stall, drip, refuse and come back; no event is lost, and a camera's order is kept."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from events.sinks.dead_letters import DeadLetter, dead_letters
 from events.sinks.site_sinks import SiteSinks
 from tests.events.sinks.published import covered, entered, publish
 from tests.events.sinks.receiver import Receiver, answer, dripping, dropped, receiving, stalled
+from tests.gateway.certificates import self_signed
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
@@ -212,6 +215,30 @@ async def test_after_more_than_can_be_in_hand_all_are_delivered_in_order(bus: Bu
         failed = len(receiver.requests)
         await until_done(bus)
     assert receiver.ids[failed:] == ids or receiver.ids[failed + 1 :] == ids
+
+
+async def test_a_certificate_is_believed_if_it_is_the_hosts_and_trusted(bus: Bus, tmp_path: Path) -> None:
+    good, other = self_signed(tmp_path, "127.0.0.1"), self_signed(tmp_path, "other.example")
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    served.load_cert_chain(good.pem, good.key)
+    async with receiving(Receiver(), served) as receiver:
+        url = receiver.url.replace("http://", "https://")
+        believed = {"own": {"ca": str(good.pem)}, "any": {"verify": "false"}}
+        refused = {"system": {}, "another": {"ca": str(other.pem)}}
+        sinks = {
+            name: {**FAST, "webhook": f"{url}/{name}", "tls": tls, "attempts": 1 if name in refused else 100}
+            for name, tls in {**believed, **refused}.items()
+        }
+        async with delivering(bus, Config.model_validate({"site": "plant-1", "sinks": sinks})):
+            for name in sinks:
+                await until_reading(bus, name)
+            await publish(bus, entered(1))
+            for name in sinks:
+                await until_done(bus, name)
+    assert {request.path.rpartition("/")[2] for request in receiver.requests} == set(believed)
+    for name in refused:
+        (letter,) = [letter async for letter in dead_letters(bus, "plant-1", name)]
+        assert letter.last_error == "its certificate is not trusted, or not the host's"
 
 
 async def test_a_second_worker_goes_on_where_the_first_one_was(bus: Bus, receiver: Receiver) -> None:
