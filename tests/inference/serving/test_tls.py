@@ -13,6 +13,8 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
+from cryptography.x509 import load_pem_x509_certificate
+from prometheus_client import REGISTRY
 
 from inference.check import problems
 from inference.serving.tls import Certificates
@@ -24,6 +26,7 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.config import Config
 from vedette.errors import ConfigError
+from vedette.metrics import CERTIFICATE_EXPIRY
 from vedette.serving_settings import ServingTls
 
 LIVE = "/inference.GRPCInferenceService/ServerLive"
@@ -125,6 +128,25 @@ async def test_new_files_are_used_from_the_next_connection_on_and_open_ones_go_o
                 await health(served, stale)
             async with session.get(f"{served.url}/healthz") as answer:
                 assert answer.status == 200, "the connection of before"
+
+
+def test_the_end_of_the_certificate_in_use_is_in_the_metrics(tmp_path: Path) -> None:
+    def ends_s(certificate: Certificate) -> float:
+        return load_pem_x509_certificate(certificate.pem.read_bytes()).not_valid_after_utc.timestamp()
+
+    def told_s() -> float | None:
+        return REGISTRY.get_sample_value("vedette_certificate_expiry_timestamp_seconds", {"certificate": "serving"})
+
+    server = made(tmp_path, "first")
+    first_s = ends_s(server)
+    certificates = Certificates(ServingTls.model_validate(settings(server)))
+    assert told_s() == first_s
+    CERTIFICATE_EXPIRY.labels("serving").set(0)
+    renewed = made(tmp_path, "second")
+    for source, target in ((renewed.pem, server.pem), (renewed.key, server.key)):
+        shutil.copy(source, target)
+    assert certificates.look()
+    assert told_s() == ends_s(renewed)
 
 
 def test_files_that_cannot_be_used_leave_the_old_ones_and_are_logged_once(
