@@ -55,6 +55,7 @@ def explanation(config: Config) -> str:
     lines = [
         f"site       {config.site}",
         f"nats       {config.nats.url if config.nats else f'embedded, on {config.listen.nats}'}",
+        *([f"mqtt       on {config.listen.mqtt}, events and status"] if config.listen.mqtt else []),
         f"models     {config.models.where}",
         f"inference  on {config.inference.device}, {_count(config.inference.replicas, 'process')} a model of"
         f" {_count(config.inference.sessions, 'session')}; budget {config.inference.budget_ms:g} ms",

@@ -61,6 +61,7 @@ async def test_a_worker_killed_while_it_delivers_loses_nothing(
         await until_reading(bus)
         ids = await publish(bus, *(entered(number) for number in range(1, 21)))
         await until(lambda: len(receiver.requests) == 5, lambda: worker.text)
+        await worker.until_ready()  # whatever the receiver does
     finally:
         worker.end()
     receiver.otherwise = answer(202)
