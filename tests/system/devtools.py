@@ -22,6 +22,8 @@ class Page:
     def __init__(self, socket: ClientWebSocketResponse) -> None:
         self.errors: list[str] = []
         """Exceptions, and what the console logged as errors (refused by the CSP, for one)."""
+        self.unanswered: dict[str, str] = {}
+        """URLs of requests that are under way."""
         self._socket = socket
         self._asked = 0
         self._answers: dict[int, asyncio.Future[Any]] = {}
@@ -32,6 +34,10 @@ class Page:
             said = json.loads(message.data)
             if "id" in said:
                 self._answers.pop(said["id"]).set_result(said)
+            elif said["method"] == "Network.requestWillBeSent":
+                self.unanswered[said["params"]["requestId"]] = said["params"]["request"]["url"]
+            elif said["method"] in ("Network.loadingFinished", "Network.loadingFailed"):
+                self.unanswered.pop(said["params"]["requestId"], None)
             elif said["method"] == "Runtime.exceptionThrown":
                 details = said["params"]["exceptionDetails"]
                 self.errors.append(details.get("exception", {}).get("description") or details["text"])
@@ -66,7 +72,8 @@ class Page:
         try:
             await until_async(lambda: self.run(script), what, deadline_s)
         except AssertionError:
-            raise AssertionError(f"{what}; errors: {self.errors}; the page says:\n{await self.text()}") from None
+            waits = f"errors: {self.errors}; unanswered: {list(self.unanswered.values())}"
+            raise AssertionError(f"{what}; {waits}; the page says:\n{await self.text()}") from None
 
     async def until_says(self, text: str, deadline_s: float = DEADLINE_S) -> None:
         await self.until(f"document.body.innerText.includes({json.dumps(text)})", f"the page says {text!r}", deadline_s)
@@ -119,7 +126,7 @@ async def browser(profile: Path) -> AsyncIterator[Page]:
             async with session.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=2**26) as socket:
                 page = Page(socket)
                 listening = asyncio.create_task(page.listen())
-                for domain in ("Page", "Runtime", "Log"):
+                for domain in ("Page", "Runtime", "Log", "Network"):
                     await page.send(f"{domain}.enable")
                 try:
                     yield page

@@ -15,7 +15,7 @@ class Api extends EventTarget {
   csrf = "";
 
   url(path) {
-    return new URL(path, ROOT);
+    return new URL(`./${path}`, ROOT); // without ./ a path like cameras:test would be a URL of the scheme "cameras"
   }
 
   /** Of the answer: its JSON (null if there is none), and its ETag. Throws ApiError. */

@@ -106,12 +106,12 @@ function headOf(camera, editing, change) {
     h("a", { class: "button quiet", href: "#/", "aria-label": "All cameras" }, icon("back")),
     h("h1", {}, name),
     stateChip(stateOf(camera)),
-    h("div", { class: "page-actions" },
+    h("div", { class: "page-actions icon-actions" },
       operator && !editing ? [
-        h("a", { class: "button", href: `#/cameras/${name}/shapes` }, icon("shape"), "Zones and lines"),
-        h("a", { class: "button", href: `#/cameras/${name}/edit` }, icon("edit"), "Settings"),
-        h("button", { type: "button", onclick: disable }, icon("power"), camera.enabled ? "Disable" : "Enable"),
-        session.may("admin") ? h("button", { type: "button", class: "danger", onclick: remove }, icon("trash"), "Remove") : null,
+        h("a", { class: "button", href: `#/cameras/${name}/shapes` }, icon("shape"), h("span", {}, "Zones and lines")),
+        h("a", { class: "button", href: `#/cameras/${name}/edit` }, icon("edit"), h("span", {}, "Settings")),
+        h("button", { type: "button", onclick: disable }, icon("power"), h("span", {}, camera.enabled ? "Disable" : "Enable")),
+        session.may("admin") ? h("button", { type: "button", class: "danger", onclick: remove }, icon("trash"), h("span", {}, "Remove")) : null,
       ] : null),
   ];
 }
