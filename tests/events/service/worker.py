@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from events.ownership.ownership import Ownership
 from events.partition_worker import PartitionWorker
@@ -21,8 +22,11 @@ from vedette.background import background, end
 from vedette.bus import Bus
 from vedette.members import announce, new_member
 from vedette.snapshots_settings import Snapshots
+from vedette.subjects import LEASES
 
 SNAPSHOTS = Snapshots()
+LEASE_S = 60.0
+"""Of workers in the test's process; those in processes of their own have the product's."""
 ROOT = Path(__file__).resolve().parents[3]
 _ADDRESS = re.compile(r"health and metrics on (http://\S+)")
 CONFIG = """
@@ -46,17 +50,26 @@ async def working(
     member = new_member("events", "plant-1", "127.0.0.1:0")
     maker = SnapshotMaker(bus, snapshots)
     ownership = Ownership(bus, member, lambda part: PartitionWorker(bus, part, member.name, plain, save_s, maker))
-    async with background(announce(bus, member)), asyncio.TaskGroup() as group:
-        running = group.create_task(ownership.run())
-        await until(lambda: ownership.ready, "all partitions are ours", 60)
-        try:
-            yield ownership
-        finally:
-            if orderly:
-                ownership.stop()
-            else:
-                await end([running])
+    await _let_leases_last(bus)
+    with patch("vedette.leases.MEMBERSHIP_TTL_S", LEASE_S):
+        async with background(announce(bus, member)), asyncio.TaskGroup() as group:
+            running = group.create_task(ownership.run())
+            await until(lambda: ownership.ready, "all partitions are ours", 90)
+            try:
+                yield ownership
+            finally:
+                if orderly:
+                    ownership.stop()
+                else:
+                    await end([running])
+                    await bus.jetstream.purge_stream(f"KV_{LEASES}")  # as if their time had run out
     maker.close()
+
+
+async def _let_leases_last(bus: Bus) -> None:
+    """A stall of a slow machine is not what tests with a worker of their own process are about."""
+    config = (await bus.jetstream.stream_info(f"KV_{LEASES}")).config
+    await bus.jetstream.update_stream(config.evolve(max_age=LEASE_S))
 
 
 class Process:
