@@ -7,7 +7,7 @@ after a reconnect or otherwise (so it is made anew then, and from time to time).
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from time import monotonic
 from typing import NamedTuple
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _SILENCE_S = 10.0
 _BACKOFF = Backoff(first_s=0.2, cap_s=5.0)
 _ANEW_AFTER_S = 60.0
-_FORGOTTEN_AFTER_S = 30.0
+_FORGOTTEN_AFTER_S, _READ_FORGOTTEN_AFTER_S = 30.0, 2.0
 _BREATH = 64
 """Keys after which others in the event loop get their turn: thousands may have been told at once."""
 
@@ -54,7 +54,7 @@ class BucketWatch:
         try:
             async with (
                 asyncio.timeout(_SILENCE_S) as silence,
-                self._watch(_SILENCE_S) as watcher,
+                self._watch(_READ_FORGOTTEN_AFTER_S) as watcher,
                 aclosing(self._told(watcher, silence)) as told,
             ):
                 async for known in told:
@@ -63,20 +63,32 @@ class BucketWatch:
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{self._bucket}: {describe(error)}") from error
 
-    async def follow(self, tell: Callable[[Mapping[str, Stored]], None]) -> None:
-        """Tell the keys, now and after each change, until cancelled. Errors of the bus are retried. What is told is the
-        same mapping each time: it goes on changing."""
+    async def follow(
+        self,
+        tell: Callable[[Mapping[str, Stored]], None],
+        begin: Callable[[KeyValue], Awaitable[None]] | None = None,
+    ) -> None:
+        """Tell the keys, now and after each change, until cancelled. Errors of the bus are retried.
+
+        What is told is the same mapping each time: it goes on changing. `begin` is awaited before each watch.
+        """
         retry = Retry(_BACKOFF)
         while True:
             began_s = monotonic()
             try:
-                await self._follow(tell)
+                await self._follow(tell, begin)
             except (NatsError, TimeoutError, BusError) as error:
                 level = logging.WARNING if self._bus.connected else logging.DEBUG
                 logger.log(level, "%s can't be followed: %s", self._bucket, describe(error))
                 await asyncio.sleep(retry.wait_s(monotonic() - began_s))
 
-    async def _follow(self, tell: Callable[[Mapping[str, Stored]], None]) -> None:
+    async def _follow(
+        self,
+        tell: Callable[[Mapping[str, Stored]], None],
+        begin: Callable[[KeyValue], Awaitable[None]] | None,
+    ) -> None:
+        if begin is not None:
+            await begin(await self._bus.bucket(self._bucket))
         with suppress(TimeoutError):
             async with (
                 self._watch(_FORGOTTEN_AFTER_S) as watcher,

@@ -131,7 +131,7 @@ def decode(value: bytes, key: str, revision: int, sealer: Sealer) -> IdentityEnt
         if whole["version"] != _VERSION:
             return UnreadableIdentity(gallery, person, f"is of another version than {_VERSION}", revision)
         said = json.loads(sealer.unseal(whole["sealed"], key))
-        faces = tuple(_face(face) for face in said["faces"])
+        faces = tuple(_face(face) for face in said["faces"][:MOST_FACES])
         return IdentityRecord(gallery, person, checked_name(said["name"]), faces, revision)
     except Unsealable as error:
         return UnreadableIdentity(gallery, person, str(error), revision)

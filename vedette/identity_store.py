@@ -27,22 +27,24 @@ class UnknownPerson(VedetteError):
 
 
 class People:
-    """Records as a bucket has them, each decoded once a revision."""
+    """Records as a bucket has them, each decoded once as it lies there."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
-        self._entries: dict[str, IdentityEntry] = {}
+        self._decoded: dict[str, tuple[Stored, IdentityEntry]] = {}
+        """By key. A bucket that was made anew may have another value at the same revision."""
 
     def take(self, known: Mapping[str, Stored]) -> list[IdentityEntry]:
         """Those that are there, by gallery and id."""
-        there: dict[str, IdentityEntry] = {}
-        for key, stored in known.items():
-            if stored.value is not None:
-                had = self._entries.get(key)
-                fresh = had is None or had.revision != stored.revision
-                there[key] = decode(stored.value, key, stored.revision, self._sealer) if fresh or had is None else had
-        self._entries = there
-        return [there[key] for key in sorted(there)]
+        there = {key: one for key, one in sorted(known.items()) if one.value is not None}
+        self._decoded = {key: (one, self._entry(key, one)) for key, one in there.items()}
+        return [entry for _, entry in self._decoded.values()]
+
+    def _entry(self, key: str, stored: Stored) -> IdentityEntry:
+        before, entry = self._decoded.get(key, (None, None))
+        if entry is not None and before == stored:
+            return entry
+        return decode(stored.value or b"", key, stored.revision, self._sealer)
 
 
 class IdentityStore:

@@ -210,10 +210,10 @@ async def test_what_was_written_into_the_new_bucket_stays_and_the_others_come_ba
         await restore(self, bucket)
 
     newer = Change("b", CameraRecord("b", camera("newer"), "file"))
+    monkeypatch.setattr(CameraStore, "_restore", later)
     async with followed(store) as told:
         await store.change(added("a", "b"), {})
         await until(lambda: len(told[-1].entries) == 2, "before")
-        monkeypatch.setattr(CameraStore, "_restore", later)
         await asyncio.to_thread(nats_server.kill)
         await asyncio.to_thread(shutil.rmtree, nats_server.folder / "store")
         count = len(told)

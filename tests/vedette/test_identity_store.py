@@ -1,15 +1,19 @@
 """People in the bucket: sealed, followed, changed by several at a time, and gone when they are removed."""
 
 import asyncio
+import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.inference.identities.people import AT, MODEL, SEALER, record, vector
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.atomic_write import Conflict
 from vedette.background import background
+from vedette.bucket_watch import Stored
 from vedette.bus import Bus, connect
 from vedette.identity_record import (
     EnrolledFace,
@@ -22,7 +26,7 @@ from vedette.identity_record import (
     encode,
     person_of,
 )
-from vedette.identity_store import IdentityStore, UnknownPerson
+from vedette.identity_store import IdentityStore, People, UnknownPerson
 from vedette.sealing import Sealer
 from vedette.subjects import IDENTITIES
 
@@ -79,6 +83,38 @@ def test_one_name_is_one_person_however_it_is_written() -> None:
 def test_a_name_that_cant_be_displayed_is_refused(name: str) -> None:
     with pytest.raises(WrongName):
         checked_name(name)
+
+
+def test_another_value_at_the_same_revision_is_another_person() -> None:
+    """As in a bucket that was made anew."""
+    people, other = People(SEALER), record("anna müller", vector(9))
+    for one in (ANNA, other):
+        (entry,) = people.take({KEY: Stored(encode(one, SEALER), 1)})
+        assert isinstance(entry, IdentityRecord) and entry.name == one.name
+
+
+@given(st.binary(max_size=200))
+def test_whatever_lies_there_is_told_as_none(value: bytes) -> None:
+    assert isinstance(decode(value, KEY, 1, SEALER), UnreadableIdentity)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["name", "faces", "model", "model_version", "digest", "enrolled_at", "vector"]),
+                inner,
+                max_size=7,
+            )
+        ),
+    )
+)
+def test_whatever_is_sealed_there_is_no_error(content: object) -> None:
+    value = json.dumps({"version": 1, "sealed": SEALER.seal(json.dumps(content), KEY)}).encode()
+    found = decode(value, KEY, 1, SEALER)
+    assert isinstance(found, UnreadableIdentity) or not found.faces
 
 
 async def test_people_are_found_by_name_and_by_id_in_their_own_gallery(bus: Bus) -> None:
