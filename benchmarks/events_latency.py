@@ -86,7 +86,7 @@ def worker(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 async def until_ready(bus: Bus, workers: int = 1) -> None:
     """So many workers share all partitions, and have done so for two seconds."""
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + 180
     while time.monotonic() < deadline_s:
         members = [member for member in await live_members(bus, "plant-1") if member.kind == "events"]
         if len(members) == workers and sum(len(held(member)) for member in members) == PARTITIONS:
