@@ -36,7 +36,7 @@ def changed(data: Detections, path: str, value: object) -> bytes:
     """With another value at `path`."""
     content = plain(data)
     *way, last = path.split(".")
-    inner = content
+    inner: Any = content
     for word in way:
         inner = inner[int(word)] if isinstance(inner, list) else inner[word]
     inner[last] = value
@@ -120,7 +120,7 @@ def test_attributes_that_nobody_could_store_or_read_are_left_out() -> None:
     payload = encoded([message(0, 0.0, [walker])])[0].replace(b'"odd":0.25', b'"odd":NaN')
     assert b"NaN" in payload
     assert admitted(payload, KEY, Counter()).data.detections[0].attributes == {"name": "ada", "similarity": 0.5}
-    many = found((0.3, 0.3, 0.1, 0.2), **{f"a{n}": 1.0 for n in range(1000)})
+    many = found((0.3, 0.3, 0.1, 0.2)).model_copy(update={"attributes": {f"a{n}": 1.0 for n in range(1000)}})
     assert len(admitted(encoded([message(0, 0.0, [many])])[0], KEY, Counter()).data.detections[0].attributes) == 32
 
 
