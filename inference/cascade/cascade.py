@@ -33,6 +33,8 @@ from vedette.view import View
 logger = logging.getLogger(__name__)
 
 MOST_CROPS = 32
+MOST_DETECTIONS = 256
+"""In a message: a bus takes no larger ones. Stages that found more are named as missing."""
 PATIENCE_S = 20.0
 """How long a frame without a budget waits for its answers."""
 _MATCH_WITHIN_S = 0.5
@@ -109,8 +111,10 @@ class Cascade:
                 when = asyncio.FIRST_COMPLETED if plan.looks_again else asyncio.ALL_COMPLETED
                 done, _ = await asyncio.wait(frame.waiting, timeout=max(0.0, frame.left_s), return_when=when)
                 found = [new for future in done for new in self._take(frame, *frame.waiting.pop(future), future)]
-                frame.objects += found
-                await self._ask(frame, found)
+                room = MOST_DETECTIONS - len(frame.objects)
+                frame.missing.update(new.step.name for new in found[room:] if new.step is not None)
+                frame.objects += found[:room]
+                await self._ask(frame, found[:room])
                 if frame.left_s <= 0:
                     break
         finally:
@@ -150,7 +154,9 @@ class Cascade:
             return await asyncio.get_running_loop().run_in_executor(self._threads, cut_all, frame.jpeg, cuttings)
         except UndecodableImage as error:
             logger.warning("no crops: %s", error)
-            return [None] * len(wanted)
+        except Exception:  # a task's boundary: a crop that can't be cut costs no detection
+            logger.exception("no crops")
+        return [None] * len(wanted)
 
     def _leave_out(self, frame: _Frame, step: Step, outcome: str) -> None:
         frame.missing.add(step.name)

@@ -22,11 +22,12 @@ from inference.stream.intake import Intake
 from inference.stream.room import Place, Room
 from inference.stream.server_clock import ServerClock
 from inference.stream.tokens import Tokens
-from tests.inference.worker import ROOT, Worker, encoded, open_plane, working
+from tests.inference.worker import ROOT, Notes, Worker, encoded, open_plane, working
 from tests.waiting import until
 from vedette.background import background
 from vedette.bus import Bus
 from vedette.config import Config
+from vedette.messages import Detections
 from vedette.models_settings import Models
 from vedette.pipeline_settings import Pipeline
 from vedette.subjects import CROPS, crop_consumer
@@ -42,6 +43,7 @@ ACCESS = Pipeline.model_validate(
         ]
     }
 )
+JUDGED = Pipeline.model_validate({"stages": [{"model": "face-detector"}, {"model": LIVENESS, "on": "face"}]})
 _REPOSITORY = Repository(ROOT / "models")
 MODELS = {name: _REPOSITORY.resolve(name) for name in ("coco-detector", "face-detector", LIVENESS, EMBEDDING)}
 
@@ -111,6 +113,11 @@ async def detecting(
                 yield worker
         finally:
             cascades.close()
+
+
+def told(notes: Notes) -> list[Detections]:
+    """Each frame's message once, as the stream keeps it: a recording's frame may be published twice."""
+    return list({(event.camera, event.frame.seq): event for event in reversed(notes.events)}.values())[::-1]
 
 
 class _Roomy:

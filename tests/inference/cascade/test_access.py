@@ -1,11 +1,13 @@
 """The access pipeline with the real models: faces found, judged and named, each model a service of its own."""
 
 import json
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
 
-from tests.inference.cascade.access import ACCESS, EMBEDDING, LIVENESS, Faces, detecting, group, serving
+from inference.rollout.plan import Plan as PlanOfVersions
+from tests.inference.cascade.access import ACCESS, EMBEDDING, JUDGED, LIVENESS, MODELS, Faces, detecting, group, serving
 from tests.inference.stream.test_live_consumer import SCHEMA
 from tests.inference.worker import Camera, listen, stored
 from tests.waiting import until, until_async
@@ -48,3 +50,17 @@ async def test_faces_are_judged_and_named_and_their_vectors_are_in_no_message(bu
 
 async def nothing_left(bus: Bus) -> bool:
     return await stored(bus, CROPS) == 0
+
+
+async def test_crops_of_cameras_in_its_share_are_served_by_a_further_models_candidate(bus: Bus) -> None:
+    notes, model = await listen(bus), MODELS[LIVENESS]
+    versions = {"1.0.0": model.card.versions["1.0.0"], "1.1.0": model.card.versions["1.0.0"]}
+    newer = replace(model, card=model.card.model_copy(update={"versions": versions}), version="1.1.0")
+    async with serving(bus, LIVENESS) as plane, detecting(bus, JUDGED):
+        await plane.hold(newer)
+        for share, camera in ((0.0, "gate"), (1.0, "door")):
+            plane.assign(PlanOfVersions(stable="1.0.0", candidate="1.1.0", share=share))
+            await Camera(bus, camera).frame(0, group("obama"), budget_ms=60_000.0)
+            await notes.until_served(1, camera)
+    assert [event.stages[0].version for event in notes.events] == ["1.0.0", "1.1.0"]
+    assert [event.incomplete for event in notes.events] == [(), ()]

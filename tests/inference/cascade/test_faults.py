@@ -13,6 +13,7 @@ from inference.cascade.questions import SILENT_AFTER
 from tests.inference.cascade.access import (
     ACCESS,
     EMBEDDING,
+    JUDGED,
     LIVENESS,
     Faces,
     detecting,
@@ -29,7 +30,6 @@ from vedette.pipeline_settings import Pipeline
 from vedette.subjects import CROPS
 
 LONG_MS = 120_000.0
-JUDGED = Pipeline.model_validate({"stages": [{"model": "face-detector"}, {"model": LIVENESS, "on": "face"}]})
 LABELS = ("live", "not live 1", "not live 2")
 SCORES = [["live", 0.9], ["not live 1", 0.1], ["not live 2", 0.0]]
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.inference.cascade.access import EMBEDDING, LIVENESS, detecting, group, serving
-from tests.inference.cascade.test_faults import JUDGED, LONG_MS, holds
+from tests.inference.cascade.access import JUDGED, LIVENESS, detecting, group, serving, told
+from tests.inference.cascade.test_faults import LONG_MS, holds
 from tests.inference.process import Processes, processes_of
-from tests.inference.worker import ROOT, Camera, lasting_frames, listen, pending
+from tests.inference.worker import ROOT, Camera, lasting_frames, listen, pending, stored
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.bus import Bus
 from vedette.pipeline_settings import Pipeline
-from vedette.subjects import CLIPS, CROPS
+from vedette.subjects import CLIPS, CROPS, DETECTIONS
 
 CONFIG = f"""
 site: plant-1
@@ -71,8 +71,8 @@ async def test_a_further_models_process_killed_with_a_crop_in_hand_costs_nothing
         service.signal(signal.SIGKILL)
         async with serving(bus, LIVENESS):
             await until(lambda: notes.events, "an event")
-    assert [event.incomplete for event in notes.events] == [()]
-    assert all("liveness" in found.attributes for found in notes.events[0].detections)
+    assert [event.incomplete for event in told(notes)] == [()]
+    assert all("liveness" in found.attributes for found in told(notes)[0].detections)
 
 
 async def in_hand(bus: Bus, count: int) -> bool:
@@ -94,9 +94,10 @@ async def test_frames_of_a_recording_that_wait_when_the_server_is_killed_give_a_
                 await camera.clip(seq, group("obama"))
             await until(lambda: len(set(notes.seqs())) == 5, "all are told")
             await until_async(lambda: none_left(bus), "all clips are done with")
-    assert sorted(notes.seqs()) == [0, 1, 2, 3, 4]
-    assert [event.incomplete for event in notes.events] == [()] * 5
-    assert all("liveness" in event.detections[0].attributes for event in notes.events)
+        assert await stored(bus, DETECTIONS) == 5
+    assert {event.frame.seq for event in told(notes)} == {0, 1, 2, 3, 4}
+    assert [event.incomplete for event in told(notes)] == [()] * 5
+    assert all("liveness" in event.detections[0].attributes for event in told(notes))
 
 
 async def none_left(bus: Bus) -> bool:
@@ -117,11 +118,10 @@ async def test_stages_of_stages_a_face_in_a_person_is_a_detection_with_stages_of
         await until(lambda: notes.events, "an event")
     async with detecting(bus, whole):
         await Camera(bus).clip(1, group("obama"))
-        await until(lambda: len(notes.events) == 2, "another")
-    first, alone = notes.events
+        await until(lambda: len(told(notes)) == 2, "another")
+    first, alone = told(notes)
     assert first.incomplete == ()
     assert [found.label for found in first.detections] == ["person", "face"]
     assert list(first.detections[1].attributes) == ["liveness"]
     assert first.detections[1].bbox == pytest.approx(alone.detections[0].bbox, abs=0.04)
     assert {model.name for model in first.stages} == {"face-detector", LIVENESS}
-    assert EMBEDDING not in {model.name for model in first.stages}
