@@ -68,9 +68,10 @@ class Page:
         return str(await self.run("document.body?.innerText ?? ''"))
 
     async def until(self, script: str, what: str, deadline_s: float = DEADLINE_S) -> None:
-        """Wait until an expression is true."""
+        """Wait until an expression is true; one that fails, as it may while a page is loading, isn't."""
+        holds = f"(() => {{ try {{ return Boolean({script}); }} catch {{ return false; }} }})()"
         try:
-            await until_async(lambda: self.run(script), what, deadline_s)
+            await until_async(lambda: self.run(holds), what, deadline_s)
         except AssertionError:
             waits = f"errors: {self.errors}; unanswered: {list(self.unanswered.values())}"
             raise AssertionError(f"{what}; {waits}; the page says:\n{await self.text()}") from None

@@ -29,6 +29,7 @@ export class Stage {
   update(camera) {
     const state = stateOf(camera);
     this.picture.dataset.state = state.key;
+    if (!this.painter.hasPicture && camera.status?.width) this.painter.aspect = camera.status.width / camera.status.height;
     this.painter.setShapes(camera);
     const waits = state.key === "live" && !this.painter.hasPicture;
     const lasts = camera.status?.since && state.key !== "live" && state.key !== "disabled" ? ` for ${since(camera.status.since)}` : "";
