@@ -9,7 +9,7 @@ import pytest
 from nats.js.api import DiscardPolicy
 
 from events import metrics
-from tests.events.service.scenes import PIPELINE, SITE, Stored, Walk, stored, undisturbed
+from tests.events.service.scenes import PIPELINE, SITE, Stored, Walk, count, stored, undisturbed
 from tests.events.service.worker import working
 from tests.events.snapshots.films import EAGER, film, is_of_snapshot, tell
 from tests.nats_server import NatsServer
@@ -42,7 +42,7 @@ async def until_scene(bus: Bus, camera: Walk) -> list[Stored]:
     wanted = undisturbed(camera)
 
     async def there() -> bool:
-        return len(of_scene(await stored(bus))) >= len(wanted)
+        return await count(bus) >= len(wanted) and len(of_scene(await stored(bus))) >= len(wanted)
 
     await until_async(there, "all events are there", 60)
     found = await stored(bus)
