@@ -66,10 +66,21 @@ async def test_nats_runs_as_the_chart_configures_it(tmp_path: Path, number: int)
     servers = await asyncio.to_thread(Servers, tmp_path, number)
     try:
         await until_async(lambda: _stores(servers.url, number), "a stream with a copy on each server")
-        with pytest.raises(nats.errors.Error):
-            await nats.connect(servers.url.replace("p4ss", "wrong"), max_reconnect_attempts=1, allow_reconnect=False)
+        assert b"Authorization Violation" in await _refusal(servers.ports[0])
     finally:
         await asyncio.to_thread(servers.close)
+
+
+async def _refusal(port: int) -> bytes:
+    """What the server says to a wrong password."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        await reader.readline()
+        writer.write(b'CONNECT {"user": "vedette", "pass": "wrong"}\r\nPING\r\n')
+        return await reader.readline()
+    finally:
+        writer.close()
+        await writer.wait_closed()
 
 
 async def _stores(url: str, copies: int) -> bool:
