@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from prometheus_client import Counter, Histogram
 
+import gateway.metrics
+import inference.metrics
+import vedette.metrics
 from tests.system.chart import Chart, Manifest, of_kind, one_of, pod_specs
 from tests.system.chart_values import GPU, MATRIX
 
@@ -147,12 +151,14 @@ def test_scaling_by_saturation_asks_for_the_pipelines_of_the_model(chart: Chart)
 
 
 def test_metrics_that_are_scaled_by_exist(chart: Chart) -> None:
-    from prometheus_client import REGISTRY
-
-    import gateway.metrics  # noqa: F401 -- registers them
-
-    known = {sample.name for metric in REGISTRY.collect() for sample in metric.samples}
-    known |= {f"{metric.name}{end}" for metric in REGISTRY.collect() for end in ("_total", "_sum", "_count", "_bucket")}
+    known = {
+        f"{metric}{end}"
+        for module in (gateway.metrics, inference.metrics, vedette.metrics)
+        for collector in vars(module).values()
+        if isinstance(collector, Counter | Histogram)
+        for metric in [collector.describe()[0].name]
+        for end in (("_total",) if isinstance(collector, Counter) else ("_sum", "_count", "_bucket"))
+    }
     (scaled,) = of_kind(chart.render({"modelDefaults": {"autoscaling": {"mode": "keda"}}}), "ScaledObject")
     queries = " ".join(one["metadata"]["query"] for one in scaled["spec"]["triggers"])
     used = set(re.findall(r"(?:vedette|model_inference)_\w+", queries))
