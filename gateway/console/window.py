@@ -60,7 +60,7 @@ class Window:
         """Something happened to an object before this camera."""
         if event.pipeline == self._place.pipeline:
             now = event.object
-            self._objects.on_object(now.id, now.label, now.bbox, kind == OBJECT_END, monotonic())
+            self._objects.on_object(now.id, now.label, now.bbox, kind == OBJECT_END, monotonic(), now.velocity)
 
     async def run(self) -> None:
         """Until cancelled."""

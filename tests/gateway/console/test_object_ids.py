@@ -17,6 +17,13 @@ def test_a_box_is_followed_by_its_overlap() -> None:
     assert ids.name([person(0.8)], 6) == [None]
 
 
+def test_what_moves_is_looked_for_where_it_goes() -> None:
+    ids = ObjectIds()
+    ids.on_object("A", "person", BOX, ended=False, at_s=0, velocity=(0.2, 0.0))
+    assert ids.name([person(0.1), person(0.3)], 1) == [None, "A"]
+    assert ids.name([person(0.3), person(0.5)], 2) == [None, "A"]
+
+
 def test_each_object_is_one_box_the_nearest() -> None:
     ids = ObjectIds()
     ids.on_object("A", "person", BOX, ended=False, at_s=0)

@@ -5,10 +5,15 @@ const ROOT = new URL("api/v1/", document.baseURI);
 export class ApiError extends Error {
   /** `errors`: of a body that was wrong, each key and why. Status 0: the gateway did not answer. */
   constructor(status, detail, errors = []) {
-    super(detail);
+    super(sentence(detail));
     this.status = status;
     this.errors = errors;
   }
+}
+
+/** What the gateway says, as a person reads it beside other sentences. */
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
 }
 
 class Api extends EventTarget {

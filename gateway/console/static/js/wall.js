@@ -14,7 +14,7 @@ const ORDER = ["offline", "stalled", "unknown", "connecting", "live", "disabled"
 export function wallPage() {
   const grid = h("div", { class: "wall" });
   const summary = h("p", { class: "summary" });
-  const filter = h("input", { type: "search", class: "search", placeholder: "Find a camera", "aria-label": "Find a camera" });
+  const filter = h("input", { type: "search", class: "search", placeholder: "Find a camera", "aria-label": "Find a camera", hidden: true });
   const tiles = new Map();
   const seen = new Set();
   const eye = new IntersectionObserver((entries) => {
