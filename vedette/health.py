@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics
 
 from vedette.errors import StartFailed
+from vedette.exposition import exposition
 from vedette.listen_settings import Address
 
 Condition = Callable[[], bool]
@@ -113,5 +114,5 @@ async def _readyz(request: web.Request) -> web.Response:
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    text = await asyncio.to_thread(generate_latest)  # it reads /proc
+    text = await asyncio.to_thread(exposition)  # it reads /proc
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
