@@ -1,7 +1,7 @@
 """The metrics as text, byte for byte as `prometheus_client.generate_latest` writes them, in 0.6 of its time.
 
 A process that knows 1,000 cameras has tens of thousands of series, and the library does for each of them what only
-names and labels of strange characters need. Exemplars, time stamps and rarer types, which nothing here has, are left to it.
+names and labels of strange characters need. What nothing here has is left to it: exemplars, time stamps, other types.
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 """
 
@@ -30,7 +30,8 @@ def _write(metric: Metric, lines: list[str]) -> None:
     lines.append(f"# HELP {name} {text}\n# TYPE {name} {_TYPES[metric.type]}\n")
     for sample in metric.samples:
         labels = "{" + ",".join(_labels(sample.labels)) + "}" if sample.labels else ""
-        lines.append(f"{sample.name}{labels} {floatToGoString(sample.value)}\n")
+        value = floatToGoString(sample.value)  # type: ignore[no-untyped-call]
+        lines.append(f"{sample.name}{labels} {value}\n")
 
 
 def _labels(labels: Mapping[str, str]) -> Iterable[str]:
