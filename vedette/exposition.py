@@ -7,10 +7,11 @@ https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series a counter, of when it was made
 _TYPES = {"counter": "counter", "gauge": "gauge", "histogram": "histogram", "summary": "summary", "unknown": "untyped"}
 
 

@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from vedette.errors import StartFailed
 from vedette.exposition import exposition
 from vedette.listen_settings import Address
 
 Condition = Callable[[], bool]
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series a counter, of when it was made
 _LINGER_S = 1.0
 """How long what is still to come of a refused body is taken and thrown away, so that its sender reads the answer."""
 _HEALTH: "web.AppKey[Health]" = web.AppKey("health")
