@@ -187,7 +187,7 @@ def _who_may(config: Config) -> str:
         return "sign in with an account of gateway.accounts, or the API's token"
     if config.listen.gateway.is_loopback:
         return "open: whoever uses this machine may see and change everything; gateway.accounts asks who it is"
-    return "everybody who reaches it may look, nobody may change anything: gateway.accounts says who may"
+    return "shut: it listens beyond this machine, and nobody can sign in without gateway.accounts"
 
 
 def _this_command() -> str:

@@ -40,11 +40,13 @@ class SignIn:
     async def _show(self, request: web.Request) -> web.Response:
         """Who asks, and whether they have to sign in; never 401, so that the console can say what there is to do."""
         try:
-            caller = self._guard.check(request, changes=False)
+            caller = self._guard.check(request, changes=False, private=True)
         except HttpProblem as problem:
-            if problem.status != 401:
-                raise
-            return self._said({"signed_in": False, "open": False})
+            if problem.status == 401:
+                return self._said({"signed_in": False, "open": False})
+            if self._guard.shut:
+                return self._said({"signed_in": False, "open": False, "shut": str(problem)})
+            raise
         session = self._guard.sessions.find(request.cookies.get(COOKIE))
         who = {"name": caller.name, "role": caller.role, "csrf": session.csrf if session else ""}
         return self._said({"signed_in": True, "open": not self._guard.accounts, **who})

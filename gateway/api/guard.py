@@ -35,34 +35,42 @@ class Guard:
         """Everybody who reaches it may do everything: nobody has to sign in, and it listens on loopback."""
         return self._on_loopback and not self.accounts
 
-    def check(self, request: web.Request, changes: bool, role: AccountRole | None = None) -> Caller:
+    @property
+    def shut(self) -> bool:
+        """Nobody can sign in, and it listens beyond this machine."""
+        return not self._on_loopback and not self.accounts
+
+    def check(
+        self, request: web.Request, changes: bool, role: AccountRole | None = None, private: bool = False
+    ) -> Caller:
         """Who asks, if this request may be served.
 
         Args:
             request: the request.
             changes: it has an effect.
             role: the least that is needed; default: `operator` for what changes something, `viewer` for the rest.
+            private: it shows pictures, or what is in them.
 
         Raises:
             HttpProblem: 401 where nobody is known to ask, 403 where this one may not.
         """
-        caller = self._caller(request, changes)
+        caller = self._caller(request, changes, private)
         needed: AccountRole = role or ("operator" if changes else "viewer")
         if not caller.may(needed):
             raise HttpProblem(403, f"this needs the role {needed}; {caller.name} is {caller.role}")
         return caller
 
-    def _caller(self, request: web.Request, changes: bool) -> Caller:
+    def _caller(self, request: web.Request, changes: bool, private: bool) -> Caller:
         if self.accounts:
             authorization = request.headers.get("Authorization")
             return self._bearer(authorization) if authorization else self._visitor(request, changes)
         if self._on_loopback:
             _check_origin(request)
             return Caller("", "admin")
-        if changes:
-            raise HttpProblem(
-                403, "the gateway listens beyond this machine: changes need gateway.api_token or gateway.accounts"
-            )
+        if changes or private:
+            what = "changes" if changes else "pictures and events"
+            why = "the gateway listens beyond this machine"
+            raise HttpProblem(403, f"{why}: {what} need gateway.api_token or gateway.accounts")
         return Caller("", "viewer")
 
     def _bearer(self, authorization: str) -> Caller:

@@ -50,7 +50,7 @@ class LiveEndpoint:
         return [web.get(PATH, self._serve)]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        self._guard.check(request, changes=False)
+        self._guard.check(request, changes=False, private=True)
         if self._live.is_full:
             raise HttpProblem(503, "too many browsers are connected", headers={"Retry-After": "30"})
         session = self._guard.sessions.find(request.cookies.get(COOKIE))

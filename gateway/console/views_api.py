@@ -42,7 +42,7 @@ class ViewsApi:
         ]
 
     async def _events(self, request: web.Request) -> web.Response:
-        self._guard.check(request, changes=False)
+        self._guard.check(request, changes=False, private=True)
         wanted = _wanted(request)
         try:
             return web.json_response({"events": await latest_events(self._bus, self._site, wanted)})
@@ -50,7 +50,7 @@ class ViewsApi:
             raise _away(error) from error
 
     async def _models(self, request: web.Request) -> web.Response:
-        self._guard.check(request, changes=False)
+        self._guard.check(request, changes=False, private=True)
         try:
             return web.json_response({"models": await model_states(self._bus, self._site, self._pipelines)})
         except BusUnavailable as error:
@@ -68,7 +68,7 @@ class ViewsApi:
 
     async def _list_pipelines(self, request: web.Request) -> web.Response:
         """What a camera may be for, and at which rate it is then sampled."""
-        self._guard.check(request, changes=False)
+        self._guard.check(request, changes=False, private=True)
         found = [
             {
                 "name": name,

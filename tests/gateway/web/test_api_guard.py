@@ -49,6 +49,15 @@ def test_without_a_token_changes_come_from_this_machine_only() -> None:
     assert outcome(Guard(None, LOOPBACK), True, {}) == 200
 
 
+def test_without_a_token_pictures_are_for_this_machine_only() -> None:
+    request = make_mocked_request("GET", "/api/v1/live", headers={"Host": "127.0.0.1:8080"})
+    assert Guard(None, LOOPBACK).check(request, changes=False, private=True).role == "admin"
+    shut = Guard(None, EVERYWHERE)
+    assert (shut.shut, shut.is_open) == (True, False)
+    with pytest.raises(HttpProblem, match="pictures and events need"):
+        shut.check(request, changes=False, private=True)
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

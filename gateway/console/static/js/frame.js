@@ -68,7 +68,6 @@ function who(begin) {
     return h("span", { class: "open-note", title: "Nobody has to sign in: whoever uses this machine may do everything. The configuration key gateway.accounts changes that." },
       icon("lockOpen"), h("span", {}, "Open on this machine"));
   }
-  if (!session.said.name) return h("span", { class: "open-note" }, icon("seen"), h("span", {}, "Look only"));
   const leave = async () => {
     await session.signOut().catch(() => {});
     begin();

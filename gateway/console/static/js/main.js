@@ -39,7 +39,8 @@ async function begin() {
     return;
   }
   if (!session.said.signed_in) {
-    put(app, signInPage(begin));
+    const { shut } = session.said;
+    put(app, shut ? message("lockOpen", "This console is shut", `${shut}. The gateway's configuration says who may sign in.`) : signInPage(begin));
     return;
   }
   live.start();
