@@ -156,7 +156,7 @@ def test_metrics_that_are_scaled_by_exist(chart: Chart) -> None:
         for module in (gateway.metrics, inference.metrics, vedette.metrics)
         for collector in vars(module).values()
         if isinstance(collector, Counter | Histogram)
-        for metric in [collector.describe()[0].name]
+        for metric in [one.name for one in collector.describe()]
         for end in (("_total",) if isinstance(collector, Counter) else ("_sum", "_count", "_bucket"))
     }
     (scaled,) = of_kind(chart.render({"modelDefaults": {"autoscaling": {"mode": "keda"}}}), "ScaledObject")
