@@ -44,7 +44,7 @@ CHECKS = ("inference.check",)
 """Modules whose `problems(config)` knows what is wrong with a configuration that `vedette` alone finds good."""
 
 FOLLOWER = "events.follower"
-"""The module whose `follow` says which object each detection of a recording is: `vedette analyze --annotate` draws it."""
+"""The module whose `follow` says which object each of a recording's detections is: `analyze --annotate` draws it."""
 
 _EPILOG = """\
 Begin with:      vedette up configs/demo.yaml

@@ -34,8 +34,8 @@ class Orientation:
         return cls(True, c < 0, b < 0)
 
     def apply(self, plane: Plane) -> Plane:
-        """The plane (or a picture whose last axis is its colours) as displayed; a view where nothing is to be done, else
-        a copy in rows."""
+        """The plane (or a picture whose last axis is its colours) as displayed; a view where nothing is to be done,
+        else a copy in rows."""
         if self == UPRIGHT:
             return plane
         turned = plane.swapaxes(0, 1) if self.transposed else plane
