@@ -3,6 +3,7 @@
 from importlib.metadata import version
 from typing import Any
 
+from gateway.console.openapi import paths as console_paths
 from vedette.camera_settings import Camera
 from vedette.messages import Status
 from vedette.snapshot_record import SnapshotRecord
@@ -69,10 +70,17 @@ def document() -> dict[str, Any]:
                 )
             },
             **_snapshots(),
+            **console_paths(),
         },
         "components": {
             "schemas": _schemas(),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "gateway.api_token"}},
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "gateway.api_token, or a token of gateway.accounts",
+                }
+            },
         },
         "security": [{"token": []}, {}],
     }
