@@ -20,9 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vedette account`."""
     parser.add_argument("name", metavar="NAME", help="who it is: an id, as in night-shift")
     parser.add_argument("--role", choices=ROLES, default="viewer", help="default: viewer")
-    parser.add_argument(
-        "--token", action="store_true", help="make a token, for a program, not a password"
-    )
+    parser.add_argument("--token", action="store_true", help="make a token, for a program, not a password")
     parser.epilog = (
         "Example: vedette account night-shift --role operator\n\n"
         "Asks for a password, or reads it from standard input where that is no terminal. The configuration has its\n"
