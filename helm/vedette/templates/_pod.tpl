@@ -122,9 +122,9 @@ envFrom:
         path: {{ . }}
       {{- end }}
 {{- end }}
-- name: state
+- name: state # fetched models lie in it
   emptyDir:
-    sizeLimit: 1Gi
+    sizeLimit: {{ .values.cacheSize | default "64Mi" }}
 - name: tmp
   emptyDir:
     sizeLimit: 1Gi
