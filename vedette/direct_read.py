@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from nats.aio.msg import Msg
@@ -63,7 +64,7 @@ async def read_many(bus: Bus, stream: str, subjects: Sequence[str]) -> dict[str,
                 stored = _stored(message)
                 found[stored.subject] = stored
         finally:
-            if bus.client.is_connected:
+            with suppress(NatsError):  # also without a connection: it would be subscribed again with the next one
                 await subscription.unsubscribe()
     except (NatsError, TimeoutError) as error:
         raise BusUnavailable(f"{stream}: {describe(error)}") from error

@@ -37,6 +37,7 @@ class PullReader:
         self._consumer = consumer
         self._name = str(consumer.durable_name or consumer.name)
         self._inbox = bus.client.new_inbox()
+        self._subscription: Subscription | None = None
         self._messages: deque[Msg] = deque()
         self._woken = asyncio.Event()
         self._broken: str | None = None
@@ -49,9 +50,11 @@ class PullReader:
         try:
             self._subscription = await self._bus.client.subscribe(self._inbox, cb=self._on_message)
             info = await self._join()
-        except (NatsError, TimeoutError) as error:
-            self._forget()
-            raise ReaderBroken(f"{self._stream}: {describe(error)}") from error
+        except BaseException as error:
+            await self._let_go()
+            if isinstance(error, NatsError | TimeoutError):
+                raise ReaderBroken(f"{self._stream}: {describe(error)}") from error
+            raise
         self.pending_at_start = info.num_pending or 0
         """Messages that were there to be read when it was opened."""
         return self
@@ -59,11 +62,17 @@ class PullReader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._forget()
+        await self._let_go()
         if self._bus.client.is_connected:
             with contextlib.suppress(NatsError, TimeoutError):
-                await _end(self._subscription)
                 await self._leave()
+
+    async def _let_go(self) -> None:
+        """Also without a connection: the library would subscribe again with the next one."""
+        self._forget()
+        if self._subscription is not None:
+            with contextlib.suppress(NatsError):
+                await self._subscription.unsubscribe()
 
     @property
     def unread(self) -> int:
@@ -151,7 +160,3 @@ class PullReader:
     def _raise_if_broken(self) -> None:
         if self._broken is not None:
             raise ReaderBroken(f"{self._stream}: {self._broken}")
-
-
-async def _end(subscription: Subscription) -> None:
-    await subscription.unsubscribe()
