@@ -95,7 +95,7 @@ def retry_after_s(value: str | None, now: dt.datetime) -> float | None:
         return min(_RETRY_AFTER_AT_MOST_S, float(value[:9]))
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of a year, or an offset, of twenty digits
         return None
     wait_s = (moment.replace(tzinfo=moment.tzinfo or dt.UTC) - now).total_seconds()
     return min(_RETRY_AFTER_AT_MOST_S, max(0.0, wait_s))
