@@ -92,6 +92,10 @@ class RecordKey(NamedTuple):
         """It says who it is."""
         return self.person != _NOBODY
 
+    def names(self, person: str) -> bool:
+        """It says that it is `person`."""
+        return self.person == _token(person)
+
     @property
     def others(self) -> str:
         """A filter for the records of the same picture, as that camera took it."""

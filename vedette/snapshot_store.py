@@ -121,15 +121,19 @@ class SnapshotStore:
 
         A record of another person stays beside the new one: the picture is deleted with either of them.
         """
-        unnamed: list[RecordKey] = []
+        known: list[RecordKey] = []
         async with aclosing(self._keys(Query(site=site, camera=camera, object=object_id))) as hours:
             async for keys in hours:
-                unnamed += [key for key in keys if not key.is_named]
-        for start in range(0, len(unnamed), _MOST_OF_OBJECT):
-            for record in await self._records(unnamed[start : start + _MOST_OF_OBJECT]):
+                known += keys
+        told = {key.order for key in known if key.names(person)}
+        left = [key for key in known if key.order not in told or not key.is_named]
+        untold = list({key.order: key for key in sorted(left, key=_unnamed_last)}.values())
+        for start in range(0, len(untold), _MOST_OF_OBJECT):
+            for record in await self._records(untold[start : start + _MOST_OF_OBJECT]):
                 await publish_together(self._bus, SNAPSHOTS, _index(record.model_copy(update={"person": person})))
-                await self._purge(record.key.subject)
-        return len(unnamed)
+                if record.person is None:
+                    await self._purge(record.key.subject)
+        return len(untold)
 
     async def delete(self, query: Query) -> int:
         """Delete the pictures of all records that `query` asks for, and all other records of them: what a picture
@@ -214,6 +218,10 @@ def _record(stored: Stored | None) -> SnapshotRecord | None:
     except ValidationError:
         logger.warning("a record of a snapshot is left out: %s", stored.subject)
         return None
+
+
+def _unnamed_last(key: RecordKey) -> bool:
+    return not key.is_named
 
 
 def _each_once(keys: Sequence[RecordKey]) -> list[RecordKey]:

@@ -103,6 +103,20 @@ async def test_a_person_who_is_recognised_later_is_in_the_records_from_before(bu
     assert await store.delete_person("Anna") == 2
 
 
+async def test_an_object_that_was_taken_for_two_people_is_found_and_deleted_with_either(bus: Bus) -> None:
+    store = SnapshotStore(bus)
+    early = await put(store, b"early", person="Anna")
+    late = await put(store, b"late", captured_at=NOON + dt.timedelta(hours=2))
+    assert await store.name("plant-1", "gate", "01A", "Bert") == 2
+    assert await store.name("plant-1", "gate", "01A", "Bert") == 0
+    found = {who: (await store.page(Query(person=who))).records for who in ("Anna", "Bert")}
+    assert [one.sha256 for one in found["Anna"]] == [early.sha256]
+    assert [one.sha256 for one in found["Bert"]] == [late.sha256, early.sha256]
+    assert len((await store.page(Query())).records) == 2
+    assert await store.delete_person("Bert") == 2
+    assert (await store.page(Query())).records == ()
+
+
 async def test_pages_give_each_record_once_and_the_latest_capture_first(bus: Bus) -> None:
     store = SnapshotStore(bus)
     for n in range(25):
