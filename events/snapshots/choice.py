@@ -39,6 +39,10 @@ class Choice:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def waits(self, object_id: str) -> bool:
+        """Whether a portrait of it has not been taken yet."""
+        return object_id in self._waiting
+
     def best(self, object_id: str) -> Snapshot | None:
         """What there is of it."""
         known = self._best.get(object_id)

@@ -44,6 +44,8 @@ class ObjectSnapshots:
         """Who an object is, where the records of its pictures don't say so yet."""
         self._unread: dict[str, SceneKey] = {}
         """Objects of which a predecessor may have stored pictures."""
+        self._read: set[str] = set()
+        """Those of which it was looked up."""
         self._writing = asyncio.Lock()
         self._woken = asyncio.Event()
 
@@ -60,7 +62,7 @@ class ObjectSnapshots:
         if not self._maker.settings.enabled:
             return
         for portrait in portraits:
-            if behind and self._choice.best(portrait.object) is None:
+            if behind and portrait.object not in self._read:
                 self._unread[portrait.object] = SceneKey(portrait.site, portrait.camera, portrait.pipeline)
             if self._choice.offer(portrait):
                 self._woken.set()
@@ -88,15 +90,18 @@ class ObjectSnapshots:
         there = set(known)
         self._choice.keep(there.__contains__)
         self._unread = {one: key for one, key in self._unread.items() if one in there}
-        self._names = {one: name for one, name in self._names.items() if one in there}
+        self._read &= there
+        # Nobody says once more who it was whose last picture is still to be stored.
+        self._names = {one: name for one, name in self._names.items() if one in there or self._choice.waits(one)}
 
     async def run(self) -> None:
         """Until cancelled; raises what ends the partition."""
         while True:
             try:
                 await self.write_names()
-                await self._look_up()
                 await self._take()
+                await self._until_due()
+                continue
             except BusUnavailable as error:
                 logger.warning("snapshots wait: %s", error)
             except VedetteError:
@@ -104,7 +109,7 @@ class ObjectSnapshots:
             except Exception:  # a defect here must not end the detections
                 logger.exception("snapshots: internal error")
                 SNAPSHOTS.labels("defect").inc()
-            await self._until_due()
+            await asyncio.sleep(_LOOK_AGAIN_S)  # whatever is due: not again at once
 
     async def write_names(self) -> None:
         """Let the store know all that `named` has heard of who the objects are.
@@ -120,7 +125,11 @@ class ObjectSnapshots:
                     del self._unwritten[object_id]
 
     async def _take(self) -> None:
-        while portraits := self._choice.take(monotonic()):
+        while True:
+            await self._look_up()
+            portraits = self._choice.take(monotonic())
+            if not portraits:
+                return
             async with self._writing:  # a name that is heard meanwhile is written when the record is there
                 made = await self._maker.make(portraits, self._choice, self._names)
             for one in made:
@@ -135,6 +144,7 @@ class ObjectSnapshots:
             crops = [record for record in stored if record.kind == "crop"]
             for record in sorted(crops, key=lambda record: record.score)[-1:]:
                 self._choice.store(object_id, _snapshot(record, stored), record.score, sharpness=0.5)
+            self._read.add(object_id)
             self._unread.pop(object_id, None)
 
     def _note_name(self, key: SceneKey, object_id: str, person: str) -> None:
@@ -148,8 +158,6 @@ class ObjectSnapshots:
     async def _until_due(self) -> None:
         due_s = self._choice.due_s()
         wait_s = _LOOK_AGAIN_S if due_s is None else min(_LOOK_AGAIN_S, max(0.0, due_s - monotonic()))
-        if self._unwritten:
-            self._woken.clear()  # the store is away: not again at once
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._woken.wait()
