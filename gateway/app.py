@@ -84,7 +84,7 @@ async def _follow(store: CameraStore, config: Config, fleet: Fleet, console: Con
 
     def want(snapshot: Snapshot) -> None:
         fleet.want(snapshot)
-        console.live.cameras_changed()
+        console.live.cameras_are(snapshot.revisions)
 
     await register_patiently(store, config)
     async with background(*([watch_config(watched, config, store)] if watched else [])):

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from nats.aio.msg import Msg
@@ -51,6 +51,7 @@ class Live:
         self._viewers: set[LiveViewer] = set()
         self._windows: dict[Place, tuple[Window, asyncio.Task[None]]] = {}
         self._told_connected = False
+        self._revisions: dict[str, int] = {}
 
     @property
     def connected(self) -> bool:
@@ -86,8 +87,11 @@ class Live:
             for place in wanted - self._windows.keys():
                 self._open(self._bus, place)
 
-    def cameras_changed(self) -> None:
-        """What cameras are desired has changed; who wants to know how reads them from the API."""
+    def cameras_are(self, revisions: Mapping[str, int]) -> None:
+        """The revisions of the desired cameras, told again and again; what changed is read from the API."""
+        if revisions == self._revisions:
+            return
+        self._revisions = dict(revisions)
         self._tell("cameras", '{"type":"cameras"}', self._viewers)
 
     async def run(self, bus: Bus) -> None:

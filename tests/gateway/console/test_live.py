@@ -94,8 +94,10 @@ async def test_states_and_events_come_as_they_are_said(bus: Bus) -> None:
         )
         offline = (await next_said(browser, "status"))["status"]
         assert (offline["state"], offline["reason"]) == ("offline", "nothing listens there")
-        running.console.live.cameras_changed()
+        running.console.live.cameras_are({"gate": 7})
         await next_said(browser, "cameras")
+        running.console.live.cameras_are({"gate": 7})
+        assert viewers(running)[0].outbox.waiting == 0
 
 
 def status(camera: str, reason: str) -> Status:

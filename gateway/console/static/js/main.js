@@ -40,7 +40,7 @@ async function begin() {
   }
   if (!session.said.signed_in) {
     const { shut } = session.said;
-    put(app, shut ? message("lockOpen", "This console is shut", `${shut}. The gateway's configuration says who may sign in.`) : signInPage(begin));
+    put(app, shut ? message("lockOpen", "This console is shut", `${shut.charAt(0).toUpperCase()}${shut.slice(1)}. The gateway's configuration says who may sign in.`) : signInPage(begin));
     return;
   }
   live.start();
