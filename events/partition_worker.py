@@ -12,7 +12,8 @@ away, and the partition is taken over anew when that can be done.
 import asyncio
 import datetime as dt
 import logging
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from time import monotonic, time
 
@@ -150,7 +151,7 @@ class PartitionWorker:
     async def _read(self, owned: "_Owned") -> None:
         async with aclosing(owned.feed.arrivals()) as arrivals:
             async for arrival in arrivals:
-                async with owned.lock:
+                async with owned.step():
                     said = owned.scenes.take(arrival.payload, arrival.source, arrival.position, monotonic())
                     await self._hint(owned.scenes.hint)
                     said = [owned.snapshots.named(one) for one in said]
@@ -189,7 +190,7 @@ class PartitionWorker:
                     await self._save(owned)
             if owned.feed.caught_up and now_s >= tick_at_s:
                 tick_at_s = now_s + _TICK_EVERY_S
-                async with owned.lock:
+                async with owned.step():
                     await self._tick(owned)
             await asyncio.sleep(_LOOK_EVERY_S)
 
@@ -207,6 +208,7 @@ class PartitionWorker:
             held, events = await reach(self._bus, self.partition), await last_of(self._bus, EVENTS)
             scenes: dict[SceneKey, bytes | None] = {}
             async with owned.lock:
+                owned.raise_if_broken_off()
                 owned.feed.prove(held)
                 for key in owned.scenes.unsaved():
                     scenes[key] = owned.scenes.dumped(key)
@@ -239,6 +241,7 @@ class _Owned:
     def __init__(self, worker: PartitionWorker, saved: Saved, store: SceneStore, published: set[str]) -> None:
         self.lock = asyncio.Lock()
         """Held by whoever changes, or looks at, all of it at once."""
+        self._broken_off = False
         self.saving = asyncio.Lock()
         """Held during a save: one that is broken off would leave scenes unsaved. Taken before the other lock."""
         self.settings_changed = False
@@ -249,3 +252,17 @@ class _Owned:
         self.publisher = Publisher(worker._bus, lambda: worker._lease.held, published)
         self.snapshots = ObjectSnapshots(worker._maker, partial(worker.announce, self))
         self.snapshots.begin(self.scenes.known)
+
+    @asynccontextmanager
+    async def step(self) -> AsyncIterator[None]:
+        """Change the scenes, and publish what follows. Scenes whose events are not stored must not be saved: nobody
+        would tell of them again."""
+        async with self.lock:
+            self._broken_off = True
+            yield
+            self._broken_off = False
+
+    def raise_if_broken_off(self) -> None:
+        """Raises PartitionLost where a step didn't come to its end."""
+        if self._broken_off:
+            raise PartitionLost("not all that has happened could be published")
