@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from inference.cascade.plan import Plan, faults, plan_of
 from inference.errors import ModelError
@@ -24,7 +24,8 @@ class StageCards:
         self._every_s = every_s
         self._cards: dict[str, ModelCard] = {}
         self._plans: dict[str, Plan] = {}
-        self._tokens: Mapping[str, str] | None = None
+        self._tokens: dict[str, str | None] = {}
+        """As they were when the card was read; None: the repository did not say."""
         self._said: set[str] = set()
 
     def plan(self, pipeline: str) -> Plan:
@@ -38,29 +39,29 @@ class StageCards:
             await self.look()
 
     async def look(self) -> None:
-        """Read the cards that are new or changed; what can't be read stays as it was."""
+        """Read the cards that are new, changed or could not be read; what can't be read now stays as it was."""
         if not self._pipelines:
             return
+        tokens: Mapping[str, str] | None = None
         try:
-            tokens: Mapping[str, str] = await self._repository.tokens()
+            tokens = await self._repository.tokens()
         except (RepositoryUnavailable, ModelError) as error:
             self._say(str(error))
-            tokens = self._tokens or {}
-        names = {name for pipeline in self._pipelines.values() for name in pipeline.model_names}
-        if self._tokens is None or any(tokens.get(name) != self._tokens.get(name) for name in names):
-            await self._read(names)
-        self._tokens = tokens
+        for name in {name for pipeline in self._pipelines.values() for name in pipeline.model_names}:
+            if name not in self._cards or (tokens is not None and tokens.get(name) != self._tokens[name]):
+                await self._read(name, None if tokens is None else tokens.get(name))
         self._plans = {name: plan_of(pipeline, self._cards) for name, pipeline in self._pipelines.items()}
         for name, pipeline in self._pipelines.items():
             for fault in faults(pipeline, self._cards):
                 self._say(f"pipelines.{name}.stages[{fault.index}].{fault.key}: {fault.text}; that stage does not run")
 
-    async def _read(self, names: Collection[str]) -> None:
-        for name in names:
-            try:
-                self._cards[name] = await self._repository.card(name)
-            except (RepositoryUnavailable, ModelError) as error:
-                self._say(f"{error}; stages of {name} are missing until then")
+    async def _read(self, name: str, token: str | None) -> None:
+        """What fails is tried again at the next look: the token is that of the card that was read."""
+        try:
+            self._cards[name] = await self._repository.card(name)
+            self._tokens[name] = token
+        except (RepositoryUnavailable, ModelError) as error:
+            self._say(f"{error}; stages of {name} are missing until then")
 
     def _say(self, text: str) -> None:
         """Once."""
