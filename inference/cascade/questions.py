@@ -133,8 +133,11 @@ class Questions:
         try:
             await self._send(question, jpeg)
         except (NatsError, MessageTooLarge) as error:
-            del self._asked[inbox]
+            self._asked.pop(inbox, None)
             raise Unanswered("unsent", f"{card.name}: {describe(error)}") from error
+        except asyncio.CancelledError:  # who asked has no `Asked` to forget
+            self._asked.pop(inbox, None)
+            raise
         return asked
 
     async def _send(self, question: Question, jpeg: bytes) -> None:
