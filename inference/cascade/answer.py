@@ -17,6 +17,8 @@ from vedette.messages import Model
 
 MOST_BYTES = 256 * 1024
 _MOST_NUMBERS = 8192
+_MOST_CHARACTERS = 128
+"""Of a version or a digest, which go into the frame's message."""
 _LENGTH_OFF = 0.01
 """How far a vector's length may be from 1: a card's graph gives vectors of length 1, rounded."""
 
@@ -90,6 +92,8 @@ class Answer(_Part):
             raise UnusableAnswer(f"{where}: {first['msg']}") from None
         if answer.model.name != card.name:
             raise UnusableAnswer(f"it is of the model {answer.model.name}")
+        if max(len(answer.model.version), len(answer.model.digest)) > _MOST_CHARACTERS:
+            raise UnusableAnswer("its version or digest is none")
         if answer.error is not None:
             raise AnswerFailed(answer.error)
         if (fault := _fault(answer, card)) is not None:

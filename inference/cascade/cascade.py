@@ -75,7 +75,8 @@ class _Frame:
     plan: Plan
     objects: list[_Object]
     missing: set[str] = field(default_factory=set)
-    models: dict[str, Model] = field(default_factory=dict)
+    models: dict[tuple[str, str], Model] = field(default_factory=dict)
+    """By name and digest: two models may be one file."""
     crops: int = 0
     waiting: dict[asyncio.Future[Answer], tuple[_Object, Step, Cut, Asked]] = field(default_factory=dict)
 
@@ -149,8 +150,8 @@ class Cascade:
     async def _cuts(self, frame: _Frame, wanted: Sequence[tuple[_Object, Step]]) -> Sequence[Cut | None]:
         if not wanted:
             return ()
-        cuttings = [Cutting(step.crop, one.seen.found, step.input) for one, step in wanted]
         try:
+            cuttings = [Cutting(step.crop, one.seen.found, step.input) for one, step in wanted]
             return await asyncio.get_running_loop().run_in_executor(self._threads, cut_all, frame.jpeg, cuttings)
         except UndecodableImage as error:
             logger.warning("no crops: %s", error)
@@ -170,7 +171,7 @@ class Cascade:
             frame.missing.add(step.name)
             return ()
         answer = future.result()
-        frame.models[answer.model.digest] = answer.model
+        frame.models[step.model, answer.model.digest] = answer.model
         if step.card.task == "embedding":
             one.vectors[step.name] = answer
         elif step.card.task == "classification":

@@ -90,6 +90,7 @@ UNUSABLE: dict[str, list[bytes]] = {
     "deep": [b"[" * 100_000],
     "no-model": [json.dumps({"classes": SCORES}).encode()],
     "other-model": [answer("face-embedding", embedding=[1.0])],
+    "endless-version": [json.dumps({"model": model(LIVENESS) | {"version": "1" * 200}, "classes": SCORES}).encode()],
     "no-scores": [answer()],
     "too-few": [answer(classes=SCORES[:2])],
     "other-labels": [answer(classes=[["alive", 1.0], *SCORES[1:]])],
