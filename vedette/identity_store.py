@@ -123,6 +123,7 @@ class IdentityStore:
         """
         people = People(self._sealer)
         changed, latest = asyncio.Event(), dict[str, Stored]()
+        told: dict[str, Stored] | None = None
 
         def note(known: Mapping[str, Stored]) -> None:
             nonlocal latest
@@ -132,7 +133,9 @@ class IdentityStore:
         async with background(BucketWatch(self._bus, IDENTITIES, f"{gallery}.*").follow(note)):
             while await changed.wait():
                 changed.clear()
-                await asyncio.to_thread(_tell, tell, people, latest)
+                if latest != told:  # a watch that is made anew tells all again, each minute
+                    told = latest
+                    await asyncio.to_thread(_tell, tell, people, told)
 
 
 def one_of(entries: Iterable[IdentityEntry], *persons: str) -> IdentityEntry | None:

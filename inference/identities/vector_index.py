@@ -4,6 +4,7 @@
 has its figures; it is quick enough for all that a gallery may hold (`MOST_PEOPLE`).
 """
 
+import logging
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -45,6 +46,7 @@ class VectorIndex:
 @lru_cache(1)
 def _faiss() -> Any:
     """Imported when there is a gallery: 0.06 s and 15 MiB."""
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells which of its builds it tries
     import faiss
 
     return faiss

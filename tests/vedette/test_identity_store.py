@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 from tests.inference.identities.people import AT, MODEL, SEALER, record, vector
 from tests.nats_server import NatsServer
 from tests.waiting import until
+from vedette import bucket_watch
 from vedette.atomic_write import Conflict
 from vedette.background import background
-from vedette.bucket_watch import Stored
+from vedette.bucket_watch import BucketWatch, Stored
 from vedette.bus import Bus, connect
 from vedette.identity_record import (
     EnrolledFace,
@@ -140,6 +142,29 @@ async def test_whoever_follows_is_told_of_each_change_and_of_no_other_gallery(bu
         await store.remove(stored)
         await until(lambda: told[-1] == [], "that she is gone is told")
     assert {entry.gallery for entries in told for entry in entries} == {"staff"}
+
+
+async def test_whoever_follows_is_told_nothing_by_a_watch_that_is_made_anew_and_finds_all_as_it_was(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, rounds, follow = IdentityStore(bus, SEALER), 0, BucketWatch._follow
+    await put(store, ANNA)
+    told: list[list[IdentityEntry]] = []
+
+    async def counted(self: BucketWatch, *args: Any) -> None:
+        nonlocal rounds
+        await follow(self, *args)
+        rounds += 1
+
+    monkeypatch.setattr(bucket_watch, "_ANEW_AFTER_S", 0.7)
+    monkeypatch.setattr(BucketWatch, "_follow", counted)
+    async with background(store.follow("staff", told.append)):
+        await until(lambda: told, "Anna is told")
+        seen = rounds
+        await until(lambda: rounds >= seen + 3, "the watch was made anew")
+        await put(store, record("Ben", vector(3)))
+        await until(lambda: len(told[-1]) == 2, "a change is told")
+    assert [len(entries) for entries in told] == [1, 2]
 
 
 async def test_of_a_person_who_was_removed_the_server_keeps_nothing(bus: Bus) -> None:
