@@ -91,7 +91,7 @@ async def enrol(
 
 async def remove(store: IdentityStore, snapshots: SnapshotStore, gallery: str, person: str) -> Removed:
     """Take who has this name or id out of the gallery, and delete all snapshots in which they were named, by whichever
-    gallery. Broken off, it is repeated with the name.
+    gallery. Broken off, it is repeated. Snapshots of who is not enrolled are found by the name as it was displayed.
 
     Raises:
         UnknownPerson: nobody is enrolled so, and there is no snapshot either.
@@ -104,10 +104,13 @@ async def remove(store: IdentityStore, snapshots: SnapshotStore, gallery: str, p
         if not deleted:
             raise
         return Removed(person, False, deleted)
-    await store.remove(entry)
     if not isinstance(entry, IdentityRecord):
+        await store.remove(entry)
         return Removed(None, True, 0)
-    return Removed(entry.name, True, await snapshots.delete_person(entry.name))
+    # The record last: broken off, it still says how the name is written in the snapshots. Then what came meanwhile.
+    deleted = await snapshots.delete_person(entry.name)
+    await store.remove(entry)
+    return Removed(entry.name, True, deleted + await snapshots.delete_person(entry.name))
 
 
 def _read(reader: FaceReader, picture: Picture) -> ReadFace:

@@ -12,6 +12,7 @@ from tests.inference.identities.people import MODEL, SEALER, like, record, vecto
 from tests.waiting import until
 from vedette.background import background
 from vedette.bus import Bus
+from vedette.errors import BusUnavailable
 from vedette.identity_record import MOST_FACES, IdentityRecord, WrongName
 from vedette.identity_store import IdentityStore, UnknownPerson
 from vedette.sealing import Sealer
@@ -114,6 +115,22 @@ async def test_of_a_person_no_more_is_kept_than_the_most(store: IdentityStore) -
     await store.edit("staff", "Obama", lambda _: many)
     with pytest.raises(NotEnrolled, match=f"{MOST_FACES + 1} vectors"):
         await enrolled(store, "Obama", of("obama"))
+
+
+async def test_a_removal_that_is_broken_off_leaves_the_record_that_says_whose_snapshots_are_left(
+    store: IdentityStore, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await enrolled(store, "Obama", of("obama"))
+    snapshots = SnapshotStore(bus)
+
+    async def lost(name: str) -> int:
+        raise BusUnavailable(f"snapshots of {name}")
+
+    with monkeypatch.context() as patch, pytest.raises(BusUnavailable, match="of Obama"):
+        patch.setattr(snapshots, "delete_person", lost)
+        await remove(store, snapshots, "staff", "OBAMA")
+    assert (await remove(store, snapshots, "staff", "OBAMA")).name == "Obama"
+    assert await store.read() == []
 
 
 async def test_a_record_sealed_with_another_key_can_be_removed_by_its_id(bus: Bus) -> None:
