@@ -5,16 +5,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from vedette.bus import Bus, connect
-from vedette.bus_address import address_of
+from vedette.bus import Bus
+from vedette.bus_access import bus_access
 from vedette.config import Config
-from vedette.errors import BusUnavailable, ConfigError
+from vedette.errors import ConfigError
 from vedette.identity_store import IdentityStore
 from vedette.ids import ID_PATTERN, is_id
 from vedette.pipeline_settings import IdentitiesStage
 from vedette.sealing import identities_sealer_of
-
-_GIVE_UP_AFTER_S = 5.0
 
 
 def add_gallery(parser: argparse.ArgumentParser) -> None:
@@ -55,10 +53,5 @@ async def identity_access(config: Config) -> AsyncIterator[tuple[Bus, IdentitySt
         BusMisfit, ConfigError.
     """
     sealer = await asyncio.to_thread(identities_sealer_of, config)
-    try:
-        bus = await connect(address_of(config), "identities", give_up_after_s=_GIVE_UP_AFTER_S)
-    except BusUnavailable as error:
-        hint = "" if "vedette up" in str(error) else "; is vedette up running?"
-        raise BusUnavailable(f"{error}{hint}") from error
-    async with bus:
+    async with bus_access(config, "identities") as bus:
         yield bus, IdentityStore(bus, sealer)

@@ -17,15 +17,13 @@ from inference.rollout.settings import Rollout
 from inference.rollout.starting import bounds_of
 from inference.rollout.status import replicas_of
 from inference.rollout.store import RolloutStore
-from vedette.bus import Bus, connect
-from vedette.bus_address import address_of
+from vedette.bus import Bus
+from vedette.bus_access import bus_access
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.config import Config
-from vedette.errors import BusUnavailable
 from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
 
-_GIVE_UP_AFTER_S = 5.0
 _EPILOGS = {
     "rollout": """\
 Without options it says how the roll-out stands.
@@ -79,12 +77,7 @@ def run(args: argparse.Namespace) -> int:
 @asynccontextmanager
 async def _access(config: Config, model: str) -> AsyncIterator[tuple[RolloutControl, Bus]]:
     bounds = bounds_of(config, model)
-    try:
-        bus = await connect(address_of(config), "models", give_up_after_s=_GIVE_UP_AFTER_S)
-    except BusUnavailable as error:
-        hint = "" if "vedette up" in str(error) else "; is vedette up running?"
-        raise BusUnavailable(f"{error}{hint}") from error
-    async with bus, open_repository(config, bus) as repository:
+    async with bus_access(config, "models") as bus, open_repository(config, bus) as repository:
         yield RolloutControl(AvailableVersions(repository, bounds), RolloutStore(bus)), bus
 
 
