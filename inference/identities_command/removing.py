@@ -18,7 +18,7 @@ Example: vedette identities remove site.yaml "Anna Muster"
 
 The vectors go, and every snapshot in which the person was named. Events that are stored already keep the name until
 their stream forgets them (retention.events_days). Who stands before a camera now may be in a snapshot that is still to
-come: remove them again afterwards, by name.
+come: remove them again afterwards, by the name as it is printed, capitals too.
 """
 
 

@@ -8,7 +8,8 @@ from inference.cascade.cards import StageCards
 from inference.repository.card import ModelCard
 from inference.repository.opening import open_repository
 from inference.repository.store import RepositoryUnavailable
-from tests.inference.cascade.access import ACCESS, ROOT
+from tests.inference.cascade.access import ACCESS
+from tests.inference.worker import ROOT
 from vedette.config import Config
 from vedette.models_settings import Models
 
