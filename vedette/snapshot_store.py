@@ -92,6 +92,10 @@ class SnapshotStore:
             return None
         return stored.payload
 
+    async def has(self, sha256: str) -> bool:
+        """Whether the picture is there (still)."""
+        return await read_last(self._bus, STREAM, description_subject(sha256)) is not None
+
     async def page(self, query: Query, limit: int = 100, begin: str | None = None) -> Page:
         """At most `limit` (1000) of the records that `query` asks for; `begin` is a page's `next`.
 

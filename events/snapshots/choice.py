@@ -90,11 +90,12 @@ class Choice:
             best.snapshot, best.score, best.sharpness = snapshot, score, sharpness
 
     def forget(self, object_id: str) -> None:
-        """It has ended: nothing is said of it any more. What waits is still stored."""
-        self._best.pop(object_id, None)
-        waiting = self._waiting.get(object_id)
-        if waiting is not None:
-            self._waiting.move_to_end(object_id, last=False)
+        """It has ended. What waits is taken at once; until then what there is of it is known."""
+        if object_id not in self._waiting:
+            self._best.pop(object_id, None)
+            return
+        self._waiting.move_to_end(object_id, last=False)
+        self._best.setdefault(object_id, Best()).next_s = 0.0
 
     def keep(self, is_there: Callable[[str], bool]) -> None:
         """Forget the objects that are not there any more."""

@@ -46,6 +46,8 @@ class ObjectSnapshots:
         """Objects of which a predecessor may have stored pictures."""
         self._read: set[str] = set()
         """Those of which it was looked up."""
+        self._in_hand: set[str] = set()
+        """Objects whose pictures are being taken."""
         self._writing = asyncio.Lock()
         self._woken = asyncio.Event()
 
@@ -92,7 +94,8 @@ class ObjectSnapshots:
         self._unread = {one: key for one, key in self._unread.items() if one in there}
         self._read &= there
         # Nobody says once more who it was whose last picture is still to be stored.
-        self._names = {one: name for one, name in self._names.items() if one in there or self._choice.waits(one)}
+        named = {one for one in self._names if one in there or one in self._in_hand or self._choice.waits(one)}
+        self._names = {one: self._names[one] for one in named}
 
     async def run(self) -> None:
         """Until cancelled; raises what ends the partition."""
@@ -128,13 +131,31 @@ class ObjectSnapshots:
         while True:
             await self._look_up()
             portraits = self._choice.take(monotonic())
+            self._in_hand = {one.object for one in portraits}
             if not portraits:
                 return
+            portraits = [one for one in portraits if not await self._is_unwanted(one)]
+            if not portraits:
+                continue
             async with self._writing:  # a name that is heard meanwhile is written when the record is there
                 made = await self._maker.make(portraits, self._choice, self._names)
             for one in made:
                 where = SceneKey(one.portrait.site, one.portrait.camera, one.portrait.pipeline)
                 await self._announce(where, one.portrait.object, one.snapshot)
+
+    async def _is_unwanted(self, portrait: Portrait) -> bool:
+        """Whether it shows somebody whose pictures were deleted: an object keeps its name when its person is removed.
+        So too while that can't be found out."""
+        best = self._choice.best(portrait.object)
+        if best is None or self._names.get(portrait.object, portrait.person) is None:
+            return False
+        try:
+            outcome = None if await self._maker.store.has(best.sha256) else "unwanted"
+        except BusUnavailable:
+            outcome = "unavailable"
+        if outcome is not None:
+            SNAPSHOTS.labels(outcome).inc()
+        return outcome is not None
 
     async def _look_up(self) -> None:
         """What a predecessor has stored: events name it, and only what is better is another."""

@@ -40,9 +40,18 @@ def headers(event: DetectionsEvent) -> FrameHeaders:
     )
 
 
-async def film(bus: Bus, walk: Walk, seq: int, names: dict[str, str | float | bool] | None = None) -> DetectionsEvent:
+async def film(
+    bus: Bus,
+    walk: Walk,
+    seq: int,
+    names: dict[str, str | float | bool] | None = None,
+    confidence: float | None = None,
+) -> DetectionsEvent:
     """Keep the frame's picture and publish its detections, of people with the attributes `names`."""
     event = walk.event(seq)
+    if confidence is not None:
+        surer = tuple(one.model_copy(update={"confidence": confidence}) for one in event.data.detections)
+        event = event.model_copy(update={"data": event.data.model_copy(update={"detections": surer})})
     feed = Feed(event.data.pipeline, event.data.site, event.data.camera)
     kept = await bus.publish_confirmed(feed.picture, picture(walk, seq), headers(event).encode())
     return await tell(bus, event, kept.seq, names)

@@ -90,7 +90,10 @@ def test_what_has_ended_is_forgotten_but_its_picture_is_still_taken() -> None:
     choice.store("01A", snapshot("first"), 0.01, 0.5)
     choice.offer(portrait())
     choice.forget("01A")
-    assert choice.best("01A") is None
     assert [one.object for one in choice.take(0.0)] == ["01A"]
     choice.keep(lambda object_id: False)
+    assert choice.best("01A") is None
     assert choice.offer(portrait(confidence=0.1))  # nothing is known of it
+    choice.take(0.0)
+    choice.forget("01A")
+    assert choice.due_s() is None

@@ -1,7 +1,7 @@
 """What is looked up, named and tried again of a partition's snapshots, with a store that tells what it was asked."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -23,6 +23,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.is_away = False
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def of_object(self, site: str, camera: str, object_id: str) -> list[Any]:
         self.asked.append(object_id)
@@ -30,6 +31,10 @@ class FakeStore:
         if self.is_away:
             raise BusUnavailable("away")
         return []
+
+    async def has(self, sha256: str) -> bool:
+        self.meanwhile()
+        return True
 
     async def name(self, site: str, camera: str, object_id: str, person: str) -> int:
         return 0
@@ -63,9 +68,11 @@ async def test_who_an_object_was_is_known_until_its_last_picture_is_taken() -> N
     maker = FakeMaker()
     snapshots = snapshots_of(maker)
     snapshots.begin({"01A": (GATE, "Anna")})
+    snapshots._choice.store("01A", Snapshot(sha256="first", width=1, height=1), 0.001, 0.5)
     snapshots.see([portrait("01A")], behind=False)
     await snapshots.write_names()
     snapshots.keep([])  # it has ended
+    maker.store.meanwhile = lambda: snapshots.keep([])
     async with background(snapshots.run()):
         await maker.made.wait()
     assert maker.named == [("01A", "Anna")]

@@ -221,6 +221,22 @@ async def test_a_person_is_in_the_records_of_all_pictures_and_they_go_with_the_p
     assert (await store.page(Query())).records == ()
 
 
+async def test_who_is_removed_while_in_the_picture_gets_no_other_one_under_the_name(bus: Bus) -> None:
+    camera, store = walk(), SnapshotStore(bus)
+    zoe: dict[str, str | float | bool] = {"name": "Zoë", "similarity": 0.8, "liveness": 0.9}
+    async with working(bus, snapshots=EAGER):
+        for seq in range(8):
+            await film(bus, camera, seq, zoe)
+        await until_snapshots(bus, Query(person="Zoë"), 4)
+        await until_async(lambda: _all_named(bus), "all records have the name", 60)
+        before, unwanted = {one.object for one in (await store.page(Query())).records}, counted("unwanted")
+        await store.delete_person("Zoë")
+        for seq in range(8, 16):  # nobody is recognised any more
+            await film(bus, camera, seq, confidence=0.99)
+        await until_async(lambda: _is(counted("unwanted") > unwanted), "a better picture is left out", 60)
+    assert before.isdisjoint(one.object for one in (await store.page(Query())).records)
+
+
 async def _all_named(bus: Bus) -> bool:
     records = (await SnapshotStore(bus).page(Query(), limit=1000)).records
     return bool(records) and all(one.person == "Zoë" for one in records)
