@@ -8,14 +8,13 @@ from typing import Literal
 
 from vedette.errors import MalformedMessage
 from vedette.frames import CONTRACT
-from vedette.ids import ID_PATTERN, is_id
+from vedette.ids import is_id
 from vedette.subjects import crop
 
 CropLane = Literal["live", "complete"]
 
 _REPLY = re.compile(r"_INBOX(\.[A-Za-z0-9_-]{1,64}){1,4}")
 """What may be answered to: a crop is anybody's who may publish one, and must not make its service publish elsewhere."""
-_CAMERA = re.compile(ID_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Question:
         reply, pipeline = headers.get("Vedette-Reply", ""), headers.get("Vedette-Pipeline", "")
         if headers.get("Vedette-Contract") != CONTRACT or len(tokens) != 5:
             raise MalformedMessage(f"{subject!r} is no crop of contract {CONTRACT}")
-        if not (is_id(tokens[3]) and _CAMERA.match(tokens[4]) and is_id(pipeline)):
+        if not (is_id(tokens[3]) and is_id(tokens[4]) and is_id(pipeline)):
             raise MalformedMessage(f"{subject!r} of {pipeline!r} names no camera's pipeline")
         if not _REPLY.fullmatch(reply):
             raise MalformedMessage(f"{reply[:80]!r} is no inbox")
