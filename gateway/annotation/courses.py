@@ -28,8 +28,9 @@ class Shown:
 
 @dataclass(slots=True)
 class _Course:
-    """One object's sightings: 20 bytes each."""
+    """One object's sightings: 28 bytes each."""
 
+    id: str
     frames: "array[int]" = field(default_factory=lambda: array("l"))
     """Indices of the frames that show it."""
     boxes: "array[float]" = field(default_factory=lambda: array("f"))
@@ -55,6 +56,8 @@ class Courses:
         self._times = array("d")
         """Of the sampled frames, seconds on the video's own time line."""
         self._courses: dict[str, _Course] = {}
+        self._in_frame: list[tuple[_Course, ...]] = []
+        """Which objects each sampled frame shows."""
 
     @property
     def ids(self) -> Collection[str]:
@@ -66,8 +69,10 @@ class Courses:
         if self._times and at_s <= self._times[-1]:
             return
         self._times.append(at_s)
-        for state in objects:
-            self._courses.setdefault(state.id, _Course()).note(len(self._times) - 1, state)
+        shown = {state.id: state for state in objects}
+        for ident, state in shown.items():
+            self._courses.setdefault(ident, _Course(ident)).note(len(self._times) - 1, state)
+        self._in_frame.append(tuple(self._courses[ident] for ident in shown))
 
     def keep(self, ids: Collection[str]) -> None:
         """Forget all others: those that never became an object."""
@@ -76,17 +81,20 @@ class Courses:
     def at(self, at_s: float) -> list[Shown]:
         """The objects to be drawn at `at_s`, the largest first."""
         frame = bisect_right(self._times, at_s) - 1
-        found = [shown for ident, course in self._courses.items() if (shown := self._shown(ident, course, frame, at_s))]
-        return sorted(found, key=lambda shown: -shown.box[2] * shown.box[3])
+        # Who is drawn was seen in the newest frame, the one before it (bridged), or the next one (held).
+        near = {course.id: course for shows in self._in_frame[max(0, frame - 1) : frame + 2] for course in shows}
+        there = near.keys() & self._courses.keys()
+        found = [shown for ident in there if (shown := self._shown(near[ident], frame, at_s))]
+        return sorted(found, key=lambda shown: (-shown.box[2] * shown.box[3], shown.id))
 
-    def _shown(self, ident: str, course: _Course, frame: int, at_s: float) -> Shown | None:
+    def _shown(self, course: _Course, frame: int, at_s: float) -> Shown | None:
         """`frame`: the newest that was sampled by then, -1 before the first."""
         after = bisect_right(course.frames, frame)
         box = self._box(course, after, at_s)
         if box is None:
             return None
         name = max(0, bisect_right(course.labels, frame, key=lambda entry: entry[0]) - 1)
-        return Shown(ident, course.labels[name][1], box)
+        return Shown(course.id, course.labels[name][1], box)
 
     def _box(self, course: _Course, after: int, at_s: float) -> Box | None:
         """`after`: the first sighting that is later."""
