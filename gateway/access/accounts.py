@@ -74,17 +74,17 @@ def hash_password(password: str) -> str:
 
 
 def matches(password: str, hashed: str) -> bool:
-    """Whether `hashed` was made of `password`; False for costs that can't be paid."""
+    """Whether `hashed` was made of `password`; False for costs that can't be paid, and for what is no digest."""
     _, log2_n, r, p, salt, digest = hashed.split(":")
     try:
         computed = _scrypt(password, _bytes(salt), int(log2_n), int(r), int(p))
-    except ValueError:
+        return hmac.compare_digest(computed, _bytes(digest))
+    except (ValueError, TypeError):  # the latter where a cost is beyond what OpenSSL can be told
         return False
-    return hmac.compare_digest(computed, _bytes(digest))
 
 
 def _scrypt(password: str, salt: bytes, log2_n: int, r: int, p: int) -> bytes:
-    secret = password.encode("utf-8", "surrogateescape")
+    secret = password.encode("utf-8", "surrogatepass")  # JSON may hold halves of characters
     return hashlib.scrypt(secret, salt=salt, n=2**log2_n, r=r, p=p, maxmem=_MOST_MEMORY_BYTES, dklen=32)
 
 
@@ -93,7 +93,7 @@ def _written(salt: bytes, digest: bytes) -> str:
 
 
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).digest()
 
 
 def _text(data: bytes) -> str:

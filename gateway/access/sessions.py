@@ -28,7 +28,7 @@ class Session:
 
     def has(self, csrf: str) -> bool:
         """Whether this is its `csrf`."""
-        return hmac.compare_digest(csrf.encode("utf-8", "surrogateescape"), self.csrf.encode())
+        return hmac.compare_digest(csrf.encode("utf-8", "surrogatepass"), self.csrf.encode())
 
 
 class Sessions:
@@ -72,4 +72,4 @@ class Sessions:
 
 
 def _key(cookie: str) -> bytes:
-    return hashlib.sha256(cookie.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(cookie.encode("utf-8", "surrogatepass")).digest()

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 _PATH = "/api/v1/session"
 _HASHED_AT_A_TIME = 2
 """Each needs 32 MiB, and a core for 0.1 s."""
+_LONGEST_NAME = 63
+"""As of any id."""
 
 
 class SignIn:
@@ -93,6 +95,8 @@ async def _credentials(request: web.Request) -> tuple[str, str]:
     name, password = body.get("name", ""), body.get("password")
     texts = {"name": name, "password": password}
     problems = [Problem((key,), "must be text") for key, value in texts.items() if not isinstance(value, str)]
+    if isinstance(name, str) and len(name) > _LONGEST_NAME:  # it is remembered for a while
+        problems.append(Problem(("name",), f"is over {_LONGEST_NAME} characters"))
     if problems or not isinstance(name, str) or not isinstance(password, str):
         raise refused(problems)
     return name, password

@@ -37,6 +37,7 @@ def accounts() -> Accounts:
         ("ann", "whole", None),
         ("ann", "x" * 100_000, None),
         ("ann", "\udcff", None),
+        ("ann", "\ud800", None),
     ],
 )
 def test_a_name_and_its_password_or_token_is_who_it_says(
@@ -68,8 +69,15 @@ def test_two_digests_of_one_password_differ_and_both_fit() -> None:
     assert matches(PASSWORD, other)
 
 
-def test_costs_that_no_machine_can_pay_let_nobody_in() -> None:
-    assert not matches(PASSWORD, ANN.password.replace("scrypt:15", "scrypt:60") if ANN.password else "")
+@pytest.mark.parametrize("log2_n", [60, 99])
+def test_costs_that_no_machine_can_pay_let_nobody_in(log2_n: int) -> None:
+    assert not matches(PASSWORD, hash_password(PASSWORD).replace("scrypt:15", f"scrypt:{log2_n}"))
+
+
+def test_what_is_no_digest_lets_nobody_in() -> None:
+    cut = hash_password(PASSWORD)[:-2]  # 41 characters of base64 are of no bytes
+    Account(name="ann", password=cut)
+    assert not matches(PASSWORD, cut)
 
 
 def test_an_account_needs_a_secret_and_a_name_of_its_own() -> None:
