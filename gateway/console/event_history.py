@@ -1,7 +1,7 @@
 """The latest events, read from the stream EVENTS: of all cameras or one, of all kinds or one, with a label or any.
 
 A stream is read forwards only. So it is asked how many events that fit follow after a place, a place further back each
-time, until there are enough; then those are read.
+time, until there are enough; then those are read. Those after the last that is wanted are neither counted nor read.
 """
 
 import asyncio
@@ -54,12 +54,14 @@ async def latest_events(bus: Bus, site: str, wanted: Wanted) -> list[dict[str, A
     try:
         state = (await bus.jetstream.stream_info(EVENTS)).state
         last = state.last_seq if wanted.before is None else min(state.last_seq, wanted.before - 1)
+        after = await _count(bus, wanted.subject(site), last + 1) if last < state.last_seq else 0
         enough, back = (_MOST_READ if wanted.label else wanted.limit), _FIRST_BACK
         while True:
             start = max(state.first_seq, last - back + 1, 1)
             async with _consumer(bus, wanted.subject(site), start) as (subscription, pending):
-                if pending >= enough or start <= max(state.first_seq, 1) or back >= 10**9:
-                    found = await _read(subscription, pending, last)
+                fit = max(0, pending - after)
+                if fit >= enough or start <= max(state.first_seq, 1) or back >= 10**9:
+                    found = await _read(subscription, fit, last)
                     fitting = [one for one in found if wanted.label in (None, _label(one["event"]))]
                     return fitting[::-1][: wanted.limit]
             back *= _FURTHER
@@ -89,11 +91,17 @@ async def _consumer(bus: Bus, subject: str, start: int) -> AsyncIterator[tuple[J
             await subscription.unsubscribe()
 
 
-async def _read(subscription: JetStreamContext.PullSubscription, pending: int, last: int) -> list[dict[str, Any]]:
+async def _count(bus: Bus, subject: str, start: int) -> int:
+    async with _consumer(bus, subject, start) as (_, pending):
+        return pending
+
+
+async def _read(subscription: JetStreamContext.PullSubscription, fit: int, last: int) -> list[dict[str, Any]]:
+    """The next `fit` events, up to the one of the sequence `last`."""
     found: list[dict[str, Any]] = []
-    for _ in range(0, pending, _FETCH):
+    for begin in range(0, fit, _FETCH):
         try:
-            messages = await subscription.fetch(min(_FETCH, pending), timeout=_FETCH_S)
+            messages = await subscription.fetch(min(_FETCH, fit - begin), timeout=_FETCH_S)
         except (TimeoutError, NatsTimeout):
             break  # retention has removed the rest
         for message in messages:

@@ -55,6 +55,17 @@ async def test_rare_events_far_back_are_found(bus: Bus) -> None:
         assert [one["seq"] for one in (await got(running, "events?camera=yard"))["events"]] == [1]
 
 
+async def test_older_events_are_found_however_many_came_after_them(bus: Bus) -> None:
+    await publish_event(bus, 1, camera="yard")
+    for number in range(0, 1200, 2):
+        await publish_event(bus, number)
+    for number in range(10):
+        await publish_event(bus, number, camera="yard")
+    async with running_console(bus) as running:
+        found = await got(running, "events?camera=yard&limit=5&before=602")
+    assert [one["seq"] for one in found["events"]] == [1]
+
+
 async def test_an_empty_site_has_no_events(bus: Bus) -> None:
     async with running_console(bus) as running:
         assert await got(running, "events") == {"events": []}
