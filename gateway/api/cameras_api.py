@@ -34,8 +34,8 @@ from vedette.latest_status import latest_status
 from vedette.messages import Status
 
 ROOT = "/api/v1"
-WHERE = frozenset({"url", "substream", "token", "tls", "recovery"})
-"""Settings with addresses and secrets: only an admin changes them."""
+FOR_ADMINS = frozenset({"url", "substream", "token", "tls", "recovery", "privacy"})
+"""Settings with addresses and secrets, and what nobody is to see: only an admin changes them."""
 _JSON = ("application/json", "application/merge-patch+json")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -123,7 +123,7 @@ class CamerasApi:
 
     async def _patch(self, request: web.Request) -> web.Response:
         name, body = await _named_body(request)
-        if WHERE & body.keys():
+        if FOR_ADMINS & body.keys():
             self._guard.check(request, changes=True, role="admin")
         return await self._change(request, name, self._editor.patch(name, settings_in(body)))
 

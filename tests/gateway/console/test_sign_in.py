@@ -11,12 +11,17 @@ import pytest_asyncio
 from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
 
 from gateway.access.accounts import hash_password
+from gateway.api import CamerasApi, Guard, SnapshotsApi
+from gateway.console.console import Console
 from gateway.console.viewer import PATH
 from tests.gateway.console.run_console import next_said
 from tests.gateway.run_api import Api, running_api
 from tests.gateway.run_gateway import configured
 from tests.nats_server import NatsServer
 from vedette.bus import connect
+from vedette.config import Config
+from vedette.listen_settings import Address
+from vedette.secret import SecretText
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -81,6 +86,33 @@ async def test_without_signing_in_only_the_page_itself_is_served(browser: Browse
         assert (page.status, page.content_type) == (200, "text/html")
 
 
+def closed_routes() -> list[tuple[str, str]]:
+    """Method and path of all that is under the API, but for its description and signing in."""
+    config = Config.model_validate({"site": "plant"})
+    guard = Guard(SecretText("another"), Address(host="127.0.0.1", port=0))
+    console = Console(config, guard)
+    routes = [*CamerasApi(config, guard).routes(), *SnapshotsApi(config.site, guard).routes()]
+    routes += [*console.routes(), *console.early()]
+    open_to_all = {("GET", "/openapi.json"), ("GET", "/session"), ("POST", "/session")}
+    of_api = [(route.method, route.path.removeprefix("/api/v1")) for route in routes if "/api/v1/" in route.path]
+    return [
+        (method, path.format(name="gate", sha256="0" * 64))
+        for method, path in of_api
+        if (method, path) not in open_to_all
+    ]
+
+
+async def test_every_route_needs_somebody_and_every_change_more_than_a_viewer(browser: Browser) -> None:
+    routes = await asyncio.to_thread(closed_routes)
+    changes = [(method, path) for method, path in routes if method != "GET" and path != "/session"]
+    assert len(changes) > 5
+    for method, path in routes:
+        assert (await browser.send(method, path))[0] == 401, (method, path)
+    await browser.sign_in("viewer")
+    for method, path in changes:
+        assert (await browser.send(method, path, {}))[0] == 403, (method, path)
+
+
 async def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(api: Api, browser: Browser) -> None:
     body = {"name": "viewer", "password": PASSWORD}
     signed_in = await api("POST", "/session", body)
@@ -97,7 +129,10 @@ async def test_a_wrong_name_is_refused_as_a_wrong_password_is(browser: Browser) 
     wrong = [await browser.send("POST", "/session", {"name": name, "password": "x"}) for name in ("viewer", "nobody")]
     assert wrong[0] == wrong[1]
     assert wrong[0][0] == 401
+    half_a_character = {"name": "viewer", "password": "\ud800"}
+    assert (await browser.send("POST", "/session", half_a_character))[0] == 401
     assert (await browser.send("POST", "/session", {"name": "viewer"}))[0] == 422
+    assert (await browser.send("POST", "/session", {"name": "x" * 64, "password": "x"}))[0] == 422
     assert (await browser.send("POST", "/session", ["viewer"]))[0] == 400
 
 
@@ -115,6 +150,7 @@ async def test_a_role_decides_what_a_session_may(
     assert (await browser.send("PATCH", "/cameras/gate", {"enabled": False}))[0] == may_change
     elsewhere = {"url": "rtsp://10.0.0.1/other"}
     assert (await browser.send("PATCH", "/cameras/gate", elsewhere))[0] == (200 if role == "admin" else 403)
+    assert (await browser.send("PATCH", "/cameras/gate", {"privacy": []}))[0] == (200 if role == "admin" else 403)
     assert (await browser.send("POST", "/cameras", GATE | {"name": f"new-{role}"}))[0] == may_add
     assert (await browser.send("DELETE", "/cameras/gate"))[0] == (204 if role == "admin" else 403)
 
