@@ -20,7 +20,7 @@ class Account(Settings):
     """What is typed to sign in, and what the log says."""
     role: AccountRole = "viewer"
     """`viewer` looks; `operator` changes cameras too (zones, lines, rates, on and off) and tests sources; `admin` adds
-    and removes cameras, and changes where they are. Default viewer."""
+    and removes cameras, and changes where they are and what of them nobody is to see. Default viewer."""
     password: Annotated[str, Field(pattern=_SCRYPT)] | None = None
     """Digest of the password to sign in with (scrypt, RFC 7914). Default: signing in needs the token."""
     token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None

@@ -63,6 +63,9 @@ class LiveEndpoint:
         if said is None or (session is not None and by_cookie and not session.has(said)):
             await socket.close(code=_POLICY, message=b"say hello with the session's token first")
             return socket
+        if self._live.is_full:  # others came while this one said hello
+            await socket.close(code=_TRY_LATER, message=b"too many browsers are connected")
+            return socket
         viewer = Viewer(socket, self._live, (lambda: session.open) if session is not None else lambda: True)
         await viewer.run()
         return socket

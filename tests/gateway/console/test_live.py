@@ -9,7 +9,7 @@ import socket
 import tracemalloc
 
 import pytest
-from aiohttp import ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from gateway.console.outbox import EVENTS_AT_MOST, UNDRAWN_AT_MOST
 from gateway.console.viewer import PATH, Viewer
@@ -209,6 +209,21 @@ async def test_who_does_not_say_hello_is_sent_away(bus: Bus, first: str) -> None
     async with running_console(bus) as running, running.session.ws_connect(running.url(PATH)) as browser:
         await browser.send_str(first)
         assert await closed_with(browser) == 1008
+
+
+async def test_no_more_browsers_are_let_in_than_there_is_place_for(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.console.live.MOST_VIEWERS", 1)
+    async with (
+        running_console(bus) as running,
+        running.session.ws_connect(running.url(PATH)) as first,
+        running.session.ws_connect(running.url(PATH)) as second,
+    ):
+        await looking(first)
+        await next_said(first, "bus")
+        await looking(second)
+        assert await closed_with(second) == 1013
+        with pytest.raises(WSServerHandshakeError, match="503"):
+            await running.session.ws_connect(running.url(PATH))
 
 
 async def closed_with(browser: ClientWebSocketResponse) -> int | None:
