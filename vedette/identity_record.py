@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vedette.errors import VedetteError
+from vedette.person_name import folded
 from vedette.sealing import Sealer, Unsealable
 
 MOST_FACES = 32
@@ -97,8 +98,7 @@ def checked_name(name: str) -> str:
 
 def person_of(gallery: str, name: str, sealer: Sealer) -> str:
     """The id of who is enrolled in `gallery` under `name`; small and capital letters are the same."""
-    folded = unicodedata.normalize("NFKC", name.strip()).casefold()
-    return sealer.digest(f"{gallery}/{folded}")[:_PERSON_DIGITS]
+    return sealer.digest(f"{gallery}/{folded(name)}")[:_PERSON_DIGITS]
 
 
 def key_of(gallery: str, person: str) -> str:

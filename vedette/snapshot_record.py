@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 
 from vedette.ids import Id
 from vedette.messages import Message, Moment
+from vedette.person_name import folded
 from vedette.subjects import SNAPSHOTS
 
 _ROOT = f"$O.{SNAPSHOTS}"
@@ -61,7 +62,7 @@ class SnapshotRecord(Message):
         """Where the record lies."""
         at = self.captured_at.astimezone(dt.UTC)
         who = (self.site, self.camera, self.pipeline)
-        what = (_token(self.label), _token(self.person), self.object, self.sha256)
+        what = (_token(self.label), _person(self.person), self.object, self.sha256)
         return RecordKey(at.strftime(_HOUR), *who, at.strftime(_TIME), *what)
 
 
@@ -94,7 +95,7 @@ class RecordKey(NamedTuple):
 
     def names(self, person: str) -> bool:
         """It says that it is `person`."""
-        return self.person == _token(person)
+        return self.person == _person(person)
 
     @property
     def others(self) -> str:
@@ -136,7 +137,7 @@ class Query:
     def subjects(self, hour: str = "*") -> str:
         """A filter for the server, of the records of an hour; `takes` leaves out those of other times."""
         words = {"hour": hour, "site": self.site, "camera": self.camera, "object": self.object}
-        words |= {"label": self.label and _token(self.label), "person": self.person and _token(self.person)}
+        words |= {"label": self.label and _token(self.label), "person": self.person and _person(self.person)}
         return RecordKey(*(words.get(name) or "*" for name in RecordKey._fields)).subject
 
     def takes(self, key: RecordKey) -> bool:
@@ -170,6 +171,11 @@ def hour_subject(hour: str) -> str:
 def hour_of(subject: str) -> str:
     """Of an `hour_subject`."""
     return subject.rpartition(".")[2]
+
+
+def _person(name: str | None) -> str:
+    """The same for every spelling that is one person in a gallery."""
+    return _token(folded(name)) if name else _NOBODY
 
 
 def _token(text: str | None) -> str:

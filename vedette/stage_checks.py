@@ -6,17 +6,24 @@ from vedette.config import Config
 from vedette.config_problems import Problem
 from vedette.pipeline_settings import IdentitiesStage, Pipeline, Stage
 
+MOST_BUDGET_MS = 4000
+"""Of a live frame that waits for further models: its token is gone after 5 s, and the camera's next frame would be
+served beside it."""
 RESERVED = ("name", "similarity")
 """Attributes that identities set."""
 
 
 def problems(config: Config) -> list[Problem]:
     """Of all pipelines."""
-    return [
+    found = [
         Problem(("pipelines", name, "stages", index, *key), text)
         for name, pipeline in config.pipelines.items()
         for index, key, text in _of(pipeline)
     ]
+    if config.inference.budget_ms > MOST_BUDGET_MS and any(pipeline.further for pipeline in config.pipelines.values()):
+        text = f"may be {MOST_BUDGET_MS} at most where a pipeline has several stages: a frame holds its camera's place"
+        found.append(Problem(("inference", "budget_ms"), text))
+    return found
 
 
 def _of(pipeline: Pipeline) -> Iterator[tuple[int, tuple[str, ...], str]]:

@@ -32,6 +32,9 @@ from vedette.object_messages import (
 
 NAME, SIMILARITY, LIVENESS = "name", "similarity", "liveness"
 """Attributes of a detection that the stage `identities` of a cascade gives."""
+NAME_HOLDS_S = 10.0
+"""Who is seen for so long without being recognised may be somebody else by now: faces turn away for seconds, and a
+track may go over to another person."""
 _EDGE = 0.02
 """A box so near to the picture's edge was leaving it."""
 
@@ -85,10 +88,15 @@ class LifeCycle:
     def identify(
         self, seen: TrackedObject, detection: Detection, motion: Motion, announcer: Announcer
     ) -> Iterator[SceneEvent]:
-        """`identity.match` when a person is recognised, and when the votes turn to another one."""
+        """`identity.match` when a person is recognised, and when the votes turn to another one.
+
+        A name that is not confirmed by another sighting in `NAME_HOLDS_S` is forgotten, and may match anew.
+        """
         name, similarity = detection.attributes.get(NAME), detection.attributes.get(SIMILARITY)
         if isinstance(name, str) and name and isinstance(similarity, int | float):
-            seen.vote_name(name, float(similarity))
+            seen.vote_name(name, float(similarity), announcer.now_s)
+        elif seen.names and announcer.now_s - seen.named_s > NAME_HOLDS_S:
+            seen.forget_name((NAME, SIMILARITY))
         if not seen.names or not seen.is_confirmed:
             return
         best = max(seen.names, key=lambda one: seen.names[one])

@@ -1,5 +1,6 @@
 """A thing that is followed and what was said of it: plain data, so that it can be stored."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -71,6 +72,8 @@ class TrackedObject:
     """Similarity by enrolled person, added up."""
     name: str | None = None
     """Whom `identity.match` named."""
+    named_s: float = 0.0
+    """When it was last recognised."""
 
     @property
     def label(self) -> str:
@@ -118,9 +121,16 @@ class TrackedObject:
         """Whether its sightings are enough to say that it is there."""
         return self.sightings >= life.sightings and median(self.confidences) >= life.confidence
 
-    def vote_name(self, name: str, similarity: float) -> None:
+    def vote_name(self, name: str, similarity: float, now_s: float) -> None:
         """A model says that it is `name`."""
         _vote(self.names, name, similarity)
+        self.named_s = now_s
+
+    def forget_name(self, attributes: Iterable[str]) -> None:
+        """It is nobody's any more, nor are the attributes that say so."""
+        self.names, self.name = {}, None
+        for attribute in attributes:
+            self.attributes.pop(attribute, None)
 
     def now_said(self) -> Said:
         """What there is to know."""

@@ -70,3 +70,10 @@ def test_stages_that_contradict_themselves_are_refused_with_their_place(
         read(tmp_path, f"pipelines:\n  p:\n    stages: [{stages}]\n")
     lines = str(refused.value).splitlines()
     assert any(f": pipelines.p.stages{key}: " in line and text in line for line in lines), lines
+
+
+def test_frames_of_a_cascade_may_not_wait_longer_than_their_cameras_token_lives(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"inference\.budget_ms.*4000 at most where a pipeline has several stages"):
+        read(tmp_path, f"inference: {{budget_ms: 4001}}\n{ACCESS}")
+    assert read(tmp_path, f"inference: {{budget_ms: 4000}}\n{ACCESS}").inference.budget_ms == 4000
+    read(tmp_path, "inference: {budget_ms: 60000}\npipelines:\n  people: {stages: [{model: coco-detector}]}\n")
