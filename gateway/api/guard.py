@@ -4,8 +4,9 @@ What a browser does by its session's cookie alone, a page of another origin coul
 session's CSRF token in a header too, which such a page can't know.
 
 A gateway on loopback without a token is open to every program of the machine, a browser too. So that no page of the
-web uses it through the browser, a request that says which page it comes from (`Origin`) or asks for another name than
-this machine's (DNS rebinding) is refused; a body has to be JSON, which no form sends.
+web uses it through the browser, a request is refused that comes from another page (`Origin`; `Sec-Fetch-Site`, as
+pictures in a page have no `Origin`), or asks for another name than this machine's (DNS rebinding); a body has to be
+JSON, which no form sends. A link to it may be followed.
 """
 
 from collections.abc import Sequence
@@ -106,8 +107,15 @@ def _check_origin(request: web.Request) -> None:
     if not is_loopback(_host(f"//{request.host}")):
         raise HttpProblem(403, "without gateway.api_token the API answers to this machine's own names only")
     origin = request.headers.get("Origin")
-    if origin is not None and _split(origin).netloc != request.host:
+    foreign = origin is not None and _split(origin).netloc != request.host
+    if foreign or _is_part_of_another_page(request):
         raise HttpProblem(403, "without gateway.api_token the API does not answer to web pages")
+
+
+def _is_part_of_another_page(request: web.Request) -> bool:
+    """As browsers say (W3C Fetch Metadata); other programs say nothing."""
+    site, mode = (request.headers.get(name) for name in ("Sec-Fetch-Site", "Sec-Fetch-Mode"))
+    return site in ("cross-site", "same-site") and mode != "navigate"
 
 
 def _host(url: str) -> str:
