@@ -58,7 +58,6 @@ class Live:
         """Whether there is a bus."""
         return self._bus is not None and self._bus.connected
 
-    @property
     def is_full(self) -> bool:
         """Whether no further viewer is let in."""
         return len(self._viewers) >= MOST_VIEWERS

@@ -51,7 +51,7 @@ class LiveEndpoint:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self._guard.check(request, changes=False, private=True)
-        if self._live.is_full:
+        if self._live.is_full():
             raise HttpProblem(503, "too many browsers are connected", headers={"Retry-After": "30"})
         session = self._guard.sessions.find(request.cookies.get(COOKIE))
         by_cookie = session is not None and "Authorization" not in request.headers
@@ -63,7 +63,7 @@ class LiveEndpoint:
         if said is None or (session is not None and by_cookie and not session.has(said)):
             await socket.close(code=_POLICY, message=b"say hello with the session's token first")
             return socket
-        if self._live.is_full:  # others came while this one said hello
+        if self._live.is_full():  # others came while this one said hello
             await socket.close(code=_TRY_LATER, message=b"too many browsers are connected")
             return socket
         viewer = Viewer(socket, self._live, (lambda: session.open) if session is not None else lambda: True)
