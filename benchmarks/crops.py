@@ -33,7 +33,8 @@ from vedette.background import background
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of
 from vedette.config_file import load_config
-from vedette.subjects import CROPS, Feed
+from vedette.streams import CROPS
+from vedette.subjects import Feed
 
 MODELS = ("face-liveness", "face-embedding")
 SESSIONS, UNDER_WAY = 2, 32

@@ -10,13 +10,14 @@ from events.scene import Scene
 from events.scene_settings import CameraSettings, Places, scene_settings
 from events.scenes.camera_scene import SceneKey
 from vedette.background import background
+from vedette.buckets import CAMERAS
 from vedette.bus import Bus
 from vedette.config import Config
 from vedette.errors import BusUnavailable
 from vedette.events_settings import Events, Line, Mask, Zone
 from vedette.messages import DetectionsEvent
 from vedette.object_messages import ObjectState
-from vedette.subjects import CAMERAS, Feed
+from vedette.subjects import Feed
 
 _SETTINGS_WITHIN_S = 30.0
 

@@ -37,7 +37,8 @@ from vedette.leases import Lease
 from vedette.messages import Hint
 from vedette.object_messages import Snapshot
 from vedette.retry import Backoff, Retry
-from vedette.subjects import EVENTS, PARTITIONS
+from vedette.streams import EVENTS
+from vedette.subjects import PARTITIONS
 from vedette.subjects import hint as hint_subject
 
 logger = logging.getLogger(__name__)

@@ -21,12 +21,12 @@ from events.settings import Line as SceneLine
 from events.settings import Mask as SceneMask
 from events.settings import Zone as SceneZone
 from events.stream.bucket_reader import BucketEntry, entries
+from vedette.buckets import CAMERAS
 from vedette.bus import Bus
 from vedette.camera_settings import Camera
 from vedette.config import Config
 from vedette.events_settings import Events, Line, Mask, Picture, Zone
 from vedette.retry import Backoff, Retry
-from vedette.subjects import CAMERAS
 
 logger = logging.getLogger(__name__)
 

@@ -15,11 +15,12 @@ from vedette.bus import Bus, describe
 from vedette.bus_access import bus_access
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.config import Config
+from vedette.consumers import sink_name
 from vedette.errors import BusUnavailable, ConfigError
 from vedette.messages import rfc3339
 from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
-from vedette.subjects import EVENTS, sink_name
+from vedette.streams import EVENTS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

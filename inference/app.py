@@ -43,6 +43,7 @@ from vedette.background import background, end
 from vedette.bus import Bus, connect
 from vedette.bus_address import BusAddress, address_of
 from vedette.config import Config
+from vedette.consumers import clip_consumer, crop_consumer, work_consumer
 from vedette.errors import BusUnavailable
 from vedette.gpu_metrics import watch_gpus
 from vedette.health import Health
@@ -50,7 +51,7 @@ from vedette.listen_settings import Address
 from vedette.logs import current_model
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
-from vedette.subjects import CLIPS, CROPS, WORK, clip_consumer, crop_consumer, work_consumer
+from vedette.streams import CLIPS, CROPS, WORK
 from vedette.worker_addresses import WorkerAddress
 
 logger = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from nats.js.kv import KeyValue
 
 from vedette.atomic_write import MOST_WRITES, Conflict, Write, write
 from vedette.bucket_watch import BucketWatch, Stored
+from vedette.buckets import CAMERAS
 from vedette.bus import Bus
 from vedette.camera_plan import Change
 from vedette.camera_record import Entry, decode, encode
 from vedette.sealing import Sealer
-from vedette.subjects import CAMERAS
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,11 @@ from nats.errors import Error as NatsError
 
 from vedette.bus import Bus, describe
 from vedette.bus_client import RECONNECT
+from vedette.consumers import reader_consumer
 from vedette.errors import BusMisfit, BusUnavailable
 from vedette.retry import Retry
 from vedette.stream_setup import ensure_consumer
-from vedette.subjects import reader_consumer, stream_of
+from vedette.streams import stream_of
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from vedette.atomic_write import Conflict, Write, write
 from vedette.background import background
 from vedette.bucket_watch import BucketWatch, Stored
+from vedette.buckets import IDENTITIES
 from vedette.bus import Bus
 from vedette.errors import VedetteError
 from vedette.identity_record import IdentityEntry, IdentityRecord, decode, encode, key_of, person_of
 from vedette.sealing import Sealer
-from vedette.subjects import IDENTITIES
 
 _EDITS = 10
 

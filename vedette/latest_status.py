@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.messages import Status, StatusEvent
-from vedette.subjects import STATUS
+from vedette.streams import STATUS
 from vedette.subjects import status as status_subject
 
 

@@ -14,9 +14,9 @@ from nats.errors import Error as NatsError
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
+from vedette.buckets import LEASES, MEMBERSHIP_TTL_S
 from vedette.bus import Bus, describe
 from vedette.metrics import LEASE_CHANGES
-from vedette.subjects import LEASES, MEMBERSHIP_TTL_S
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from nats.errors import Error as NatsError
 from nats.js.errors import KeyNotFoundError, NoKeysError
 from nats.js.kv import KeyValue
 
+from vedette.buckets import MEMBERS
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
-from vedette.subjects import MEMBERS
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 from vedette.ids import Id
 from vedette.messages import Message, Moment
 from vedette.person_name import folded
-from vedette.subjects import SNAPSHOTS
+from vedette.streams import SNAPSHOTS
 
 _ROOT = f"$O.{SNAPSHOTS}"
 _HOUR, _TIME = "%Y%m%d%H", "%M%S%f"

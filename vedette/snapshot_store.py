@@ -35,7 +35,7 @@ from vedette.snapshot_record import (
     hour_of,
     hour_subject,
 )
-from vedette.subjects import SNAPSHOTS
+from vedette.streams import SNAPSHOTS
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Makes streams, buckets and consumers as `vedette/subjects.py` defines them. Idempotent; many processes at a time."""
+"""Makes streams, buckets and consumers as the modules of these names have them. Idempotent; many processes at once."""
 
 from time import time
 
@@ -7,9 +7,10 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StreamConfig
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
+from vedette.buckets import LEASES, buckets
 from vedette.bus_address import BusAddress
 from vedette.errors import BusMisfit, BusUnavailable
-from vedette.subjects import LEASES, buckets, streams
+from vedette.streams import streams
 
 _MAY_EXIST = (10028, 10047, 10058)
 """Error codes of adding a stream that is there: with other settings (10058), or with the same ones on a server whose

@@ -23,12 +23,13 @@ from nats.errors import Error as NatsError
 from vedette.bus import Bus, connect, describe
 from vedette.bus_address import BusAddress, address_of
 from vedette.config_file import load_config
+from vedette.consumers import READER_FORGOTTEN_AFTER_S
 from vedette.errors import BusMisfit, BusUnavailable, MalformedMessage
 from vedette.event_feeds import DurableFeed, EventFeed, LiveFeed
 from vedette.event_order import EventOrder, Verdict
 from vedette.event_parser import Event, parse_event
 from vedette.secret import SecretText, SecretUrl
-from vedette.subjects import READER_FORGOTTEN_AFTER_S, stream_of
+from vedette.streams import stream_of
 
 logger = logging.getLogger(__name__)
 

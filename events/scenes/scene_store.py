@@ -21,9 +21,9 @@ from events.errors import PartitionLost
 from events.scenes.camera_scene import SceneKey
 from events.stream.bucket_reader import entries
 from vedette.atomic_write import MOST_WRITES, Conflict, Write, write
+from vedette.buckets import SCENES, scenes_key
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
-from vedette.subjects import SCENES, scenes_key
 
 logger = logging.getLogger(__name__)
 

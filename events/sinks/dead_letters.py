@@ -11,7 +11,8 @@ from events.sinks.sink_event import HEADERS, SinkEvent
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.messages import rfc3339
-from vedette.subjects import DEAD, dead
+from vedette.streams import DEAD
+from vedette.subjects import dead
 
 REFUSED, ATTEMPTS, AGE = "refused", "attempts", "age"
 """Why: the receiver would never take it, it was sent too often, it became too old."""

@@ -1,8 +1,8 @@
 """What a worker remembers of a sink while reading begins anew: after a lost connection, or a lease that ran out."""
 
 from events.sinks.sink_event import SinkEvent
+from vedette.consumers import SINK_EVENTS_IN_HAND
 from vedette.event_order import Recent
-from vedette.subjects import SINK_EVENTS_IN_HAND
 
 _EVENTS = 2 * SINK_EVENTS_IN_HAND
 

@@ -13,8 +13,10 @@ from nats.js.api import ConsumerInfo
 from events.errors import ReaderBroken
 from events.stream.pull_reader import PullReader
 from vedette.bus import Bus, describe
+from vedette.consumers import sink_consumer
 from vedette.sinks_settings import Sink
-from vedette.subjects import EVENTS, sink_consumer, sink_subjects
+from vedette.streams import EVENTS
+from vedette.subjects import sink_subjects
 
 _RESET_TIMEOUT_S = 5.0
 

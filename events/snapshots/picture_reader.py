@@ -7,7 +7,8 @@ from vedette.direct_read import read_at
 from vedette.errors import MalformedMessage
 from vedette.frames import FrameHeaders
 from vedette.messages import FrameRef
-from vedette.subjects import PICTURES, Feed
+from vedette.streams import PICTURES
+from vedette.subjects import Feed
 from vedette.view import View
 
 

@@ -21,7 +21,8 @@ from events.stream.track import Reach, ensure_track, last_of, origin, reach, whe
 from vedette.bus import Bus
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.retry import Backoff, Retry
-from vedette.subjects import DETECTIONS, TRACK, partition_of, track_filter
+from vedette.streams import DETECTIONS, TRACK
+from vedette.subjects import partition_of, track_filter
 
 logger = logging.getLogger(__name__)
 

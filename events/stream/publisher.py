@@ -13,7 +13,8 @@ from vedette.bus import Bus
 from vedette.errors import BusUnavailable, MessageTooLarge
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE
 from vedette.retry import Backoff, Retry
-from vedette.subjects import EVENTS, partition_of
+from vedette.streams import EVENTS
+from vedette.subjects import partition_of
 
 logger = logging.getLogger(__name__)
 

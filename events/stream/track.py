@@ -15,7 +15,8 @@ from nats.js.errors import APIError, NotFoundError
 
 from vedette.bus import Bus, describe
 from vedette.errors import BusMisfit, BusUnavailable, MalformedMessage
-from vedette.subjects import DETECTIONS, TRACK, TRACK_MAX_AGE_S, track_filter, track_stream
+from vedette.streams import DETECTIONS, TRACK, TRACK_MAX_AGE_S, track_stream
+from vedette.subjects import track_filter
 
 _EXISTS = (10058, 10047, 10028)
 """With another beginning (10058); or on a server without room for it twice."""

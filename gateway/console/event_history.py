@@ -19,7 +19,8 @@ from pydantic_core import from_json
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.object_messages import SCENE_EVENTS
-from vedette.subjects import EVENTS, event, events_filter
+from vedette.streams import EVENTS
+from vedette.subjects import event, events_filter
 
 _FIRST_BACK = 500
 _FURTHER = 4

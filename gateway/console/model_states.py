@@ -13,12 +13,13 @@ from nats.errors import Error as NatsError
 from nats.js.errors import KeyNotFoundError, NoKeysError
 from pydantic import ValidationError
 
+from vedette.buckets import ROLLOUTS
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.members import Member, live_members
 from vedette.messages import Detections, DetectionsEvent
 from vedette.pipeline_settings import Pipeline, Stage
-from vedette.subjects import ROLLOUTS, detections_filter
+from vedette.subjects import detections_filter
 
 _LISTEN_S = 1.5
 _PICTURES_AT_MOST = 300

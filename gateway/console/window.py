@@ -28,7 +28,8 @@ from vedette.event_parser import parse_event
 from vedette.frames import FrameHeaders
 from vedette.messages import Detections, DetectionsEvent
 from vedette.object_messages import OBJECT_END, ObjectEvent
-from vedette.subjects import FRAMES, PICTURES, Feed
+from vedette.streams import FRAMES, PICTURES
+from vedette.subjects import Feed
 
 logger = logging.getLogger(__name__)
 

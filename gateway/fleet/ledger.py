@@ -8,7 +8,7 @@ for the next frame to come.
 
 from dataclasses import dataclass
 
-from vedette.subjects import LIVE_FRAME_MAX_AGE_S
+from vedette.streams import LIVE_FRAME_MAX_AGE_S
 
 ACKNOWLEDGED_WITHIN_S = 2.0
 """A frame that the server has not acknowledged for so long is taken as lost."""

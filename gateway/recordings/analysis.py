@@ -34,7 +34,8 @@ from vedette.ids import as_id
 from vedette.messages import DetectionsEvent
 from vedette.process import DONE, FAILED, Stop
 from vedette.sampling_settings import Sampling
-from vedette.subjects import DETECTIONS, Feed
+from vedette.streams import DETECTIONS
+from vedette.subjects import Feed
 from vedette.subscriber import subscribe
 
 logger = logging.getLogger(__name__)

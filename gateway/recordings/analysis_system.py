@@ -20,7 +20,7 @@ from vedette.listen_settings import Address
 from vedette.members import Member, live_members
 from vedette.process import Stop
 from vedette.stack import Stack
-from vedette.subjects import CLIPS
+from vedette.streams import CLIPS
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,12 @@ from nats.js.api import DeliverPolicy
 from nats.js.errors import KeyNotFoundError, NotFoundError
 
 from gateway.errors import GatewayError
+from vedette.buckets import SCENES, scenes_key
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.event_parser import Event, parse_event
-from vedette.subjects import DETECTIONS, EVENTS, SCENES, Feed, events_filter, partition_of, scenes_key
+from vedette.streams import DETECTIONS, EVENTS
+from vedette.subjects import Feed, events_filter, partition_of
 
 logger = logging.getLogger(__name__)
 

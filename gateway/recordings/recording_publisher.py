@@ -12,7 +12,8 @@ from vedette.errors import BusFull, BusUnavailable
 from vedette.frames import FrameHeaders
 from vedette.messages import Served
 from vedette.retry import Backoff, Retry
-from vedette.subjects import CLIPS, CLIPS_IN_FLIGHT, Feed
+from vedette.streams import CLIPS, CLIPS_IN_FLIGHT
+from vedette.subjects import Feed
 
 logger = logging.getLogger(__name__)
 

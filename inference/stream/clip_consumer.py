@@ -24,13 +24,14 @@ from inference.stream.results import Results, timing
 from inference.stream.room import Place
 from inference.stream.tokens import Tokens, feed_of
 from inference.stream.verdicts import note_verdict
+from vedette.consumers import DELIVERIES_PER_CLIP
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.frames import FrameHeaders
 from vedette.logs import current_camera
 from vedette.messages import Detection, Served, Timing
 from vedette.metrics import DROPPED
 from vedette.retry import Backoff, Retry
-from vedette.subjects import DELIVERIES_PER_CLIP, Feed
+from vedette.subjects import Feed
 
 logger = logging.getLogger(__name__)
 

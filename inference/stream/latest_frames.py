@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
-from vedette.subjects import FRAMES
+from vedette.streams import FRAMES
 
 logger = logging.getLogger(__name__)
 

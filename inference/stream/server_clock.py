@@ -16,7 +16,7 @@ from inference import metrics
 from inference.stream.latest_frames import moment
 from vedette.bus import Bus, describe
 from vedette.errors import BusUnavailable
-from vedette.subjects import FRAMES
+from vedette.streams import FRAMES
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,11 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from vedette.bus import Bus, describe
+from vedette.consumers import ACK_WAIT_S
 from vedette.errors import MalformedMessage
 from vedette.ids import is_id
 from vedette.messages import Served
-from vedette.subjects import ACK_WAIT_S, Feed
+from vedette.subjects import Feed
 
 logger = logging.getLogger(__name__)
 

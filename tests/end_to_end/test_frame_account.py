@@ -18,7 +18,7 @@ from vedette.bus import Bus
 from vedette.camera_store import CameraStore
 from vedette.config import Config
 from vedette.sealing import sealer_of
-from vedette.subjects import DETECTIONS
+from vedette.streams import DETECTIONS
 
 CAMERAS = ("account-a", "account-b", "account-c")
 PEOPLE = {"people": {"frame": {"width": 640}, "sampling": {"fps": 25}, "stages": [{"model": "coco-detector"}]}}

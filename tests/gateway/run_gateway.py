@@ -25,7 +25,8 @@ from vedette.frames import FrameHeaders
 from vedette.listen_settings import Address
 from vedette.messages import Status, StatusEvent
 from vedette.process import Stop
-from vedette.subjects import FRAMES, Feed
+from vedette.streams import FRAMES
+from vedette.subjects import Feed
 
 SITE = "plant"
 FPS = 25.0
@@ -66,7 +67,7 @@ async def gateway(config: Config) -> AsyncIterator[Stop]:
 
 def lasting_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases that no stall of a slow machine ends, for a test of something else."""
-    monkeypatch.setattr("vedette.subjects.MEMBERSHIP_TTL_S", 60.0)
+    monkeypatch.setattr("vedette.buckets.MEMBERSHIP_TTL_S", 60.0)
     monkeypatch.setattr("vedette.leases.MEMBERSHIP_TTL_S", 60.0)
 
 

@@ -15,8 +15,9 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import end
 from vedette.bus import Bus
+from vedette.consumers import work_consumer
 from vedette.errors import BusFull
-from vedette.subjects import CLIPS, DETECTIONS, WORK, work_consumer
+from vedette.streams import CLIPS, DETECTIONS, WORK
 
 NO_BUS = 1  # nothing listens on this port
 

@@ -33,11 +33,13 @@ from inference.stream.tokens import Tokens
 from tests.waiting import DEADLINE_S, until
 from vedette.background import background
 from vedette.bus import Bus
+from vedette.consumers import clip_consumer, work_consumer
 from vedette.errors import BusFull, BusUnavailable
 from vedette.frames import FrameHeaders
 from vedette.messages import Detections, DetectionsEvent, Served
 from vedette.pipeline_settings import Pipeline
-from vedette.subjects import CLIPS, WORK, Feed, clip_consumer, work_consumer
+from vedette.streams import CLIPS, WORK
+from vedette.subjects import Feed
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = Repository(ROOT / "models").resolve("coco-detector")
@@ -187,7 +189,7 @@ class Worker:
 
 async def lasting_frames(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames and tokens that don't age out on a slow machine, for a test of something else."""
-    monkeypatch.setattr("vedette.subjects.LIVE_FRAME_MAX_AGE_S", 3600.0)
+    monkeypatch.setattr("vedette.streams.LIVE_FRAME_MAX_AGE_S", 3600.0)
     await bus.ensure()
 
 

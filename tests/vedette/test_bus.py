@@ -11,12 +11,14 @@ from nats.js.api import RetentionPolicy, StorageType, StreamConfig
 
 from tests.nats_server import NatsServer
 from tests.waiting import until
+from vedette.buckets import LEASES, MEMBERS, buckets
 from vedette.bus import HEADERS_AT_MOST_BYTES, Bus, connect
 from vedette.bus_address import BusAddress
 from vedette.bus_settings import Retention
 from vedette.errors import BusMisfit, BusUnavailable, MessageTooLarge
 from vedette.secret import SecretText, SecretUrl
-from vedette.subjects import LEASES, MEMBERS, Feed, buckets, streams
+from vedette.streams import streams
+from vedette.subjects import Feed
 
 FEED = Feed("people", "plant-1", "gate")
 EVERY_STREAM = {stream.name for stream in (*streams(Retention()), *buckets())}

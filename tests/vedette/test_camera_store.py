@@ -14,6 +14,7 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.atomic_write import Conflict
 from vedette.background import background
+from vedette.buckets import CAMERAS
 from vedette.bus import Bus
 from vedette.camera_plan import Change
 from vedette.camera_record import CameraRecord, UnreadableRecord
@@ -21,7 +22,6 @@ from vedette.camera_settings import Camera
 from vedette.camera_store import CameraStore, Snapshot
 from vedette.errors import BusMisfit, BusUnavailable
 from vedette.sealing import Sealer
-from vedette.subjects import CAMERAS
 
 SITE = "plant"
 PRIVACY = [[[0.8, 0.0], [1.0, 0.0], [1.0, 0.2]]]

@@ -16,6 +16,7 @@ from vedette import bucket_watch
 from vedette.atomic_write import Conflict
 from vedette.background import background
 from vedette.bucket_watch import BucketWatch, Stored
+from vedette.buckets import IDENTITIES
 from vedette.bus import Bus, connect
 from vedette.identity_record import (
     EnrolledFace,
@@ -30,7 +31,6 @@ from vedette.identity_record import (
 )
 from vedette.identity_store import IdentityStore, People, UnknownPerson
 from vedette.sealing import Sealer
-from vedette.subjects import IDENTITIES
 
 ANNA = record("Anna Müller", vector(1), vector(2))
 KEY = f"staff.{ANNA.person}"

@@ -12,9 +12,9 @@ from nats.js.kv import KeyValue
 
 from tests.nats_server import NatsServer
 from tests.waiting import until
+from vedette.buckets import LEASES
 from vedette.bus import Bus, connect
 from vedette.leases import RENEW_EVERY_S, Lease
-from vedette.subjects import LEASES
 
 KEY = "plant-1.gate"
 TAKEOVER_WITHIN_S = 10.0  # 2.5 s on a machine that is not busy

@@ -9,10 +9,10 @@ import pytest
 
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
+from vedette.buckets import MEMBERS
 from vedette.bus import Bus, connect
 from vedette.errors import BusUnavailable
 from vedette.members import Member, announce, live_members, new_member
-from vedette.subjects import MEMBERS
 
 
 @asynccontextmanager

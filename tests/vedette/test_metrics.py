@@ -7,9 +7,9 @@ from prometheus_client import REGISTRY
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import background
+from vedette.buckets import LEASES
 from vedette.bus import Bus, connect
 from vedette.leases import Lease
-from vedette.subjects import LEASES
 
 
 def value(name: str, **labels: str) -> float:

@@ -23,7 +23,7 @@ from vedette.config_checks import contradictions
 from vedette.embedded_nats import EmbeddedNats
 from vedette.errors import BusMisfit
 from vedette.secret import SecretText
-from vedette.subjects import EVENTS
+from vedette.streams import EVENTS
 
 SETTINGS = {
     "site": "plant-1",

@@ -12,7 +12,7 @@ from vedette.bus import Bus, connect
 from vedette.errors import BusUnavailable, MessageTooLarge
 from vedette.snapshot_record import Query, SnapshotRecord, chunk_subject
 from vedette.snapshot_store import STREAM, BadCursor, SnapshotStore
-from vedette.subjects import SNAPSHOTS
+from vedette.streams import SNAPSHOTS
 
 NOON = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 

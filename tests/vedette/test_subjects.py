@@ -2,20 +2,12 @@
 
 import pytest
 
+from vedette.buckets import buckets
 from vedette.bus_settings import Retention
+from vedette.consumers import clip_consumer, reader_consumer, work_consumer
 from vedette.errors import MalformedMessage
-from vedette.subjects import (
-    Feed,
-    buckets,
-    clip_consumer,
-    detections_filter,
-    reader_consumer,
-    served_of_site,
-    status,
-    stream_of,
-    streams,
-    work_consumer,
-)
+from vedette.streams import stream_of, streams
+from vedette.subjects import Feed, detections_filter, served_of_site, status
 
 FEED = Feed("people", "plant-1", "gate")
 

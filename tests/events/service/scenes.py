@@ -11,7 +11,8 @@ from nats.js.api import AckPolicy, ConsumerConfig
 
 from vedette.bus import Bus
 from vedette.messages import Detection, Detections, DetectionsEvent, FrameRef, Model, detections_event
-from vedette.subjects import EVENTS, Feed
+from vedette.streams import EVENTS
+from vedette.subjects import Feed
 
 SITE, PIPELINE = "plant-1", "people"
 MODEL = Model(name="coco-detector", version="1.0.0", digest="sha256:00")

@@ -14,7 +14,7 @@ from tests.nats_server import NatsServer
 from tests.waiting import until_async
 from vedette.bus import Bus
 from vedette.errors import BusUnavailable
-from vedette.subjects import EVENTS
+from vedette.streams import EVENTS
 
 
 def walks() -> list[Walk]:

@@ -21,9 +21,11 @@ from tests.events.service.worker import working
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
+from vedette.buckets import CAMERAS
 from vedette.bus import Bus, connect
 from vedette.config import Config
-from vedette.subjects import CAMERAS, EVENTS, TRACK, partition_of, track_stream
+from vedette.streams import EVENTS, TRACK, track_stream
+from vedette.subjects import partition_of
 
 NOTHING = Saved(0, 0)
 CLIP = Walk("clip-1795371818588", 120, epoch=1795371818588)

@@ -8,7 +8,7 @@ from nats.js.api import ConsumerInfo
 from events.errors import ReaderBroken
 from events.stream.ordered_reader import OrderedReader
 from vedette.bus import Bus
-from vedette.subjects import EVENTS
+from vedette.streams import EVENTS
 
 
 def held(bus: Bus) -> tuple[int, int]:

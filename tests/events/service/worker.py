@@ -19,10 +19,10 @@ from events.settings import SceneSettings
 from events.snapshots.maker import SnapshotMaker
 from tests.waiting import until, until_async
 from vedette.background import background, end
+from vedette.buckets import LEASES
 from vedette.bus import Bus
 from vedette.members import announce, new_member
 from vedette.snapshots_settings import Snapshots
-from vedette.subjects import LEASES
 
 SNAPSHOTS = Snapshots()
 LEASE_S = 60.0

@@ -19,7 +19,7 @@ from tests.waiting import until, until_async
 from vedette.background import background
 from vedette.bus import Bus
 from vedette.config import Config
-from vedette.subjects import EVENTS
+from vedette.streams import EVENTS
 
 FAST = {"first_wait_s": 0.01, "longest_wait_s": 0.05, "timeout_s": 20}
 

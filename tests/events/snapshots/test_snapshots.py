@@ -20,7 +20,7 @@ from vedette.object_messages import IDENTITY_MATCH, OBJECT_END, OBJECT_NEW
 from vedette.snapshot_record import Query
 from vedette.snapshot_store import STREAM, SnapshotStore
 from vedette.snapshots_settings import Snapshots
-from vedette.subjects import PICTURES
+from vedette.streams import PICTURES
 
 
 def walk(frames: int = 60) -> Walk:

@@ -12,9 +12,9 @@ from gateway.console import pages
 from tests.gateway.console.run_console import Running, running_console, show_detections
 from tests.gateway.console.scene_events import publish_event
 from vedette.background import background
+from vedette.buckets import ROLLOUTS
 from vedette.bus import Bus
 from vedette.members import announce, new_member
-from vedette.subjects import ROLLOUTS
 
 STATIC = Path(pages.__file__).parent / "static"
 _MOST_LINES = 200

@@ -30,7 +30,7 @@ from vedette.background import end
 from vedette.bus import Bus, connect
 from vedette.leases import Lease
 from vedette.retry import Backoff
-from vedette.subjects import FRAMES
+from vedette.streams import FRAMES
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,8 @@ from vedette.background import background
 from vedette.bus import Bus
 from vedette.leases import Lease
 from vedette.messages import Status, StatusEvent
-from vedette.subjects import STATUS, status
+from vedette.streams import STATUS
+from vedette.subjects import status
 
 SITE = "plant"
 

@@ -17,6 +17,7 @@ from tests.gateway.run_gateway import SITE, Witness, configured, gateway, simula
 from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
+from vedette.buckets import CAMERAS, LEASES
 from vedette.bus import Bus
 from vedette.camera_plan import Change
 from vedette.camera_record import CameraRecord, Entry
@@ -24,7 +25,6 @@ from vedette.camera_settings import Camera
 from vedette.camera_store import CameraStore
 from vedette.messages import Status
 from vedette.sealing import sealer_of
-from vedette.subjects import CAMERAS, LEASES
 
 
 def record(name: str, url: str, **settings: object) -> CameraRecord:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.fleet.ledger import ACKNOWLEDGED_WITHIN_S, Ledger, Settled
-from vedette.subjects import LIVE_FRAME_MAX_AGE_S
+from vedette.streams import LIVE_FRAME_MAX_AGE_S
 
 EPOCH = 7
 

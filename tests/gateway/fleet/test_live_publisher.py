@@ -21,11 +21,13 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
 from vedette.bus import Bus, connect
+from vedette.consumers import work_consumer
 from vedette.frames import FrameHeaders
 from vedette.leases import Lease
 from vedette.messages import Served
 from vedette.stream_setup import ensure_consumer
-from vedette.subjects import FRAMES, WORK, Feed, streams, work_consumer
+from vedette.streams import FRAMES, WORK, streams
+from vedette.subjects import Feed
 
 SITE = "plant"
 

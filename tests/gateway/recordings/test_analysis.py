@@ -19,7 +19,7 @@ from vedette.config import Config
 from vedette.errors import BusMisfit
 from vedette.process import Stop
 from vedette.sampling_settings import Sampling
-from vedette.subjects import CLIPS, DETECTIONS
+from vedette.streams import CLIPS, DETECTIONS
 
 PIPELINES = {"people": {"stages": [{"model": "coco-detector"}]}}
 

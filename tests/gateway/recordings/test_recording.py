@@ -26,7 +26,8 @@ from vedette.bus import Bus
 from vedette.errors import BusUnavailable
 from vedette.frames import FrameHeaders
 from vedette.messages import Detection, Detections, DetectionsEvent, FrameRef, Model, detections_event
-from vedette.subjects import CLIPS, Feed
+from vedette.streams import CLIPS
+from vedette.subjects import Feed
 
 START_S = 1_700_000_000.0
 NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)

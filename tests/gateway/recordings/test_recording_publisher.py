@@ -14,11 +14,13 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
 from vedette.bus import Bus, connect
+from vedette.consumers import clip_consumer
 from vedette.errors import BusUnavailable, MessageTooLarge
 from vedette.frames import FrameHeaders
 from vedette.messages import Served
 from vedette.stream_setup import ensure_consumer
-from vedette.subjects import CLIPS, CLIPS_IN_FLIGHT, Feed, clip_consumer
+from vedette.streams import CLIPS, CLIPS_IN_FLIGHT
+from vedette.subjects import Feed
 
 RUN = 1_800_000_000_000
 FEED = Feed("people", "plant", "walk-1")

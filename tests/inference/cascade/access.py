@@ -27,10 +27,11 @@ from tests.waiting import until
 from vedette.background import background
 from vedette.bus import Bus
 from vedette.config import Config
+from vedette.consumers import crop_consumer
 from vedette.messages import Detections
 from vedette.models_settings import Models
 from vedette.pipeline_settings import Pipeline
-from vedette.subjects import CROPS, crop_consumer
+from vedette.streams import CROPS
 
 LIVENESS, EMBEDDING, STAFF = "face-liveness", "face-embedding", "staff"
 ACCESS = Pipeline.model_validate(

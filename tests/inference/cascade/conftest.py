@@ -3,10 +3,10 @@
 import pytest
 
 from inference.cascade import cascade
-from vedette import subjects
+from vedette import streams
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cascade, "PATIENCE_S", 3600.0)
-    monkeypatch.setattr(subjects, "CROP_MAX_AGE_S", 3600.0)
+    monkeypatch.setattr(streams, "CROP_MAX_AGE_S", 3600.0)

@@ -12,7 +12,7 @@ from tests.inference.stream.test_live_consumer import SCHEMA
 from tests.inference.worker import Camera, listen, stored
 from tests.waiting import until, until_async
 from vedette.bus import Bus
-from vedette.subjects import CROPS
+from vedette.streams import CROPS
 
 
 async def test_faces_are_judged_and_named_and_their_vectors_are_in_no_message(bus: Bus) -> None:

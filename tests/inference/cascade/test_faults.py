@@ -27,7 +27,7 @@ from tests.waiting import until, until_async
 from vedette.bus import Bus
 from vedette.messages import Detections
 from vedette.pipeline_settings import Pipeline
-from vedette.subjects import CROPS
+from vedette.streams import CROPS
 
 LONG_MS = 120_000.0
 LABELS = ("live", "not live 1", "not live 2")

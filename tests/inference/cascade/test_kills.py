@@ -15,7 +15,7 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.bus import Bus
 from vedette.pipeline_settings import Pipeline
-from vedette.subjects import CLIPS, CROPS, DETECTIONS
+from vedette.streams import CLIPS, CROPS, DETECTIONS
 
 CONFIG = f"""
 site: plant-1

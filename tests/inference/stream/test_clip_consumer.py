@@ -25,9 +25,10 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import end
 from vedette.bus import Bus, connect
+from vedette.consumers import clip_consumer
 from vedette.errors import BusFull
 from vedette.metrics import DROPPED
-from vedette.subjects import CLIPS, DETECTIONS, clip_consumer
+from vedette.streams import CLIPS, DETECTIONS
 
 WHITE = encoded(np.full((480, 640, 3), 255, np.uint8))
 

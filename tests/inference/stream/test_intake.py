@@ -19,9 +19,10 @@ from inference.stream.room import Place, Room
 from tests.inference.worker import Camera, pending
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
-from vedette import subjects
+from vedette import consumers
 from vedette.bus import Bus, connect
-from vedette.subjects import WORK, work_consumer
+from vedette.consumers import work_consumer
+from vedette.streams import WORK
 
 
 class Plane:
@@ -233,7 +234,7 @@ async def test_what_a_stopped_worker_had_asked_for_goes_to_another_at_once(
     nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Long before the acknowledgement wait is over: here it is an hour."""
-    monkeypatch.setattr(subjects, "ACK_WAIT_S", 3600.0)
+    monkeypatch.setattr(consumers, "ACK_WAIT_S", 3600.0)
     first, second = Desk(), Desk()
     first.may_go.set()
     second.may_go.set()
@@ -253,7 +254,7 @@ def have_served(count: int, *desks: Desk) -> bool:
 async def test_what_arrives_after_a_stop_is_given_back(
     nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subjects, "ACK_WAIT_S", 3600.0)
+    monkeypatch.setattr(consumers, "ACK_WAIT_S", 3600.0)
     first, second = Desk(), Desk()
     second.may_go.set()
     async with pulling(bus, first.serve) as leaving:

@@ -15,7 +15,7 @@ from tests.waiting import until
 from vedette.background import background
 from vedette.bus import Bus
 from vedette.errors import BusUnavailable
-from vedette.subjects import FRAMES
+from vedette.streams import FRAMES
 
 
 @pytest.fixture

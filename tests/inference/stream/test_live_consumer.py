@@ -17,7 +17,7 @@ from tests.waiting import until, until_async
 from vedette.bus import Bus
 from vedette.metrics import DROPPED, EXPIRED
 from vedette.pipeline_settings import Pipeline
-from vedette.subjects import DETECTIONS, FRAMES, PICTURES, WORK
+from vedette.streams import DETECTIONS, FRAMES, PICTURES, WORK
 from vedette.view import View
 
 SCHEMA = json.loads((ROOT / "vedette/schemas/detections.v1.json").read_text())

@@ -12,7 +12,7 @@ from tests.inference.worker import Camera, lasting_frames, listen, stored, worki
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.bus import Bus, connect
-from vedette.subjects import DETECTIONS, LIVE_FRAME_MAX_AGE_S
+from vedette.streams import DETECTIONS, LIVE_FRAME_MAX_AGE_S
 
 
 async def test_a_lower_epoch_is_not_inferred(bus: Bus, plane: DataPlane) -> None:

@@ -7,7 +7,7 @@ from inference.dataplane import DataPlane
 from tests.inference.nanodet_reference import detect
 from tests.inference.worker import MODEL, Camera, listen, working
 from vedette.bus import Bus
-from vedette.subjects import PICTURES
+from vedette.streams import PICTURES
 
 
 async def test_detections_match_a_reference_decoding_of_the_same_jpegs(bus: Bus, plane: DataPlane) -> None:

@@ -15,7 +15,8 @@ from vedette.bus import Bus
 from vedette.errors import BusUnavailable
 from vedette.messages import Detection, DetectionsEvent
 from vedette.pipeline_settings import Pipeline
-from vedette.subjects import DETECTIONS, Feed
+from vedette.streams import DETECTIONS
+from vedette.subjects import Feed
 from vedette.view import View
 
 FEED = Feed("people", "plant-1", "gate")

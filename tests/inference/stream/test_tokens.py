@@ -10,9 +10,11 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
 from vedette.bus import Bus
+from vedette.consumers import work_consumer
 from vedette.errors import MalformedMessage
 from vedette.messages import Served
-from vedette.subjects import WORK, Feed, work_consumer
+from vedette.streams import WORK
+from vedette.subjects import Feed
 
 SHORT_S = 0.4
 

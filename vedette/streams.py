@@ -1,0 +1,191 @@
+"""The streams: which subjects each keeps, how long, and how much of them."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from nats.js.api import (
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StoreCompression,
+    StreamConfig,
+    StreamSource,
+    SubjectTransform,
+)
+
+from vedette.bus_settings import Retention
+from vedette.subjects import PARTITIONS
+
+FRAMES, WORK, CLIPS, PICTURES, DETECTIONS, STATUS = "FRAMES", "WORK", "CLIPS", "PICTURES", "DETECTIONS", "STATUS"
+TRACK, EVENTS, DEAD = "TRACK", "EVENTS", "DEAD"
+CROPS = "CROPS"
+SNAPSHOTS = "vedette-snapshots"
+"""Object store: the JPEGs that events refer to by sha256. See `vedette/snapshot_store.py`."""
+CLIPS_IN_FLIGHT = 8
+"""Frames of a recording on the bus at a time; readers restore order within this bound."""
+LIVE_FRAME_MAX_AGE_S = 5.0
+CROP_MAX_AGE_S = 60.0
+"""What was asked of a further model and not answered is over after so long, whatever its budget."""
+TRACK_MAX_AGE_S = 60.0
+MIB = 2**20
+GIB = 2**30
+
+
+def streams(retention: Retention, replicas: int = 1) -> tuple[StreamConfig, ...]:
+    """The streams, as they are ensured at start and after every reconnect (memory streams die with their server)."""
+    detections = StreamConfig(
+        name=DETECTIONS,
+        subjects=["vedette.detections.>"],
+        storage=StorageType.FILE,
+        max_age=retention.detections_h * 3600,
+        max_bytes=int(retention.detections_gib * GIB),
+        compression=StoreCompression.S2,
+        duplicate_window=120,
+    )
+    frames = StreamConfig(
+        name=FRAMES,
+        subjects=["vedette.frame.>"],
+        storage=StorageType.MEMORY,
+        max_msgs_per_subject=1,
+        max_age=LIVE_FRAME_MAX_AGE_S,
+        max_bytes=retention.frames_mib * MIB,
+        allow_direct=True,
+        duplicate_window=0.1,
+    )
+    work = StreamConfig(
+        name=WORK,
+        subjects=["vedette.work.>"],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.MEMORY,
+        discard=DiscardPolicy.NEW,
+        discard_new_per_subject=True,
+        max_msgs_per_subject=1,
+        max_age=LIVE_FRAME_MAX_AGE_S,
+        max_bytes=16 * MIB,
+        duplicate_window=0.1,
+    )
+    clips = StreamConfig(
+        name=CLIPS,
+        subjects=["vedette.clip.>"],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        discard_new_per_subject=True,
+        max_msgs_per_subject=CLIPS_IN_FLIGHT,
+        max_age=3600,
+        max_bytes=retention.clips_mib * MIB,
+        duplicate_window=120,
+    )
+    crops = StreamConfig(
+        name=CROPS,
+        subjects=["vedette.crop.>"],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.MEMORY,
+        discard=DiscardPolicy.NEW,
+        max_age=CROP_MAX_AGE_S,
+        max_bytes=retention.crops_mib * MIB,
+        duplicate_window=0.1,
+    )
+    pictures = StreamConfig(
+        name=PICTURES,
+        subjects=["vedette.picture.>"],
+        storage=StorageType.MEMORY,
+        max_age=retention.pictures_s,
+        max_bytes=retention.pictures_mib * MIB,
+        allow_direct=True,
+        duplicate_window=0.1,
+    )
+    status_stream = StreamConfig(
+        name=STATUS,
+        subjects=["vedette.status.>"],
+        storage=StorageType.MEMORY,
+        max_msgs_per_subject=1,
+        max_age=30,
+        max_bytes=16 * MIB,
+        allow_direct=True,
+        duplicate_window=0.1,
+    )
+    events = StreamConfig(
+        name=EVENTS,
+        subjects=["vedette.events.>"],
+        storage=StorageType.FILE,
+        max_age=retention.events_days * 24 * 3600,
+        max_bytes=int(retention.events_gib * GIB),
+        compression=StoreCompression.S2,
+        duplicate_window=120,
+    )
+    every = (
+        *(frames, work, clips, crops, pictures, detections, status_stream, events),
+        *(_dead_letters(retention), _snapshots(retention)),
+    )
+    return tuple(stream.evolve(num_replicas=replicas) for stream in every)
+
+
+def _dead_letters(retention: Retention) -> StreamConfig:
+    return StreamConfig(
+        name=DEAD,
+        subjects=["vedette.dead.>"],
+        storage=StorageType.FILE,
+        max_age=retention.dead_days * 24 * 3600,
+        max_bytes=retention.dead_mib * MIB,
+        compression=StoreCompression.S2,
+        allow_direct=True,
+        duplicate_window=120,
+    )
+
+
+def _snapshots(retention: Retention) -> StreamConfig:
+    """The object store `vedette-snapshots` as the stream that it is (NATS ADR-20), with an index of its own beside
+    chunks and descriptions: each subject has one message, and what is old goes, or what is too much.
+    """
+    return AtomicStreamConfig(
+        name=f"OBJ_{SNAPSHOTS}",
+        subjects=[f"$O.{SNAPSHOTS}.{part}.>" for part in ("C", "M", "I", "H")],
+        storage=StorageType.FILE,
+        max_msgs_per_subject=1,
+        max_age=retention.snapshots_days * 24 * 3600,
+        max_bytes=int(retention.snapshots_gib * GIB),
+        allow_rollup_hdrs=True,
+        allow_direct=True,
+        allow_atomic=True,
+    )
+
+
+def track_stream(retention: Retention, replicas: int, since: dt.datetime) -> StreamConfig:
+    """The detections by partition, from those that were stored at `since` on.
+
+    It dies with a lone server, as it lies in memory; without `since` it would begin with the oldest detections kept.
+    """
+    transform = SubjectTransform(
+        src="vedette.detections.*.*.*",
+        dest=f"vedette.track.{{{{partition({PARTITIONS},1,2)}}}}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}.{{{{wildcard(3)}}}}",
+    )
+    return StreamConfig(
+        name=TRACK,
+        storage=StorageType.MEMORY,
+        sources=[StreamSource(name=DETECTIONS, opt_start_time=since, subject_transforms=[transform])],
+        max_age=TRACK_MAX_AGE_S,
+        max_bytes=retention.track_mib * MIB,
+        allow_direct=True,
+        duplicate_window=0.1,
+        num_replicas=replicas,
+    )
+
+
+@dataclass
+class AtomicStreamConfig(StreamConfig):
+    """With a setting that the library doesn't know yet (nats-py 2.16)."""
+
+    allow_atomic: bool | None = None
+
+
+def stream_of(subject: str) -> str:
+    """The stream that keeps the events of `subject`.
+
+    Raises:
+        ValueError: no single stream does.
+    """
+    for stream, prefix in ((DETECTIONS, "detections"), (EVENTS, "events"), (STATUS, "status")):
+        if subject.startswith(f"vedette.{prefix}."):
+            return stream
+    raise ValueError(f"{subject}: no stream keeps it; vedette.{{detections,events,status}}.… are kept")
