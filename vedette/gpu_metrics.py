@@ -76,7 +76,7 @@ def watch_gpus(registry: CollectorRegistry = REGISTRY, nvml: Any = None) -> bool
         nvml.nvmlInit()
         registry.register(Gpus(nvml))
     except nvml.NVMLError as error:
-        logger.info("no figures of GPUs: %s", error)
+        logger.debug("no figures of GPUs: %s", error)
         return False
     except ValueError:  # another process shell in this process has them
         return False

@@ -285,7 +285,7 @@ async def test_the_main_stream_is_decoded_while_the_gate_of_the_substream_is_ope
         assert stats.gated > 10
         assert stats.corrupt == 0
     onsets = [[frame for frame in run.of(pipeline) if frame.gate == "onset"] for pipeline in ("people", "faces")]
-    assert abs(onsets[0][0].captured_at - onsets[1][0].captured_at) < 0.3
+    assert abs(onsets[0][0].captured_at - onsets[1][0].captured_at) < 1.0
     for pipeline, onset in zip(("people", "faces"), onsets, strict=True):
         times = [frame.pts_s or 0.0 for frame in run.of(pipeline)]
         assert times == sorted(set(times))
