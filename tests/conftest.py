@@ -36,6 +36,13 @@ def state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def ordinary_priority() -> Iterator[None]:
+    """A test that leaves its process a real-time one (an encoder does, run by root) starves all others."""
+    yield
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
     """A command that a test runs in this process sets logging up, for a stderr that is closed when the test ends."""
     root = logging.getLogger()

@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from gateway.errors import SourceError
 from gateway.reading.reader import Reader
 from gateway.reading.sampler import Sampling
+from tests.gateway.clips import scheduled_as_before
 from tests.gateway.run_reader import Witness, output
 
 Damage = Callable[[random.Random, bytes], bytes]
@@ -115,7 +116,8 @@ def main(seed: int, rounds: int, clips: list[Path]) -> None:
             chance = random.Random(f"{seed} {clip.name} {round_}")
             with tempfile.TemporaryDirectory() as folder:
                 target = Path(folder) / "damaged.mkv"
-                damaged_copy(clip, target, chance)
+                with scheduled_as_before():
+                    damaged_copy(clip, target, chance)
                 witness = Witness()
                 samplings = (Sampling(), Sampling(keyframes=True), Sampling(2))
                 reader = Reader(str(target), [output(chance.choice(samplings))], witness.take, witness)
