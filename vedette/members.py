@@ -19,6 +19,7 @@ from vedette.errors import BusUnavailable
 logger = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 0.5
+_KEYS_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ async def live_members(bus: Bus, site: str | None) -> list[Member]:
     """
     try:
         bucket = await bus.bucket(MEMBERS)
-        keys = [key for key in await bucket.keys() if site is None or key.startswith(f"{site}.")]
+        async with asyncio.timeout(_KEYS_WITHIN_S):  # the library may wait for ever (nats-py 2.16)
+            everybody = await bucket.keys()
+        keys = [key for key in everybody if site is None or key.startswith(f"{site}.")]
         found = [await _member(bucket, key) for key in keys]
     except NoKeysError:
         return []

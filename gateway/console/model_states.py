@@ -22,6 +22,7 @@ from vedette.pipeline_settings import Pipeline, Stage
 from vedette.subjects import detections_filter
 
 _LISTEN_S = 1.5
+_KEYS_WITHIN_S = 10.0
 _PICTURES_AT_MOST = 300
 
 
@@ -80,7 +81,9 @@ async def _rollouts(bus: Bus) -> dict[str, Any]:
     try:
         bucket = await bus.bucket(ROLLOUTS)
         found = {}
-        for key in await bucket.keys():
+        async with asyncio.timeout(_KEYS_WITHIN_S):  # the library may wait for ever (nats-py 2.16)
+            keys = await bucket.keys()
+        for key in keys:
             try:
                 entry = await bucket.get(key)
                 found[key] = json.loads(entry.value or b"null")
