@@ -1,5 +1,7 @@
 """The KV buckets. (The object store of snapshots is a stream of its own: `vedette/streams.py`.)"""
 
+from typing import Any
+
 from nats.js.api import DiscardPolicy, StorageType, StoreCompression, StreamConfig
 
 from vedette.streams import MIB, AtomicStreamConfig
@@ -27,72 +29,32 @@ def buckets(replicas: int = 1) -> tuple[StreamConfig, ...]:
     Cameras are kept for ever, and several change at once or none (ADR-50). Roll-outs are kept with their last changes.
     Of a person nothing older than the last change is kept.
     """
-    cameras = AtomicStreamConfig(
-        name=f"KV_{CAMERAS}",
-        subjects=[f"$KV.{CAMERAS}.>"],
+    for_ever = {"max_msgs_per_subject": 1, "allow_msg_ttl": True, "allow_atomic": True}
+    alive = {
+        "max_msgs_per_subject": 1,
+        "max_age": MEMBERSHIP_TTL_S,
+        "duplicate_window": MEMBERSHIP_TTL_S,
+        "allow_msg_ttl": True,
+        "subject_delete_marker_ttl": 1,
+    }
+    every = (
+        _bucket(CAMERAS, max_bytes=64 * MIB, **for_ever),
+        _bucket(MEMBERS, **alive),
+        _bucket(LEASES, **alive),
+        _bucket(ROLLOUTS, max_bytes=4 * MIB, max_msgs_per_subject=16),
+        _bucket(SCENES, max_bytes=256 * MIB, compression=StoreCompression.S2, **for_ever),
+        _bucket(IDENTITIES, max_bytes=512 * MIB, **for_ever),
+    )
+    return tuple(bucket.evolve(num_replicas=replicas) for bucket in every)
+
+
+def _bucket(name: str, **settings: Any) -> StreamConfig:
+    return AtomicStreamConfig(
+        name=f"KV_{name}",
+        subjects=[f"$KV.{name}.>"],
         storage=StorageType.FILE,
         discard=DiscardPolicy.NEW,
-        max_msgs_per_subject=1,
-        max_bytes=64 * MIB,
-        allow_rollup_hdrs=True,
-        allow_msg_ttl=True,
-        allow_atomic=True,
-        deny_delete=True,
-        num_replicas=replicas,
-    )
-    membership = (
-        StreamConfig(
-            name=f"KV_{bucket}",
-            subjects=[f"$KV.{bucket}.>"],
-            storage=StorageType.FILE,
-            discard=DiscardPolicy.NEW,
-            max_msgs_per_subject=1,
-            max_age=MEMBERSHIP_TTL_S,
-            duplicate_window=MEMBERSHIP_TTL_S,
-            allow_rollup_hdrs=True,
-            allow_msg_ttl=True,
-            deny_delete=True,
-            subject_delete_marker_ttl=1,
-            num_replicas=replicas,
-        )
-        for bucket in (MEMBERS, LEASES)
-    )
-    rollouts = StreamConfig(
-        name=f"KV_{ROLLOUTS}",
-        subjects=[f"$KV.{ROLLOUTS}.>"],
-        storage=StorageType.FILE,
-        discard=DiscardPolicy.NEW,
-        max_msgs_per_subject=16,
-        max_bytes=4 * MIB,
         allow_rollup_hdrs=True,
         deny_delete=True,
-        num_replicas=replicas,
+        **settings,
     )
-    scenes = AtomicStreamConfig(
-        name=f"KV_{SCENES}",
-        subjects=[f"$KV.{SCENES}.>"],
-        storage=StorageType.FILE,
-        compression=StoreCompression.S2,
-        discard=DiscardPolicy.NEW,
-        max_msgs_per_subject=1,
-        max_bytes=256 * MIB,
-        allow_rollup_hdrs=True,
-        allow_msg_ttl=True,
-        allow_atomic=True,
-        deny_delete=True,
-        num_replicas=replicas,
-    )
-    identities = AtomicStreamConfig(
-        name=f"KV_{IDENTITIES}",
-        subjects=[f"$KV.{IDENTITIES}.>"],
-        storage=StorageType.FILE,
-        discard=DiscardPolicy.NEW,
-        max_msgs_per_subject=1,
-        max_bytes=512 * MIB,
-        allow_rollup_hdrs=True,
-        allow_msg_ttl=True,
-        allow_atomic=True,
-        deny_delete=True,
-        num_replicas=replicas,
-    )
-    return (cameras, *membership, rollouts, scenes, identities)
