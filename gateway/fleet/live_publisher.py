@@ -271,7 +271,8 @@ def _tell(control: RateControl, note: Served, settled: Settled, now_s: float) ->
     if note.outcome == "expired":
         control.expired(now_s)
     elif note.seq >= 0:
-        control.served(now_s, ((note.waited_ms or 0.0) + (note.queue_ms or 0.0)) / 1000, settled.in_vain)
+        waited_s = ((note.waited_ms or 0.0) + (note.queue_ms or 0.0)) / 1000
+        control.served(now_s, waited_s, settled.in_vain, (note.age_ms or 0.0) / 1000)
 
 
 def _refusal(message: Msg) -> str | None:

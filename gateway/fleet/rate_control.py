@@ -27,8 +27,11 @@ _GROWTH_A_S = 0.05
 """Of the rate, a second, while no token waits at all; less the nearer the wait is to what is enough."""
 _FALL_A_S = 0.01
 """Slowly: all cameras see the same wait, and would swing together."""
-_OF_BUDGET = 0.5
-"""No token aims at a wait of more than this part of the frames' budget: where rates are low, intervals are longer."""
+_OF_BUDGET = 0.4
+"""No token aims at a wait of more than this part of what a frame's budget leaves for waiting: where rates are low,
+intervals are longer, and where decoding comes in bursts a frame is old when it is published."""
+_LEAST_OF_BUDGET = 0.1
+"""To which what is left is counted at least: a camera whose frames are late by themselves is no overload."""
 _SPREAD = 0.06
 """Of the rate, from camera to camera."""
 _GOLDEN = 0.6180339887
@@ -72,7 +75,6 @@ class SharedRate:
         self.fps = 0.0
         self._least = inf
         self._most = 0.0
-        self._budget_s = inf
         self._cameras = 0
         self._noted_s = -inf
 
@@ -84,13 +86,12 @@ class SharedRate:
         self._least, self._most = min(limits.least / share, self._least), max(limits.most / share, self._most)
         if unlimited:
             self.fps = self._most
-        self._budget_s = min(limits.budget_s, self._budget_s)
         self._noted_s = max(now_s, self._noted_s)
         return share
 
-    def waited(self, now_s: float, waited_s: float) -> None:
-        """A token had waited for its turn."""
-        room = 1 - waited_s * (self.fps + 1 / (_OF_BUDGET * self._budget_s))
+    def waited(self, now_s: float, waited_s: float, left_s: float = inf) -> None:
+        """A token had waited for its turn, of the time that its frame's budget left for that."""
+        room = 1 - waited_s * (self.fps + 1 / (_OF_BUDGET * left_s))
         passed_s = self._passed_s(now_s)
         if room > 0:
             self._change(1 + _GROWTH_A_S * room * min(passed_s, _LONGEST_RISE_S))
@@ -134,12 +135,17 @@ class RateControl:
         self.fps = min(max(self._shared.fps * self._share, self._least), highest)
         return self.fps
 
-    def served(self, now_s: float, waited_s: float, in_vain: bool) -> None:
-        """A worker served a frame whose token had waited for its turn; `in_vain`: another was replaced meanwhile."""
+    def served(self, now_s: float, waited_s: float, in_vain: bool, age_s: float = 0.0) -> None:
+        """A worker served a frame whose token had waited for its turn; `in_vain`: another was replaced meanwhile.
+
+        `age_s`: of the frame then, so that what is not the wait is what it would have been old all the same.
+        """
         if in_vain:
             self._shared.cut(now_s, self.fps_at(now_s), self._share)
         else:
-            self._shared.waited(now_s, waited_s)
+            budget_s = self._limits.budget_s
+            left_s = budget_s - max(0.0, age_s - waited_s)
+            self._shared.waited(now_s, waited_s, max(left_s, _LEAST_OF_BUDGET * budget_s))
         self.fps_at(now_s)
 
     def expired(self, now_s: float) -> None:

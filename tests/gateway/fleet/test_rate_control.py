@@ -25,6 +25,8 @@ class Camera:
     captured_s: float = 0.0
     waits: bool = False
     in_flight: bool = False
+    late_s: Callable[[], float] = lambda: 0.0
+    """How old its frames are when they are published."""
     published: int = 0
     served: int = 0
 
@@ -62,7 +64,7 @@ class World:
         heapq.heappush(self._events, (moment_s, next(self._order), happens))
 
     def _frame(self, camera: Camera) -> None:
-        camera.latest, camera.captured_s = camera.ledger.publish(self.now_s), self.now_s
+        camera.latest, camera.captured_s = camera.ledger.publish(self.now_s), self.now_s - camera.late_s()
         camera.ledger.stored(camera.latest, self.now_s)
         camera.published += 1
         if camera.ledger.expire(self.now_s):
@@ -94,7 +96,7 @@ class World:
             camera.control.expired(self.now_s)
         else:
             camera.served += 1
-            camera.control.served(self.now_s, waited_s, settled.in_vain)
+            camera.control.served(self.now_s, waited_s, settled.in_vain, self.now_s - camera.captured_s)
         if settled.offer_again:
             self._offer(camera)
         self._start()
@@ -171,6 +173,18 @@ def test_no_camera_is_always_the_last_in_turn_whose_frames_are_too_old() -> None
     served = [camera.served for camera in world.cameras]
     assert max(served) / min(served) < 1.3
     assert wasted(world) < 0.03
+
+
+def test_frames_that_are_old_when_they_are_published_have_less_time_to_wait_and_hardly_one_expires() -> None:
+    drawn = random.Random(4711)
+    world = World([replace(limits(8), budget_s=1.0)] * 25, 2, lambda _: drawn.uniform(0.4, 1.6) * 2 / 18)
+    for camera in world.cameras:
+        camera.late_s = lambda: drawn.uniform(0.2, 0.6)
+    world.run(60)
+    world.count_from_now()
+    world.run(180)
+    assert wasted(world) < 0.04
+    assert sum(camera.served for camera in world.cameras) / 120 > 0.95 * 18
 
 
 def test_a_camera_that_joins_under_overload_gets_no_more_than_the_others() -> None:
