@@ -18,6 +18,7 @@ import psutil
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
+_KINDS = ("gateway", "inference", "events", "simulate", "nats-server")
 
 
 def module(name: str, *arguments: str) -> list[str]:
@@ -65,9 +66,7 @@ class Up:
         for child in self.process.children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
                 words = child.cmdline()
-                kind = next(
-                    (k for k in ("gateway", "inference", "simulate", "nats-server") if k in _names(words)), "other"
-                )
+                kind = next((k for k in _KINDS if k in _names(words)), "other")
                 kinds.setdefault(kind, []).append(child)
         return kinds
 
