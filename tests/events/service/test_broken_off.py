@@ -28,7 +28,7 @@ async def test_a_worker_that_is_stopped_before_an_event_is_stored_does_not_save_
             failed.set()
             raise PartitionLost("the lease has run out")
 
-    with patch("events.partition_worker.Publisher", Failing):
+    with patch("events.owned_partition.Publisher", Failing):
         async with working(bus, save_s=600) as ownership:
             for event in camera.events():
                 await publish(bus, event)
