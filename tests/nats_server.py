@@ -53,6 +53,13 @@ class NatsServer:
         self._process.wait()
         self._process = None
 
+    def stop(self) -> None:
+        """SIGTERM, as a service is stopped."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(DEADLINE_S)
+        self._process = None
+
     def restart(self) -> None:
         self.kill()
         self.start()
