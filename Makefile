@@ -8,7 +8,7 @@ TENSORRT := tensorrt-cu13-libs==10.16.1.11
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system test-images check format lock bench gpu-check clean
+.PHONY: help demo test test-system test-images check format lock bench chaos soak gpu-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -68,6 +68,12 @@ lock: $(READY) ## pin the dependencies of pyproject.toml anew
 
 bench: $(READY) ## every benchmark, three and a half hours on an idle machine; results in benchmarks/results (QUICK=1: a look, 10 minutes)
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+chaos: $(READY) ## what can fail is made to fail, and nothing may be lost of it: 10 minutes (MINUTES= SEED= ONLY=kill-*,…)
+	$(BIN)/python -m chaos --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(if $(ONLY),--only '$(ONLY)')
+
+soak: $(READY) ## does anything grow, with everything on? An hour (MINUTES= HOURS=); results in benchmarks/results
+	$(BIN)/python -m chaos soak --minutes $(or $(MINUTES),$(if $(HOURS),$$(($(HOURS) * 60)),60)) --seed $(or $(SEED),1)
 
 gpu-check: ## with an NVIDIA GPU: is it used, does it agree with the CPU, what does it gain; a report to send back
 	@PYTHONPATH=. $(PYTHON) -m inference.gpu_check.driver

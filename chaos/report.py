@@ -1,0 +1,52 @@
+"""What a campaign found, for people and for programs."""
+
+from typing import Any
+
+from benchmarks.results import Result
+from chaos.campaign import Campaign
+from chaos.trial import Verdict
+
+
+def table(outcome: Campaign) -> str:
+    """Markdown: a row a fault."""
+    rows = [
+        "| fault | what was done | cameras back after | all ready after | longest dark | recording | wrong |",
+        "|---|---|---|---|---|---|---|",
+        *(_row(verdict) for verdict in outcome.verdicts),
+        *(f"| {name} | *not tried: {reason}* | | | | | |" for name, reason in outcome.left_out.items()),
+    ]
+    return "\n".join([*rows, *(f"\nWrong: {text}" for text in outcome.wrong)])
+
+
+def _row(verdict: Verdict) -> str:
+    seen, ready = _seconds(verdict.seen_s), _seconds(verdict.recovered_s)
+    same = f"{verdict.frames} frames, {verdict.events} events"
+    wrong = "; ".join(verdict.wrong) or "nothing"
+    return f"| {verdict.fault} | {verdict.what} | {seen} | {ready} | {verdict.dark_s:.1f} s | {same} | {wrong} |"
+
+
+def _seconds(value: float | None) -> str:
+    return "never" if value is None else f"{value:.1f} s"
+
+
+def result(outcome: Campaign, minutes: float, seed: int) -> Result:
+    """As `benchmarks/results/chaos.json` has it, with the machine and the versions."""
+    recovered = [verdict.recovered_s for verdict in outcome.verdicts if verdict.recovered_s is not None]
+    figures: dict[str, Any] = {
+        "seed": seed,
+        "minutes": minutes,
+        "faults": len(outcome.verdicts),
+        "faults_failed": sum(not verdict.passed for verdict in outcome.verdicts),
+        "wrong_beside": outcome.wrong,
+        "recovered_max_s": max(recovered, default=None),
+        "left_out": outcome.left_out,
+        "verdicts": [vars(verdict) for verdict in outcome.verdicts],
+    }
+    return Result(
+        "chaos",
+        "each fault strikes a system of two gateways, two inference processes and two events workers while a recording"
+        " runs: what it gives must be what an undisturbed run gave, every stored event must be there once, nothing may"
+        " have grown; back: all processes ready, every camera with new detections",
+        figures,
+        at_most={"faults_failed": 0},
+    )

@@ -1,0 +1,179 @@
+"""One fault: struck while a recording runs and cameras send, and then the question what became of all that."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from time import monotonic
+from typing import Any
+
+from chaos.cameras import NAMES
+from chaos.growth import Usual
+from chaos.ledger import Ledger
+from chaos.recording import Recording
+from chaos.story import Story
+from chaos.system import System
+from vedette.errors import BusUnavailable
+
+RECOVERS_WITHIN_S = 90.0
+_STRIKE_AFTER_FRAMES = 10
+_BEGINS_WITHIN_S = 60.0
+_SEEN_WITHIN_S = 30.0
+_SETTLE_S = 1.5
+"""Frames of before the end of a fault that are still under way then."""
+
+Strike = Callable[[System], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that fails."""
+
+    name: str
+    what: str
+    """What is done, in a line."""
+    strike: Strike
+    """Does it, and returns when it is over: from then on the system should recover by itself."""
+    missing: Callable[[], str | None] = lambda: None
+    """What this machine lacks for it; None: nothing."""
+    servers: int = 1
+    small_disk: bool = False
+
+
+@dataclass
+class Verdict:
+    """What became of it."""
+
+    fault: str
+    what: str
+    recovered_s: float | None = None
+    """From the end of the fault until all processes were ready and every camera had new detections; None: it never
+    did."""
+    seen_s: float | None = None
+    """From there until every camera had new detections."""
+    dark_s: float = 0.0
+    """The longest time for which a camera had no detections, from the fault's begin on."""
+    lasted_s: float = 0.0
+    """The fault itself."""
+    frames: int = 0
+    events: int = 0
+    """Of the recording that ran meanwhile."""
+    held: dict[str, dict[str, Any]] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return not self.wrong
+
+
+class Trial:
+    """Judges faults in one running system, by what an undisturbed recording in it told."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.ledger = Ledger()
+        self._usual = Usual()
+        self._undisturbed: Story | None = None
+
+    async def prepare(self) -> list[str]:
+        """Wait for the system, let a recording run undisturbed, learn what is usual; returns what is wrong already."""
+        if names := await self.system.until_ready():
+            return [f"{name} was not ready in time" for name in names]
+        if names := await self.system.until_seen(dt.datetime.now(dt.UTC), RECOVERS_WITHIN_S):
+            return [f"no detections of {name}" for name in names]
+        recording = await self.system.record()
+        self._undisturbed, wrong = await recording.result()
+        await self._usual.learn(self.system)
+        return wrong + await self._stored()
+
+    async def of(self, fault: Fault) -> Verdict:
+        """Strike, wait, judge."""
+        verdict = Verdict(fault.name, fault.what)
+        recording = await self._begun()
+        deaths = {process.name: len(process.deaths) for process in self.system.processes}
+        tracebacks = {process.name: process.tracebacks() for process in self.system.processes}
+        begun_s = monotonic()
+        await fault.strike(self.system)
+        verdict.lasted_s = round(monotonic() - begun_s, 1)
+        await self._recovered(verdict)
+        verdict.dark_s = round(max(self.system.witness.longest_gap_s(name, begun_s, monotonic()) for name in NAMES), 1)
+        await self._judge_recording(recording, verdict)
+        verdict.wrong += await self._stored()
+        held, grown = await self._usual.grown(self.system)
+        verdict.held = {name: asdict(one) for name, one in held.items()}
+        verdict.wrong += grown
+        for process in self.system.processes:
+            if process.tracebacks() > tracebacks[process.name]:
+                verdict.wrong.append(f"{process.name} wrote a traceback: see {process.log}")
+            if (ends := process.deaths[deaths[process.name] :]) and fault.name.startswith("camera"):
+                verdict.wrong.append(f"{process.name} ended with {ends}: a camera's failure is its own")
+        return verdict
+
+    async def _begun(self) -> Recording:
+        """A recording of which some frames are through."""
+        before = self.system.witness.frames_of("pedestrians-")
+        recording = await self.system.record()
+        end_s = monotonic() + _BEGINS_WITHIN_S
+        while self.system.witness.frames_of("pedestrians-") < before + _STRIKE_AFTER_FRAMES and recording.running:
+            if monotonic() > end_s:
+                break
+            await asyncio.sleep(0.02)
+        return recording
+
+    async def _recovered(self, verdict: Verdict) -> None:
+        over_s, over = monotonic(), dt.datetime.now(dt.UTC)
+        unseen = await self.system.until_seen(over, RECOVERS_WITHIN_S)
+        verdict.seen_s = None if unseen else round(monotonic() - over_s, 1)
+        unready = await self.system.until_ready(RECOVERS_WITHIN_S)
+        verdict.wrong += [f"no detections of {name} {RECOVERS_WITHIN_S:.0f} s after it" for name in unseen]
+        verdict.wrong += [f"{name} is not ready {RECOVERS_WITHIN_S:.0f} s after it" for name in unready]
+        if not unseen and not unready:
+            verdict.recovered_s = round(monotonic() - over_s, 1)
+
+    async def _judge_recording(self, recording: Recording, verdict: Verdict) -> None:
+        told, wrong = await recording.result()
+        verdict.wrong += wrong
+        if told is not None and self._undisturbed is not None:
+            verdict.frames, verdict.events = len(told.frames), len(told.events)
+            verdict.wrong += self._undisturbed.differences(told)
+
+    async def _stored(self) -> list[str]:
+        """What is wrong with what the streams hold, and with what the subscriber got of it."""
+        await asyncio.sleep(_SETTLE_S)
+        try:
+            async with await self.system.bus() as bus:
+                wrong = await self.ledger.read_on(bus)
+        except BusUnavailable as error:
+            return [f"the server can't be read: {error}"]
+        return wrong + self.ledger.gaps() + await self._unseen()
+
+    async def _unseen(self) -> list[str]:
+        """Stored and not given out, or given out and not stored."""
+        witness, end_s = self.system.witness, monotonic() + _SEEN_WITHIN_S
+        while True:
+            missing = {stream: set(ids) - witness.seen[stream] for stream, ids in self.ledger.ids.items()}
+            late = sum(map(len, missing.values())) - witness.superseded
+            if late <= 0 or monotonic() > end_s:
+                break
+            await asyncio.sleep(0.1)
+        return [f"{late} stored events did not reach the subscriber"] if late > 0 else []
+
+    async def finish(self) -> list[str]:
+        """At the end of all: the streams once more from the beginning, and the subscriber's ids among what is kept."""
+        try:
+            async with await self.system.bus() as bus:
+                wrong = await self.ledger.read_on(bus) + await self.ledger.read_again(bus)
+        except BusUnavailable as error:
+            return [f"the server can't be read: {error}"]
+        for stream, ids in self.ledger.ids.items():
+            if lost := self.system.witness.seen[stream] - set(ids):
+                fresh = await self._fresh(stream)
+                if lost := lost - fresh:
+                    wrong.append(f"{stream}: {len(lost)} events that the subscriber got are not kept")
+        return wrong
+
+    async def _fresh(self, stream: str) -> set[str]:
+        """What was stored since the ledger was read."""
+        async with await self.system.bus() as bus:
+            await self.ledger.read_on(bus)
+        return set(self.ledger.ids[stream])

@@ -1,0 +1,83 @@
+"""A subscriber, written as a user would write it: it keeps what the SDK gave it, and when."""
+
+import asyncio
+import datetime as dt
+import logging
+from collections import defaultdict
+from itertools import pairwise
+from time import monotonic
+
+from vedette.background import background
+from vedette.errors import BusUnavailable
+from vedette.event_parser import Event
+from vedette.messages import Detections
+from vedette.object_messages import ObjectEvent
+from vedette.subscriber import subscribe
+
+logger = logging.getLogger(__name__)
+
+SUBJECTS = {"DETECTIONS": "vedette.detections.>", "EVENTS": "vedette.events.>"}
+_AGAIN_S = 0.5
+
+
+class Witness:
+    """Reads two streams with durable consumers for as long as `run` does."""
+
+    def __init__(self, url: str) -> None:
+        self.seen: dict[str, set[str]] = {stream: set() for stream in SUBJECTS}
+        """Ids of events, by stream."""
+        self.doubled = 0
+        """Events that the SDK gave out although it had before."""
+        self.superseded = 0
+        """That it left out, as another gateway had taken their camera over."""
+        self.arrivals: dict[str, list[tuple[float, dt.datetime]]] = defaultdict(list)
+        """By camera: when detections came (monotonic), and when their frame was at its gateway."""
+        self.lags: dict[str, list[tuple[float, float]]] = {stream: [] for stream in SUBJECTS}
+        """By stream: when an event of a live camera came (monotonic), and how long after its frame was at its gateway
+        (seconds)."""
+        self._url = url
+
+    async def run(self) -> None:
+        """Never returns."""
+        async with background(*(self._read(stream, subject) for stream, subject in SUBJECTS.items())):
+            await asyncio.Event().wait()
+
+    async def _read(self, stream: str, subject: str) -> None:
+        seen = self.seen[stream]
+        while True:
+            subscription = subscribe(self._url, subject, durable=f"chaos-{stream.lower()}")
+            try:
+                async with subscription as events:
+                    async for event in events:
+                        self.doubled += event.id in seen
+                        seen.add(event.id)
+                        self._note(stream, event)
+            except BusUnavailable as error:
+                logger.debug("subscriber: %s", error)
+            finally:
+                self.superseded += subscription.superseded
+            await asyncio.sleep(_AGAIN_S)
+
+    def _note(self, stream: str, event: Event) -> None:
+        if not isinstance(event.data, Detections | ObjectEvent):
+            return
+        frame, now_s = event.data.frame, monotonic()
+        if isinstance(event.data, Detections):
+            self.arrivals[event.data.camera].append((now_s, frame.arrived_at))
+        if frame.clock != "media":
+            lag_s = (dt.datetime.now(dt.UTC) - frame.arrived_at).total_seconds()
+            self.lags[stream].append((now_s, lag_s))
+
+    def frames_of(self, camera: str) -> int:
+        """How many detections messages came of cameras whose name begins so."""
+        return sum(len(came) for name, came in self.arrivals.items() if name.startswith(camera))
+
+    def is_fresh(self, camera: str, since: dt.datetime) -> bool:
+        """Whether there are detections of a frame that its gateway got after `since`."""
+        return any(arrived > since for _, arrived in reversed(self.arrivals[camera][-20:]))
+
+    def longest_gap_s(self, camera: str, since_s: float, until_s: float) -> float:
+        """The longest time without detections of the camera, between two monotonic moments."""
+        came = [at_s for at_s, _ in self.arrivals[camera] if since_s <= at_s <= until_s]
+        edges = [since_s, *came, until_s]
+        return max(later - earlier for earlier, later in pairwise(edges))
