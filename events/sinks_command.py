@@ -9,8 +9,8 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from events.sinks.dead_letters import DeadLetter, dead_letters, number_of, remove
+from events.sinks.receivers import receiver_of
 from events.sinks.verdict import Outcome
-from events.sinks.webhook import receiver_of
 from vedette.bus import Bus, describe
 from vedette.bus_access import bus_access
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
@@ -64,9 +64,9 @@ async def _list(bus: Bus, config: Config, as_json: bool) -> int:
     for name, sink in config.sinks.items():
         waiting, dead = await _waiting(bus, config.site, name), await number_of(bus, config.site, name)
         if as_json:
-            _print(json.dumps({"name": name, "to": str(sink.webhook), "waiting": waiting, "dead": dead}))
+            _print(json.dumps({"name": name, "to": sink.to, "waiting": waiting, "dead": dead}))
         else:
-            _print(f"{name}: {'no place yet' if waiting is None else f'{waiting} wait'}, {dead} dead → {sink.webhook}")
+            _print(f"{name}: {'no place yet' if waiting is None else f'{waiting} wait'}, {dead} dead → {sink.to}")
     if not config.sinks and not as_json:
         _print(f"no sinks at {config.site}")
     return DONE

@@ -11,6 +11,7 @@ from vedette.config_problems import KeyPath, Problem
 from vedette.pipeline_settings import IdentitiesStage, Stage
 from vedette.places_in_words import events_kept, places
 from vedette.process import DONE
+from vedette.sinks_settings import Mqtt
 from vedette.snapshots_check import snapshots_kept
 
 _MEAN_EVENT_BYTES = 1900
@@ -129,8 +130,8 @@ def _sink(config: Config, name: str) -> str:
     kinds = ", ".join(sink.kinds) if sink.kinds else "all events"
     of = f" of {', '.join(sink.labels)}" if sink.labels else ""
     at = f" at {', '.join(sink.cameras)}" if sink.cameras else ""
-    signed = "signed" if sink.secret else "not signed"
-    return f"sink       {name}: {kinds}{of}{at} → {sink.webhook} ({signed})"
+    how = f"QoS {sink.qos}" if isinstance(sink, Mqtt) else "signed" if sink.secret else "not signed"
+    return f"sink       {name}: {kinds}{of}{at} → {sink.to} ({how})"
 
 
 def _retention(config: Config) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from vedette.camera_settings import ENCRYPTED_SCHEMES, STREAM_SCHEMES, Camera
 from vedette.config import Config
 from vedette.config_problems import Problem
-from vedette.sinks_settings import Sink
+from vedette.sinks_settings import Mqtt, Sink, Webhook
 from vedette.stage_checks import problems as of_stages
 
 _UNCHECKED = "FFmpeg checks the certificate of the first server only, so it needs tls: {verify: false}"
@@ -98,14 +98,16 @@ def _connection(camera: Camera) -> list[tuple[tuple[str, ...], str]]:
 
 
 def _sink(name: str, sink: Sink) -> list[Problem]:
-    url, problems = urlsplit(sink.webhook.reveal()), []
-    if not _has_host(sink.webhook.reveal()):
-        problems.append(Problem(("sinks", name, "webhook"), "has a port that is no number"))
-    if sink.tls.model_fields_set and url.scheme != "https":
-        problems.append(Problem(("sinks", name, "tls"), "is for https://; this connection is not encrypted"))
+    key, encrypted = ("url", "mqtts") if isinstance(sink, Mqtt) else ("webhook", "https")
+    secret = sink.url if isinstance(sink, Mqtt) else sink.webhook
+    url, problems = urlsplit(secret.reveal()), []
+    if not _has_host(secret.reveal()):
+        problems.append(Problem(("sinks", name, key), "has a port that is no number"))
+    if sink.tls.model_fields_set and url.scheme != encrypted:
+        problems.append(Problem(("sinks", name, "tls"), f"is for {encrypted}://; this connection is not encrypted"))
     if sink.tls.ca is not None and not sink.tls.verify:
         problems.append(Problem(("sinks", name, "tls", "ca"), "is never looked at with verify: false"))
-    if sink.authorization is not None and url.username is not None:
+    if isinstance(sink, Webhook) and sink.authorization is not None and url.username is not None:
         problems.append(Problem(("sinks", name, "authorization"), "there is a user in the URL already: one of both"))
     if sink.first_wait_s > sink.longest_wait_s:
         problems.append(Problem(("sinks", name, "first_wait_s"), "must be at most longest_wait_s"))

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from vedette.config import Config
 from vedette.pipeline_settings import IDENTITIES, MOST_STAGES, IdentitiesStage, Pipeline
+from vedette.sinks_settings import MQTT, Mqtt
 
 KeyPath = tuple[str | int, ...]
 
@@ -29,6 +30,8 @@ _PLAIN = {
 }
 _NOT_IN_THIS_VERSION: dict[type[BaseModel], tuple[str, ...]] = {Pipeline: ("delivery",)}
 """Keys that the architecture has and this version hasn't."""
+_SECOND_KINDS: dict[str, type[BaseModel]] = {IDENTITIES: IdentitiesStage, MQTT: Mqtt}
+"""Of two that may stand at the same place, the one that is not the first."""
 ID_RULE = "must be an id: lower case letters, digits, - and _, 63 at most, beginning with a letter or digit"
 
 
@@ -75,7 +78,7 @@ def _key_in(data: Any, loc: KeyPath) -> KeyPath:
 def _words(key: KeyPath, item: Any) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown(key, IdentitiesStage if IDENTITIES in item["loc"] else None)
+        return _unknown(key, next((found for kind, found in _SECOND_KINDS.items() if kind in item["loc"]), None))
     if kind == "string_pattern_mismatch" and "{0,62}$" in context["pattern"]:
         return ID_RULE
     if kind == "literal_error":

@@ -8,18 +8,17 @@ import asyncio
 import contextlib
 import datetime as dt
 import os
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
 import aiohttp
 
 from vedette.camera_settings import Tls
-from vedette.errors import ConfigError, VedetteError
+from vedette.errors import VedetteError
 from vedette.secret import SecretUrl
+from vedette.trust import trust
 
 _BODY_AT_MOST_BYTES = 64 * 1024
 _RETRY_AFTER_AT_MOST_S = 3600.0
@@ -47,8 +46,7 @@ async def post_session(
     Raises:
         ConfigError: the certificates of `tls` can't be read.
     """
-    trusted = await asyncio.to_thread(_trusted, tls or Tls())
-    connector = aiohttp.TCPConnector(ssl=trusted, limit=at_a_time)
+    connector = aiohttp.TCPConnector(ssl=await asyncio.to_thread(trust, tls or Tls()), limit=at_a_time)
     async with aiohttp.ClientSession(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=timeout_s),
@@ -106,15 +104,3 @@ async def _drain(body: aiohttp.StreamReader) -> None:
     left = _BODY_AT_MOST_BYTES
     while left > 0 and (chunk := await body.read(left)):
         left -= len(chunk)
-
-
-def _trusted(tls: Tls) -> ssl.SSLContext | bool:
-    if not tls.verify:
-        return False
-    if tls.ca is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=Path(tls.ca))
-    except (OSError, ssl.SSLError) as error:
-        reason = error.strerror if isinstance(error, FileNotFoundError) else "holds no certificates in PEM"
-        raise ConfigError(f"tls.ca: {tls.ca}: {reason}") from None

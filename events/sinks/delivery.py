@@ -5,6 +5,7 @@ import contextlib
 import datetime as dt
 import logging
 from time import monotonic
+from typing import Protocol
 
 from events import metrics
 from events.errors import SinkLost
@@ -12,7 +13,6 @@ from events.sinks.dead_letters import AGE, ATTEMPTS, REFUSED, bury
 from events.sinks.history import History
 from events.sinks.sink_event import SinkEvent
 from events.sinks.verdict import Outcome, Verdict
-from events.sinks.webhook import WebhookReceiver
 from vedette.bus import Bus
 from vedette.errors import MessageTooLarge
 from vedette.leases import Lease
@@ -20,6 +20,12 @@ from vedette.retry import Backoff, Retry
 from vedette.sinks_settings import Sink as SinkSettings
 
 logger = logging.getLogger(__name__)
+
+
+class Receiver(Protocol):
+    """Whom events are sent to."""
+
+    async def send(self, event: SinkEvent) -> Verdict: ...
 
 
 class Delivery:
@@ -32,7 +38,7 @@ class Delivery:
         name: str,
         settings: SinkSettings,
         lease: Lease,
-        receiver: WebhookReceiver,
+        receiver: Receiver,
         history: History,
     ) -> None:
         self._bus = bus
@@ -64,7 +70,7 @@ class Delivery:
                 await self._bury(event, reason, verdict.said)
                 break
             metrics.SINK_RETRIES.labels(self._name).inc()
-            logger.warning("sink %s: %s %s; its events wait", self._name, self._settings.webhook, verdict.said)
+            logger.warning("sink %s: %s %s; its events wait", self._name, self._settings.to, verdict.said)
             await asyncio.sleep(retry.wait_s(0.0, verdict.wait_s))
         self._history.done(event)
 
@@ -98,7 +104,7 @@ class Delivery:
 
     async def _bury(self, event: SinkEvent, reason: str, said: str) -> None:
         metrics.SINK_EVENTS.labels(self._name, "dead").inc()
-        logger.warning("sink %s: %s %s: dead letters (%s)", self._name, self._settings.webhook, said, reason)
+        logger.warning("sink %s: %s %s: dead letters (%s)", self._name, self._settings.to, said, reason)
         try:
             await bury(self._bus, self._site, self._name, event, reason, said)
         except MessageTooLarge as error:

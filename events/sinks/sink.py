@@ -1,7 +1,7 @@
 """One sink in the hands of this worker.
 
 A sink has one worker at a time, by a lease. A camera's events go out one after the other: the next is sent when the one
-before is delivered, or is a dead letter. Cameras don't wait for one another, up to `in_flight` requests at a time. At
+before is delivered, or is a dead letter. Cameras don't wait for one another, up to `in_flight` events at a time. At
 most 256 events are in hand; what follows waits in the stream.
 
 Whatever goes wrong on our side (the lease lost, the bus gone) ends in the same way: all that is in hand is thrown away,
@@ -16,12 +16,12 @@ from time import monotonic
 
 from events import metrics
 from events.errors import ReaderBroken, SinkLost
-from events.sinks.delivery import Delivery
+from events.sinks.delivery import Delivery, Receiver
 from events.sinks.history import History
 from events.sinks.lanes import Lanes
+from events.sinks.receivers import receiver_of
 from events.sinks.sink_event import SinkEvent, sink_event, wanted
 from events.sinks.sink_reader import SinkReader
-from events.sinks.webhook import WebhookReceiver, receiver_of
 from vedette.background import background, end
 from vedette.bus import Bus
 from vedette.errors import VedetteError
@@ -75,7 +75,7 @@ class Sink:
                     self._forget_figures()
                 await asyncio.sleep(retry.wait_s(monotonic() - began_s))
 
-    async def _deliver_all(self, receiver: WebhookReceiver) -> None:
+    async def _deliver_all(self, receiver: Receiver) -> None:
         """Until something goes wrong, which is raised."""
         delivery = Delivery(self._bus, self._site, self.name, self._settings, self._lease, receiver, self._history)
         async with SinkReader(self._bus, self._site, self.name, self._settings) as reader:

@@ -1,4 +1,4 @@
-"""What a receiver's answer means for the event that was sent. Pure."""
+"""What a receiver's answer means for the event that was sent; of webhooks, how it is judged. Pure."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -36,8 +36,8 @@ class WebhookReceiver:
 
 
 @asynccontextmanager
-async def receiver_of(settings: Webhook) -> AsyncIterator[WebhookReceiver]:
-    """The receiver that a sink's settings mean, connected to when it is needed.
+async def webhook_receiver(settings: Webhook) -> AsyncIterator[WebhookReceiver]:
+    """The receiver, connected to when it is needed.
 
     Raises ConfigError.
     """

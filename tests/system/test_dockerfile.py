@@ -26,6 +26,7 @@ DISTRIBUTIONS = {
     "numpy": "numpy",
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
+    "paho": "paho-mqtt",
     "prometheus_client": "prometheus-client",
     "pydantic": "pydantic",
     "pydantic_core": "pydantic",

@@ -77,6 +77,56 @@ def test_what_is_wrong_is_said_with_line_and_key(
         assert secret not in line
 
 
+BROKER = {
+    "url": "mqtts://user:s3cret@broker.example.com",
+    "topic": '"site/{site}/{camera}/{noun}/{verb}"',
+    "tls": "{ca: own.pem}",
+    "kinds": "zone.enter",
+}
+
+
+def broker(folder: Path, **changed: str) -> Config:
+    lines = "".join(f"    {key}: {value}\n" for key, value in {**BROKER, **changed}.items())
+    file = folder / "site.yaml"
+    file.write_text(f"sinks:\n  home:\n{lines}")
+    return load_config(file)
+
+
+def test_a_broker_is_explained_without_its_password(tmp_path: Path) -> None:
+    config = broker(tmp_path)
+    text = "home: zone.enter → mqtts://***@broker.example.com site/{site}/{camera}/{noun}/{verb} (QoS 1)"
+    assert f"sink       {text}\n" in explanation(config)
+    for shown in (explanation(config), config.model_dump_json(), repr(config)):
+        assert "s3cret" not in shown
+    assert [str(problem) for problem in missing_files(config)] == [
+        f"sinks.home.tls.ca: {tmp_path / 'own.pem'}: no such file"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"url": "http://h"}, "3: sinks.home.url: must be mqtt://… or mqtts://…, with a host"),
+        ({"url": "mqtt://u:s3cret@h/topic"}, "3: sinks.home.url: has more than user, password, host and port"),
+        ({"url": "mqtt://u:s3cret@h:0/"}, "3: sinks.home.url: has a port that is no number"),
+        ({"url": "mqtt://h"}, "5: sinks.home.tls: is for mqtts://"),
+        ({"topic": '"a/{zone}"'}, "4: sinks.home.topic: knows no {zone} (known: {site}, {camera}, {noun}, {verb})"),
+        ({"topic": '"a/#"'}, "4: sinks.home.topic: must be a topic to publish to"),
+        ({"topic": "vedette/events/{camera}"}, "4: sinks.home.topic: vedette/events/… is what nats-server calls"),
+        ({"qos": "0"}, "7: sinks.home.qos: must be 1"),
+        ({"secret": "x"}, "7: sinks.home.secret: unknown key (known: kinds,"),
+        ({"topik": "x"}, "7: sinks.home.topik: unknown key, did you mean topic?"),
+    ],
+)
+def test_what_is_wrong_of_a_broker_is_said_with_line_and_key(
+    tmp_path: Path, changed: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        broker(tmp_path, **changed)
+    (line,) = [line for line in str(caught.value).splitlines() if f"site.yaml:{problem}" in line]
+    assert "s3cret" not in line
+
+
 def test_the_server_filters_by_camera_and_kind_unless_there_are_too_many() -> None:
     assert sink_subjects("s", (), ()) == ["vedette.events.s.*.*.*"]
     assert sink_subjects("s", ("a", "b"), ("zone.enter",)) == [
