@@ -28,6 +28,7 @@ NAMES = (
     "takeover",
     "snapshots",
     "scrape",
+    "cut_link",
 )
 
 

@@ -13,6 +13,8 @@ SCENES = "vedette-scenes"
 """KV bucket: what events workers know of the cameras of each partition, and up to which detections."""
 IDENTITIES = "vedette-identities"
 """KV bucket: enrolled people, `<gallery>.<person>`, sealed."""
+SITES = "vedette-sites"
+"""KV bucket of a hub: up to where it has the streams of each site, and what of them is lost."""
 MEMBERSHIP_TTL_S = 2.0
 """A lease or a member's heartbeat that is not renewed for so long is gone."""
 
@@ -44,6 +46,7 @@ def buckets(replicas: int = 1) -> tuple[StreamConfig, ...]:
         _bucket(ROLLOUTS, max_bytes=4 * MIB, max_msgs_per_subject=16),
         _bucket(SCENES, max_bytes=256 * MIB, compression=StoreCompression.S2, **for_ever),
         _bucket(IDENTITIES, max_bytes=512 * MIB, **for_ever),
+        _bucket(SITES, max_bytes=4 * MIB, max_msgs_per_subject=1),
     )
     return tuple(bucket.evolve(num_replicas=replicas) for bucket in every)
 

@@ -59,5 +59,9 @@ class Listen(Settings):
     127.0.0.1:8000."""
     grpc: Address | None = None
     """The same of gRPC. Default: the port after that of HTTP."""
+    hub: Address = address_field("127.0.0.1:8070")
+    """Health and metrics of the hub process; default 127.0.0.1:8070."""
+    leaf: Address = address_field("127.0.0.1:7422")
+    """Where the embedded nats-server of a hub takes the servers of sites; default 127.0.0.1:7422."""
     events: Address = address_field("127.0.0.1:8090")
     """Health and metrics of the events worker; default 127.0.0.1:8090."""

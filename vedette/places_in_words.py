@@ -22,15 +22,21 @@ def places(camera: Camera) -> list[str]:
     return zones + lines + masks
 
 
+def events_kept_days(config: Config) -> float:
+    """For how many days events are kept for certain: even if all cameras at hand are busy."""
+    retention, cameras = config.retention, len(config.cameras)
+    if not cameras:
+        return retention.events_days
+    full_days = retention.events_gib * 2**30 / (cameras * _BUSY_EVENTS_PER_S * _MEAN_EVENT_BYTES) / (24 * 3600)
+    return min(retention.events_days, full_days)
+
+
 def events_kept(config: Config) -> str:
     """How long events are kept: by age, and by size if all cameras at hand are busy."""
-    retention, cameras = config.retention, len(config.cameras)
-    days = retention.events_days
-    if cameras:
-        full_days = retention.events_gib * 2**30 / (cameras * _BUSY_EVENTS_PER_S * _MEAN_EVENT_BYTES) / (24 * 3600)
-        if full_days < days:
-            busy = f"{_BUSY_EVENTS_PER_S:g} things happen a second before every camera"
-            return f"events {_time(days)}, or {_time(full_days)} ({retention.events_gib:g} GiB) if {busy}"
+    days, full_days = config.retention.events_days, events_kept_days(config)
+    if full_days < days:
+        busy = f"{_BUSY_EVENTS_PER_S:g} things happen a second before every camera"
+        return f"events {_time(days)}, or {_time(full_days)} ({config.retention.events_gib:g} GiB) if {busy}"
     return f"events {_time(days)}"
 
 

@@ -91,6 +91,16 @@ class Stack:
         self._workers.append(child)
         await child.start()
 
+    async def start_hub(self) -> None:
+        """Start what gathers other sites' detections and events.
+
+        Raises StartFailed.
+        """
+        arguments = ["hub", str(self._config_path), "--listen", str(self._config.listen.hub), *self._log_options]
+        child = self._service("hub", arguments)
+        self._workers.append(child)
+        await child.start()
+
     async def start_sources(self) -> None:
         """Start the simulator, where the configuration has one, and the gateway; cameras may come while it runs."""
         simulator = self._config.simulator

@@ -91,9 +91,13 @@ async def _up(config: Config, path: Path, stack: Stack, view: LiveView, live: bo
     try:
         if config.nats is None:
             await stop.unless_requested(stack.start_broker())
-        await stop.unless_requested(stack.start_workers(config.inference.replicas))
+        inferred_here = not (config.uplink and config.uplink.frames)
+        if inferred_here:
+            await stop.unless_requested(stack.start_workers(config.inference.replicas))
+        if config.hub is not None:
+            await stop.unless_requested(stack.start_hub())
         await stop.unless_requested(stack.start_sources())
-        if config.pipelines:
+        if config.pipelines and inferred_here:
             await stop.unless_requested(stack.start_events())
         sys.stdout.write(_banner(config, path, live))
         sys.stdout.flush()
@@ -171,6 +175,11 @@ def _banner(config: Config, path: Path, live: bool) -> str:
             lines.append(f"MQTT     {mqtt_url(mqtt)}  (user and password: {mqtt})")
     else:
         lines.append(f"NATS     {config.nats.url}")
+    if config.uplink is not None:
+        what = "frames" if config.uplink.frames else "detections and events"
+        lines.append(f"Hub      {config.uplink.url}  ({what} of this site go there)")
+    if config.hub is not None:
+        lines.append(f"Sites    {', '.join(config.hub.sites) or 'none yet'}  (leaf nodes on {config.listen.leaf})")
     lines.append(f"Console  http://{config.listen.gateway}/  ({_who_may(config)})")
     scheme = "http" if config.serving.tls is None else "https"
     inference = f"{scheme}://{config.listen.inference}/readyz"

@@ -6,6 +6,7 @@ import os
 import sys
 
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.config import Config
 from vedette.errors import BusUnavailable, ConfigError
 from vedette.event_parser import Event
 from vedette.ids import is_id
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `vedette watch`."""
     add_config(parser)
     parser.add_argument("--camera", metavar="NAME", default="*", help="only this camera's")
+    parser.add_argument("--site", metavar="NAME", help="only this site's; default: the configuration's, of a hub all")
     parser.add_argument("--events", action="store_true", help="what happens, rather than each frame's detections")
     parser.add_argument("--label", metavar="LABEL", help="only frames in which this is, or events of it, as in person")
     parser.add_argument("--json", action="store_true", help="one CloudEvent a line")
@@ -37,11 +39,20 @@ def run(args: argparse.Namespace) -> int:
 
     async def body(stop: Stop) -> int:
         subjects = events_filter if args.events else detections_filter
-        subject = subjects(config.site, _camera(args.camera))
+        subject = subjects(_site(args.site, config), _camera(args.camera))
         await stop.unless_requested(_print(subscribe(config=args.config, subject=subject), args.label, args.json))
         return DONE
 
     return run_process(body)
+
+
+def _site(name: str | None, config: Config) -> str:
+    """Of a hub: all of them."""
+    if name is None:
+        return config.site if config.hub is None else "*"
+    if name != "*" and not is_id(name):
+        raise ConfigError(f"--site {name!r} is no site's name: lower case letters, digits, - and _")
+    return name
 
 
 def _camera(name: str) -> str:

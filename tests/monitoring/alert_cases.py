@@ -40,7 +40,52 @@ _CERTIFICATE = 'vedette_certificate_expiry_timestamp_seconds{site="plant",instan
 _BUS = 'vedette_bus_connected{site="plant",instance="a:8080"}'
 _UP = 'up{job="vedette",site="plant",instance="a:8080"}'
 
+_EDGE = 'vedette_edge_%s{site="cloud",instance="hub:8070",edge="plant-1"%s}'
+_SOURCED = ',stream="EVENTS"'
+_EDGE_EVENTS = {"edge": "plant-1", "stream": "EVENTS"}
+
 CASES = (
+    Case(
+        "VedetteSiteDown",
+        "cut off for a quarter of an hour",
+        {_EDGE % ("up", ""): "1 0x20"},
+        "14m",
+        {"edge": "plant-1"},
+        "Site plant-1 is cut off from the hub",
+    ),
+    Case("VedetteSiteDown", "back after five minutes", {_EDGE % ("up", ""): "1 0 0 0 0 0 1x20"}, "14m"),
+    Case(
+        "VedetteSiteGap",
+        "the first gap ever: the series is born with it",
+        {_EDGE % ("lost_messages_total", _SOURCED): "_ _ 1204x20"},
+        "4m",
+        _EDGE_EVENTS,
+        "Messages of site plant-1 are lost to the hub (EVENTS)",
+    ),
+    Case("VedetteSiteGap", "an old one", {_EDGE % ("lost_messages_total", _SOURCED): "1204x40"}, "30m"),
+    Case(
+        "VedetteSiteRenewed",
+        "a new disk",
+        {_EDGE % ("renewals_total", _SOURCED): "0 0 1x20"},
+        "4m",
+        _EDGE_EVENTS,
+        "EVENTS of site plant-1 was made anew",
+    ),
+    Case("VedetteSiteRenewed", "long ago", {_EDGE % ("renewals_total", _SOURCED): "1x40"}, "30m"),
+    Case(
+        "VedetteSiteBehind",
+        "the link is up, and too slow",
+        {_EDGE % ("up", ""): "1x60", _EDGE % ("lag_messages", _SOURCED): "2000+100x60"},
+        "40m",
+        _EDGE_EVENTS,
+        "The hub is 3000 messages behind site plant-1 (EVENTS)",
+    ),
+    Case(
+        "VedetteSiteBehind",
+        "the backlog drains",
+        {_EDGE % ("up", ""): "1x60", _EDGE % ("lag_messages", _SOURCED): "90000-9000x10 0x50"},
+        "40m",
+    ),
     Case(
         "VedetteProcessDown",
         "no answer for minutes",

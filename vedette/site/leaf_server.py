@@ -76,14 +76,17 @@ def _never_out(uplink: Uplink) -> list[str]:
 
 
 def _never_in(site: str, uplink: Uplink) -> list[str]:
-    """What programs at the hub can't publish here: no events, cameras or settings; of JetStream only what reads."""
+    """What programs at the hub can't publish here, whatever its administrator allows: no cameras and no settings, and of
+    JetStream only what reads."""
     if uplink.frames:
         return []
     api = api_of(site)
     shared = (*SOURCED, *(PICTURE_STREAMS if uplink.share_pictures else ()))
     every = [str(one.name) for one in (*streams(Retention()), *buckets())]
+    live = () if uplink.live else LIVE  # what may not come in can't go out either (nats-server 2.15.1)
     return [
-        *("vedette.>", "$KV.>", "$O.>", "$MQTT.>"),
+        *(f"vedette.{noun}.>" for noun in (*_PRIVATE, *live)),
+        *("$KV.>", "$O.>", "$MQTT.>"),
         *(f"{api}.STREAM.{verb}.>" for verb in _DESTROYS),
         f"{api}.STREAM.MSG.DELETE.>",
         *(subject for name in every if name not in shared for subject in _reading(api, name)),

@@ -60,6 +60,7 @@ class SiteWatch:
         if here is not None:
             metrics.LATEST.labels(self.site, stream).set(here.stored.timestamp())
         if held is None:
+            self._anew_at_s[stream] = 0.0  # at once when it is back
             return False
         metrics.LAG.labels(self.site, stream).set(max(0, held.last - (here.place.at_site if here else 0)))
         source = hub.sources.get(self.site)
@@ -69,7 +70,7 @@ class SiteWatch:
         return True
 
     async def _source_anew(self, stream: str) -> None:
-        if monotonic() < self._anew_at_s.get(stream, 0.0):
+        if monotonic() < self._anew_at_s.setdefault(stream, monotonic() + SILENT_S):  # it may just have begun
             return
         self._anew_at_s[stream] = monotonic() + _ANEW_AGAIN_S
         await source_anew(self._bus, stream, self.site, self._changing)

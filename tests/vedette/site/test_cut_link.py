@@ -122,7 +122,7 @@ async def test_live_events_reach_who_listens_while_the_backlog_drains_and_are_st
 
         async def crosses() -> bool:
             await producer.publish(1)
-            return heard
+            return bool(heard)
 
         await until_async(crosses, "a live message crosses")
         assert (await bus.jetstream.stream_info(DETECTIONS)).state.messages == 0  # nothing is sourced yet: all backlog
