@@ -12,6 +12,8 @@ from vedette.pipeline_settings import IdentitiesStage, Stage
 from vedette.places_in_words import events_kept, places
 from vedette.process import DONE
 from vedette.sinks_settings import Mqtt
+from vedette.site.check import link_may_be_away, sites
+from vedette.site.check import missing_files as uplink_files
 from vedette.snapshots_check import snapshots_kept
 
 _MEAN_EVENT_BYTES = 1900
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what the file resolves to; a wrong one ends with status 2 and a line a problem."""
     config = read_config(args.config)
-    refuse(args.config, [*missing_files(config), *found_by(args.checks, config)])
+    refuse(args.config, [*missing_files(config), *uplink_files(config), *found_by(args.checks, config)])
     if args.json:
         sys.stdout.write(json.dumps(config.model_dump(mode="json"), indent=2) + "\n")
     else:
@@ -56,6 +58,7 @@ def explanation(config: Config) -> str:
     lines = [
         f"site       {config.site}",
         f"nats       {config.nats.url if config.nats else f'embedded, on {config.listen.nats}'}",
+        *sites(config),
         *([f"mqtt       on {config.listen.mqtt}, events and status"] if config.listen.mqtt else []),
         f"models     {config.models.where}",
         f"inference  on {config.inference.device}, {_count(config.inference.replicas, 'process')} a model of"
@@ -145,4 +148,10 @@ def _retention(config: Config) -> str:
     if rate:
         hours = min(hours, retention.detections_gib * 2**30 / (rate * _MEAN_EVENT_BYTES) / 3600)
     frames = f"detections {hours:.3g} h at {rate:g} frames a second; pictures {retention.pictures_s:g} s"
-    return f"retention  {frames}\n{'':11}{events_kept(config)}\n{snapshots_kept(config)}"
+    kept = [
+        f"retention  {frames}",
+        f"{'':11}{events_kept(config)}",
+        snapshots_kept(config),
+        *link_may_be_away(config, hours),
+    ]
+    return "\n".join(kept)

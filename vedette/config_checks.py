@@ -17,6 +17,7 @@ def contradictions(config: Config) -> list[Problem]:
     return [
         *_nats(config),
         *_mqtt(config),
+        *_sites(config),
         *_undefined_pipelines(config),
         *_silence(config),
         *of_stages(config),
@@ -37,6 +38,22 @@ def _mqtt(config: Config) -> list[Problem]:
         return []
     text = "is for the embedded nats-server; there is another one (nats.url), whose own configuration says it"
     return [Problem(("listen", "mqtt"), text)]
+
+
+def _sites(config: Config) -> list[Problem]:
+    uplink, hub, problems = config.uplink, config.hub, []
+    if uplink is not None and hub is not None:
+        problems.append(Problem(("uplink",), "and hub exclude each other: a hub is no leaf of another one here"))
+    if uplink is not None and config.nats is not None:
+        text = "is for the embedded nats-server; there is another one (nats.url), whose own configuration says it"
+        problems.append(Problem(("uplink",), text))
+    if uplink is not None and uplink.tls is not None and not uplink.url.reveal().startswith(("tls://", "wss://")):
+        problems.append(Problem(("uplink", "tls"), "is for a url tls://…; this connection is not encrypted"))
+    if hub is not None and config.nats is None and hub.tls is None and not config.listen.leaf.is_loopback:
+        problems.append(Problem(("listen", "leaf"), "is not on loopback, so it needs hub.tls: passwords cross there"))
+    if hub is not None and config.site in (*hub.sites, *hub.frames_from):
+        problems.append(Problem(("hub",), f"names {config.site}, the hub itself"))
+    return problems
 
 
 def _silence(config: Config) -> list[Problem]:
