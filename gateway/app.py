@@ -11,6 +11,9 @@ from gateway.fleet.fleet_camera import FleetCameraBuilder
 from gateway.fleet.hints import Hints
 from gateway.fleet.live_publisher import LivePublisher
 from gateway.processes.pool import decode_pool
+from gateway.sharing.capacity import measured_capacity
+from gateway.sharing.sharing import Sharing
+from gateway.sharing.unassigned import Unassigned
 from gateway.web.http import Door, serve_http
 from gateway.whip.endpoint import routes as whip_routes
 from gateway.whip.service import WhipService
@@ -23,6 +26,7 @@ from vedette.config_watch import watch_config
 from vedette.gpu_metrics import watch_gpus
 from vedette.health import Health
 from vedette.listen_settings import Address
+from vedette.member_watch import MemberWatch
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
 from vedette.registration import register_patiently
@@ -39,6 +43,7 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
     sealer = await asyncio.to_thread(sealer_of, config)
     health = Health()
     await asyncio.to_thread(watch_gpus)
+    capacity = await asyncio.to_thread(measured_capacity, config.gateway.capacity)
     health.require("bus", lambda: False)
     guard = Guard(config.gateway.api_token, listen, config.gateway.accounts)
     door, api, whip = Door(), CamerasApi(config, guard), WhipService(config.webrtc)
@@ -57,17 +62,23 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
         hints = Hints(bus, config.site)
         await hints.start()
         store = CameraStore(bus, config.site, sealer)
-        fleet = Fleet(FleetCameraBuilder(config, bus, publisher, hints, member, pool, whip))
+        builder = FleetCameraBuilder(config, bus, publisher, hints, member, pool, whip)
+        fleet, members = Fleet(builder), MemberWatch(bus, config.site)
+        fleet.assign((), {})
+        sharing = Sharing(member, members, fleet, builder, pool, capacity, Unassigned(bus, config.site, member.name))
         logger.info("health and API on http://%s", address)
         health.require("cameras", lambda: fleet.told)
         whip.has_camera = lambda name: name in fleet.running()
+        whip.is_elsewhere = lambda name: name in fleet.desired() and fleet.desired()[name].is_whip
         api.begin(Backing(bus, store, fleet))
         console.begin(bus)
         snapshots.begin(bus)
         door.is_open = True
         async with background(
             bus.until_lost(),
-            announce(bus, member),
+            announce(bus, member, sharing.detail, sharing.said_anew),
+            members.run(),
+            sharing.run(),
             publisher.run(),
             whip.run(),
             console.run(bus),

@@ -56,3 +56,11 @@ RECOVERIES = Counter(
     "Recovery actions for cameras that fail again and again; result is done or failed.",
     ["camera", "action", "result"],
 )
+UNASSIGNED = Gauge(
+    "vedette_cameras_unassigned",
+    "Cameras for which no gateway of the site has room, as far as this gateway is the one to say so.",
+)
+GATEWAY_CAPACITY = Gauge("vedette_gateway_capacity_cores", "Cores that cameras may use here; +Inf without a limit.")
+GATEWAY_LOAD = Gauge(
+    "vedette_gateway_load_cores", "Cores that this gateway uses, with what its newest cameras are expected to."
+)

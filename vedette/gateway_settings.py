@@ -1,7 +1,7 @@
 """How gateways work, and how publishers reach them."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,10 @@ class Gateway(Settings):
 
     decode_processes: Annotated[int, Field(ge=0, le=256)] = 0
     """Processes that decode, at most; a camera is in one of them. 0: as many as there are cores. Default 0."""
+    capacity: Literal["auto", "off"] | Annotated[float, Field(gt=0, le=1024)] = "auto"
+    """Cores that the cameras of a gateway may use, as measured; it takes no camera for which there is no room, and has
+    a share of the site's cameras in proportion. `auto`: eight tenths of the cores that it may use (less is right where
+    workers infer on the same machine). `off`: it takes every camera. Default auto."""
     api_token: SecretText | None = None
     """What every request to the API has to carry (`Authorization: Bearer …`), usually `${file:/run/secrets/token}`.
     Who has it is an `admin`. Without it and without accounts the API changes nothing unless the gateway listens on

@@ -21,8 +21,10 @@ from vedette.metrics import LEASE_CHANGES
 logger = logging.getLogger(__name__)
 
 RENEW_EVERY_S = 0.5
+_LOOK_EVERY_S = 0.2
+"""For one who waits;"""
 _LOOK_AGAIN_S = 0.1
-"""For one who waits, when the owner has missed a renewal: the end of the lease is near."""
+"""and when the owner has missed a renewal: the end of the lease is near."""
 _SAFETY_S = 0.5
 _KINDS = {"TRACK": "partition", "SINK": "sink"}
 """What a lease is of, by the first part of its key; a camera's begins with its site."""
@@ -42,6 +44,7 @@ class Lease:
         self._epoch = 0
         self._revision = 0
         self._revision_of_other = 0
+        self._other_renewed_s = -1e9
         self._is_uncertain = False
         """Whether a renewal had no answer: it may have arrived all the same."""
         self._pause_s = RENEW_EVERY_S
@@ -112,9 +115,10 @@ class Lease:
         owner, revision = await _current(bucket, self.key)
         if owner and owner != self._owner:
             self.other_owner = owner.decode()
-            if revision == self._revision_of_other:
-                self._pause_s = _LOOK_AGAIN_S
-            self._revision_of_other = revision
+            if revision != self._revision_of_other:
+                self._revision_of_other, self._other_renewed_s = revision, self._clock()
+            missed = self._clock() - self._other_renewed_s > RENEW_EVERY_S + _LOOK_EVERY_S
+            self._pause_s = _LOOK_AGAIN_S if missed else _LOOK_EVERY_S
             return
         try:
             self._epoch = self._revision = await bucket.update(self.key, self._owner, last=revision)

@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 
 from nats.errors import Error as NatsError
@@ -49,17 +50,26 @@ def _nothing() -> Mapping[str, object]:
     return {}
 
 
-async def announce(bus: Bus, member: Member, detail: Callable[[], Mapping[str, object]] = _nothing) -> None:
-    """Say that `member` is alive and ready, and `detail()`, until cancelled."""
+async def announce(
+    bus: Bus,
+    member: Member,
+    detail: Callable[[], Mapping[str, object]] = _nothing,
+    at_once: asyncio.Event | None = None,
+) -> None:
+    """Say that `member` is alive and ready, and `detail()`, until cancelled; and whenever `at_once` is set."""
+    at_once = at_once or asyncio.Event()
     key = f"{member.site}.{member.name}"
     try:
         while True:
+            at_once.clear()
             payload = json.dumps(asdict(member) | {"ready": True, "detail": detail()}).encode()
             try:
                 await (await bus.bucket(MEMBERS)).put(key, payload)
             except (NatsError, TimeoutError) as error:
                 logger.debug("heartbeat: %s", describe(error))
-            await asyncio.sleep(_HEARTBEAT_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_HEARTBEAT_S):
+                    await at_once.wait()
     finally:
         await _leave(bus, key)
 
@@ -91,13 +101,18 @@ async def live_members(bus: Bus, site: str | None) -> list[Member]:
 
 
 async def _member(bucket: KeyValue, key: str) -> Member | None:
-    """None where it has just left, or is of a version that says other things of itself."""
+    """None where it has just left, or can't be read."""
     try:
         entry = await bucket.get(key)
     except KeyNotFoundError:
         return None
+    return parse_member(entry.value or b"")
+
+
+def parse_member(heartbeat: bytes) -> Member | None:
+    """What a heartbeat says; None where it is of a version that says other things."""
     try:
-        said = json.loads(entry.value or b"")
+        said = json.loads(heartbeat)
         return Member(**{field.name: said[field.name] for field in fields(Member) if field.name in said})
     except (TypeError, ValueError):
         return None

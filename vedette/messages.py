@@ -135,6 +135,8 @@ class Detections(Message):
     """Why there are no detections: only with `delivery: complete`, where a bad frame gives a message too."""
 
 
+UNASSIGNED = "unassigned"
+"""State of a camera for which no gateway has room."""
 CAMERA_REMOVED = "the camera was removed"
 """The reason of a camera's last status."""
 
@@ -161,7 +163,7 @@ class Status(Message):
     site: Id
     camera: str
     state: str
-    """`connecting`, `live`, `stalled` or `offline`."""
+    """`connecting`, `live`, `stalled` or `offline`; `unassigned` while no gateway has room for it."""
     reason: str | None = None
     """Why it is not live, in a few words."""
     since: Moment

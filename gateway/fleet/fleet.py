@@ -1,4 +1,4 @@
-"""The cameras that run, kept to what is desired: what changed is started, restarted or stopped, nothing else.
+"""The cameras that run, kept to what is desired and ours: what changed is started, restarted or stopped, nothing else.
 
 What is desired of a camera and can't be (a pipeline that isn't there, a record that can't be read) is refused whole:
 the camera goes on as it was, and its status says why.
@@ -6,7 +6,7 @@ the camera goes on as it was, and its status says why.
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from vedette.background import background
@@ -19,6 +19,7 @@ from vedette.messages import CAMERA_REMOVED
 logger = logging.getLogger(__name__)
 
 REMOVED, DISABLED, CHANGED = CAMERA_REMOVED, "the camera is disabled", "its configuration has changed"
+MOVED = "another gateway takes it over"
 
 
 class RunningCamera(Protocol):
@@ -57,9 +58,18 @@ class Fleet:
         self._builder = builder
         self._places: dict[str, _Place] = {}
         self._desired: Collection[str] = ()
+        self._ours: Collection[str] | None = None
         self._changed = asyncio.Event()
         self.told = False
         """What is desired is known."""
+
+    def desired(self) -> dict[str, Camera]:
+        """The cameras that are to run somewhere and can run here."""
+        return {name: place.accepted for name, place in self._places.items() if place.accepted is not None}
+
+    def impossible(self) -> list[str]:
+        """The cameras that are to run and can't run here, not as they were before either."""
+        return [name for name, place in self._places.items() if place.refused is not None and place.accepted is None]
 
     def running(self) -> list[str]:
         """The cameras that run, those that are about to end too."""
@@ -77,12 +87,21 @@ class Fleet:
             if not self._places[name].busy:
                 del self._places[name]
         for name, entry in snapshot.entries.items():
-            self._take(entry, self._places.setdefault(name, _Place(name, self._builder)))
+            if name not in self._places:
+                self._places[name] = _Place(name, self._builder, self._ours is None or name in self._ours)
+            self._take(entry, self._places[name])
         self._desired, self.told = snapshot.entries.keys(), True
         self._changed.set()
 
+    def assign(self, ours: Collection[str], reasons: Mapping[str, str]) -> None:
+        """Of what is desired, run these alone; `reasons`: what the others' statuses say last, where they run."""
+        self._ours = ours
+        for name, place in self._places.items():
+            place.assign(name in ours, reasons.get(name, MOVED))
+        self._changed.set()
+
     async def run(self) -> None:
-        """Run what is desired until cancelled."""
+        """Run what is desired, all of it or what was assigned, until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._changed.wait()
@@ -124,24 +143,36 @@ class Fleet:
 class _Place:
     """Where one camera runs: what is wanted there, one configuration after another."""
 
-    def __init__(self, name: str, builder: CameraBuilder) -> None:
+    def __init__(self, name: str, builder: CameraBuilder, assigned: bool) -> None:
         self.name = name
         self.told: Entry | None = None
         """What was desired last, taken or refused."""
-        self.wanted: Camera | None = None
-        """None: nothing is to run."""
+        self.accepted: Camera | None = None
+        """What is to run, here or elsewhere. None: nothing."""
         self.refused: str | None = None
         self.busy = False
         """`run` runs."""
         self._builder = builder
+        self._assigned = assigned
         self._parting = REMOVED
         self._changed = asyncio.Event()
         self._running: RunningCamera | None = None
 
+    @property
+    def wanted(self) -> Camera | None:
+        """What is to run here. None: nothing."""
+        return self.accepted if self._assigned else None
+
     def want(self, camera: Camera | None, parting: str) -> None:
         """`camera` is to run; what runs there, and is another, ends and says `parting`."""
-        self.wanted, self._parting = camera, parting
+        self.accepted, self._parting = camera, parting
         self._changed.set()
+
+    def assign(self, assigned: bool, parting: str) -> None:
+        """It is to run here, or elsewhere: then what runs ends and says `parting`."""
+        if assigned != self._assigned:
+            self._assigned, self._parting = assigned, parting
+            self._changed.set()
 
     def refuse(self, why: str | None) -> None:
         if why == self.refused:

@@ -99,6 +99,11 @@ class FleetCameraBuilder:
         self._member = member
         self._decoding = decoding
         self._whip = whip
+        self._leases: dict[str, Lease] = {}
+
+    def holds(self, name: str) -> bool:
+        """Whether a camera's lease is ours now."""
+        return name in self._leases and self._leases[name].held
 
     def check(self, name: str, camera: CameraConfig) -> None:
         """Whether it can be run with this gateway's pipelines. Raises CameraRefused."""
@@ -109,7 +114,7 @@ class FleetCameraBuilder:
         site = self._config.site
         for pipeline in camera.pipeline:
             metrics.SAMPLED.labels(name, pipeline)  # a zero from the start
-        lease = Lease(self._bus, f"{site}.{name}", self._member.name)
+        lease = self._leases[name] = Lease(self._bus, f"{site}.{name}", self._member.name)
         status = CameraStatus(self._bus, site, name, self._member.name, lease)
         place = WhipDecoding(self._whip, name, camera.token, lease, status, self._decoding) if camera.is_whip else None
         running = Camera(
@@ -130,6 +135,7 @@ class FleetCameraBuilder:
 
     def forget(self, name: str) -> None:
         """Remove the camera's series from every metric."""
+        self._leases.pop(name, None)
         self._publisher.forget(name)
         for module in _METRICS:
             for metric in vars(module).values():

@@ -33,10 +33,24 @@ class DecodePool:
             DecodeSlot(f"decode-{number}"): set() for number in range(processes)
         }
         self._isolation = DecodeSlot("decode-isolated")
+        self._readers: set[RemoteReader] = set()
+
+    @property
+    def used(self) -> float:
+        """Cores that all processes use."""
+        return sum(slot.used for slot in (*self._cameras, self._isolation))
+
+    def costs(self) -> dict[str, float]:
+        """Cores that each camera uses, or used when it ran last, as far as they were measured."""
+        return {one.camera: one.cost.rate for one in self._readers if one.cost.rate is not None}
 
     def reader(self, camera: str, plan: ReaderPlan, listener: Listener) -> RemoteReader:
-        """A reader for a camera; it is placed when it runs for the first time."""
-        return RemoteReader(self, camera, plan, listener)
+        """A reader for a camera; it is placed when it runs for the first time. Its process may start before: the
+        camera is dark meanwhile."""
+        reader = RemoteReader(self, camera, plan, listener)
+        self._readers.add(reader)
+        list(self._cameras)[min(len(self._readers), len(self._cameras)) - 1].begin()
+        return reader
 
     async def run(self) -> None:
         """Keep the processes running and in balance; cancelled, end them."""
@@ -54,11 +68,15 @@ class DecodePool:
 
     def isolate(self, reader: RemoteReader) -> DecodeSlot:
         """Where `reader`, over which a process crashed, does no harm to others."""
-        self.forget(reader)
+        self._displace(reader)
         return self._isolation
 
     def forget(self, reader: RemoteReader) -> None:
         """`reader` will not run again."""
+        self._readers.discard(reader)
+        self._displace(reader)
+
+    def _displace(self, reader: RemoteReader) -> None:
         for readers in self._cameras.values():
             readers.discard(reader)
 
@@ -77,7 +95,7 @@ class DecodePool:
                 self._move(move.camera, list(self._cameras)[move.target])
 
     def _move(self, reader: RemoteReader, target: DecodeSlot) -> None:
-        self.forget(reader)
+        self._displace(reader)
         self._cameras[target].add(reader)
         metrics.CAMERA_MOVES.labels(reader.camera).inc()
         with about_camera(reader.camera):

@@ -33,9 +33,13 @@ class DecodeSlot:
         """CPU seconds a second of its process."""
         return (self._link.load.rate if self._link else None) or 0.0
 
+    def begin(self) -> None:
+        """Start the process, if it isn't yet."""
+        self._wanted.set()
+
     async def link(self, on_failure: Callable[[str], None]) -> DecodeLink:
         """The process, as soon as it runs; `on_failure` is told each time why it can't be started."""
-        self._wanted.set()
+        self.begin()
         while self._link is None:
             if self._failure is not None:
                 on_failure(self._failure)

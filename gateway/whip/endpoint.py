@@ -125,6 +125,8 @@ class _Endpoint:
         """The camera's place, if whoever asks may publish there."""
         camera = request.match_info["camera"]
         place = self._service.places.get(camera)
+        if place is None and self._service.is_elsewhere(camera):
+            raise HttpProblem(409, f"{MOVED}, or none has room for it", headers={"Retry-After": "1"})
         if place is None and self._service.has_camera(camera):
             raise HttpProblem(409, f"the camera {camera!r} is not one to publish to: it has no `url: whip`")
         if place is None:

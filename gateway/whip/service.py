@@ -59,6 +59,8 @@ class WhipService:
         self.settings = settings
         self.has_camera: Callable[[str], bool] = {}.__contains__
         """Whether there is a camera of this name, of whatever kind."""
+        self.is_elsewhere: Callable[[str], bool] = {}.__contains__
+        """Whether it is one to publish to; one that has no place here is another gateway's."""
         self.places: dict[str, Place] = {}
         self._sessions: dict[str, Session] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -37,12 +37,13 @@ PEOPLE = {"people": {"frame": {"width": 160}, "sampling": {"fps": 10}, "stages":
 def configured(
     server: NatsServer, cameras: Mapping[str, Any], pipelines: Mapping[str, Any] = PEOPLE, **more: object
 ) -> Config:
-    """A configuration; a camera that is a text is a URL or path for the pipeline `people`."""
+    """A configuration; a camera that is a text is a URL or path for the pipeline `people`. Cameras are not refused for
+    what the machine is doing beside."""
     whole = {
         name: {"url": camera, "pipeline": "people"} if isinstance(camera, str) else camera
         for name, camera in cameras.items()
     }
-    shared = {"site": SITE, "nats": {"url": server.url}, "retention": SMALL}
+    shared = {"site": SITE, "nats": {"url": server.url}, "retention": SMALL, "gateway": {"capacity": "off"}}
     return Config.model_validate({**shared, "cameras": whole, "pipelines": pipelines, **more})
 
 

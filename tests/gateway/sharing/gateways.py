@@ -1,0 +1,141 @@
+"""Gateways as processes of their own, a fleet of simulated cameras, and a witness of every frame."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tests.gateway.run_gateway import PEOPLE, SITE, Witness, configured
+from tests.nats_server import NatsServer
+from tests.waiting import until, until_async
+from vedette.bus import Bus
+from vedette.members import Member, live_members
+from vedette.rendezvous import first
+
+STOPS_WITHIN_S = 60.0
+
+
+@dataclass
+class GatewayProcess:
+    """`vedette gateway CONFIG`."""
+
+    process: asyncio.subprocess.Process
+    name: str = ""
+    """As a member."""
+
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    async def kill(self) -> None:
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        self.process.terminate()
+        assert await asyncio.wait_for(self.process.wait(), STOPS_WITHIN_S) == 0
+
+
+class Site:
+    """Starts gateways of one site, and looks at who has which camera."""
+
+    def __init__(self, server: NatsServer, bus: Bus, folder: Path, cameras: dict[str, str]) -> None:
+        self.bus = bus
+        self.running: list[GatewayProcess] = []
+        self._server = server
+        self._folder = folder
+        self._cameras = cameras
+
+    async def start(self, capacity: float | str = 4.0) -> GatewayProcess:
+        """Another gateway, once it says that it is alive."""
+        known = {member.name for member in await self.gateways()}
+        file = self._folder / f"gateway-{len(self.running)}.yaml"
+        config = configured(self._server, {})
+        cameras = {name: {"url": url, "pipeline": "people"} for name, url in self._cameras.items()}
+        text: dict[str, Any] = {
+            "site": SITE,
+            "nats": {"url": self._server.url},
+            "listen": {"gateway": "127.0.0.1:0"},
+            "retention": config.retention.model_dump(),
+            "cameras": cameras,
+            "pipelines": PEOPLE,
+            "gateway": {"capacity": capacity, "decode_processes": 1},
+        }
+        file.write_text(json.dumps(text), encoding="utf-8")  # JSON is YAML
+        words = (sys.executable, "-m", "vedette", "gateway", str(file))
+        with (self._folder / f"{file.stem}.log").open("wb") as log:
+            started = GatewayProcess(await asyncio.create_subprocess_exec(*words, stderr=log))
+        self.running.append(started)
+
+        async def there() -> bool:
+            assert started.process.returncode is None, self.log()
+            return bool(new := {member.name for member in await self.gateways()} - known) and (
+                started.__setattr__("name", new.pop()) or True
+            )
+
+        await until_async(there, lambda: f"it is a member: {self.log()}")
+        return started
+
+    async def gateways(self) -> list[Member]:
+        return [member for member in await live_members(self.bus, SITE) if member.kind == "gateway"]
+
+    async def owned(self) -> dict[str, set[str]]:
+        """Cameras by gateway, as they say it themselves."""
+        return {member.name: set(member.detail.get("owns", ())) for member in await self.gateways()}  # type: ignore[call-overload]
+
+    async def settled(self) -> dict[str, set[str]]:
+        """Wait until every camera is with the gateway that should have it, all having room; who has which."""
+
+        async def at_rest() -> bool:
+            owned = await self.owned()
+            weights = {member.name: float(str(member.detail["weight"])) for member in await self.gateways()}
+            return owned == {
+                gateway: {camera for camera in self._cameras if first(camera, weights) == gateway}
+                for gateway in weights
+            }
+
+        await until_async(at_rest, lambda: f"the cameras are shared out: {self.log()}", 90)
+        return await self.owned()
+
+    def log(self) -> str:
+        return "".join(file.read_text()[-3000:] for file in sorted(self._folder.glob("*.log")))
+
+
+@asynccontextmanager
+async def site(server: NatsServer, bus: Bus, folder: Path, cameras: dict[str, str]) -> AsyncIterator[Site]:
+    """A site without a gateway yet; those that it is given end with it."""
+    one = Site(server, bus, folder, cameras)
+    try:
+        yield one
+    finally:
+        for gateway in one.running:
+            if gateway.process.returncode is None:
+                gateway.process.kill()
+                await gateway.process.wait()
+
+
+async def until_live(witness: Witness, *cameras: str) -> None:
+    """Wait for a frame more of each."""
+    counts = {camera: len(witness.of(camera)) for camera in cameras}
+    await until(lambda: all(len(witness.of(name)) > count for name, count in counts.items()), "frames of all", 90)
+
+
+def assert_never_two_owners(witness: Witness) -> None:
+    """No frame of an owner comes after one of its successor."""
+    for camera in {frame.feed.camera for frame in witness.frames}:
+        epochs = [frame.headers.epoch for frame in witness.of(camera)]
+        assert epochs == sorted(epochs), f"{camera}: frames of two owners"
+
+
+def longest_gap_s(witness: Witness, camera: str) -> float:
+    """Between two frames that came one after the other."""
+    came_s = [frame.came_s for frame in witness.of(camera)]
+    return max(after - before for before, after in pairwise(came_s))
