@@ -15,6 +15,8 @@ from vedette.health import Health, serve_health
 from vedette.listen_settings import Address
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
+from vedette.tracing.span import EVENTS
+from vedette.tracing.tracer import Tracer, tracing
 
 logger = logging.getLogger(__name__)
 
@@ -29,20 +31,21 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
     async with (
         serve_health(health, listen, "listen.events") as address,
         await stop.unless_requested(connect(address_of(config), "events")) as bus,
+        tracing(config.tracing, EVENTS, config.site) as tracer,
     ):
         health.require("bus", lambda: bus.connected)
         logger.info("health and metrics on http://%s", address)
-        await _run(config, bus, health, address, stop)
+        await _run(config, bus, tracer, health, address, stop)
     return DONE
 
 
-async def _run(config: Config, bus: Bus, health: Health, address: Address, stop: Stop) -> None:
+async def _run(config: Config, bus: Bus, tracer: Tracer | None, health: Health, address: Address, stop: Stop) -> None:
     member = new_member("events", config.site, str(address))
     settings = CameraSettings(config)
     snapshots = SnapshotMaker(bus, config.events.snapshots)
 
     def build(partition: int) -> PartitionWorker:
-        return PartitionWorker(bus, partition, member.name, settings.of, config.events.save_s, snapshots)
+        return PartitionWorker(bus, partition, member.name, settings.of, config.events.save_s, snapshots, tracer)
 
     ownership = Ownership(bus, member, build)
 
@@ -55,7 +58,7 @@ async def _run(config: Config, bus: Bus, health: Health, address: Address, stop:
 
     health.require("partitions", lambda: ownership.ready)
     health.show("events", detail)
-    sinks = SiteSinks(bus, config, member.name)
+    sinks = SiteSinks(bus, config, member.name, tracer)
     health.show("sinks", lambda: sinks.waiting)
     async with background(
         bus.until_lost(),

@@ -11,7 +11,7 @@ import datetime as dt
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
-from time import monotonic, time
+from time import monotonic, time, time_ns
 
 from nats.errors import Error as NatsError
 
@@ -25,6 +25,7 @@ from events.snapshots.object_snapshots import ObjectSnapshots
 from events.stream.outgoing import outgoing
 from events.stream.partition_feed import PartitionFeed
 from events.stream.publisher import Publisher, published_since
+from events.stream.step_trace import begun
 from events.stream.track import ensure_track, last_minute, last_of, reach
 from vedette.bus import Bus
 from vedette.errors import BusError, BusUnavailable
@@ -34,6 +35,7 @@ from vedette.object_messages import Snapshot
 from vedette.streams import EVENTS
 from vedette.subjects import PARTITIONS
 from vedette.subjects import hint as hint_subject
+from vedette.tracing.tracer import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +59,14 @@ class OwnedPartition:
         saved: Saved,
         store: SceneStore,
         published: set[str],
+        tracer: Tracer | None = None,
     ) -> None:
         self.ready = False
         """All that is stored has been read."""
         self.settings_changed = False
         self._bus = bus
         self._partition = partition
+        self._tracer = tracer
         self._lease = lease
         self._save_every_s = save_every_s
         self._save_position_at_s = 0.0
@@ -88,6 +92,7 @@ class OwnedPartition:
         settings_of: SettingsOf,
         save_every_s: float,
         maker: SnapshotMaker,
+        tracer: Tracer | None = None,
     ) -> "OwnedPartition":
         """Whose lease we hold, from where its last owner has saved it.
 
@@ -98,17 +103,22 @@ class OwnedPartition:
         store = SceneStore(bus, partition, owner)
         saved = await store.take_over(Saved(await last_minute(bus), await last_of(bus, EVENTS)))
         published = await published_since(bus, partition, saved.events, await last_of(bus, EVENTS))
-        return cls(bus, partition, lease, settings_of, save_every_s, maker, saved, store, published)
+        return cls(bus, partition, lease, settings_of, save_every_s, maker, saved, store, published, tracer)
 
     async def read(self) -> None:
         async with aclosing(self._feed.arrivals()) as arrivals:
             async for arrival in arrivals:
                 async with self._step():
+                    began_ns = time_ns()
                     said = self.scenes.take(arrival.payload, arrival.source, arrival.position, monotonic())
+                    trace = begun(self._tracer, self.scenes.traceparent, arrival.stored_at_s, began_ns)
                     await self._hint(self.scenes.hint)
                     said = [self.snapshots.named(one) for one in said]
                     self.snapshots.see(self.scenes.portraits, behind=not self._feed.caught_up)
-                    await self._publisher.publish([outgoing(one) for one in said], arrival.stored_at_s)
+                    onward = trace.onward if trace is not None else None
+                    await self._publisher.publish([outgoing(one, onward) for one in said], arrival.stored_at_s)
+                    if trace is not None:
+                        trace.published([one.kind for one in said])
                     self._feed.done(arrival)
 
     async def _announce(self, key: SceneKey, object_id: str, snapshot: Snapshot) -> None:

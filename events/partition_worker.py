@@ -17,6 +17,7 @@ from vedette.bus import Bus
 from vedette.errors import VedetteError
 from vedette.leases import Lease
 from vedette.retry import Backoff, Retry
+from vedette.tracing.tracer import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class PartitionWorker:
         settings_of: SettingsOf,
         save_every_s: float,
         snapshots: SnapshotMaker,
+        tracer: Tracer | None = None,
     ) -> None:
         self.partition = partition
         self._bus = bus
@@ -41,6 +43,7 @@ class PartitionWorker:
         self._settings_of = settings_of
         self._save_every_s = save_every_s
         self._maker = snapshots
+        self._tracer = tracer
         self._lease = Lease(bus, f"TRACK.{partition}", owner)
         self._stop = asyncio.Event()
         self._owned: OwnedPartition | None = None
@@ -98,7 +101,14 @@ class PartitionWorker:
         """Until stopped; raises what ends it."""
         metrics.TAKEOVERS.inc()
         owned = self._owned = await OwnedPartition.take_over(
-            self._bus, self.partition, self._lease, self._owner, self._settings_of, self._save_every_s, self._maker
+            self._bus,
+            self.partition,
+            self._lease,
+            self._owner,
+            self._settings_of,
+            self._save_every_s,
+            self._maker,
+            self._tracer,
         )
         work = [asyncio.create_task(one) for one in (owned.read(), owned.keep(), owned.snapshots.run())]
         stopping = asyncio.create_task(self._stop.wait())

@@ -31,6 +31,8 @@ from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
 from vedette.registration import register_patiently
 from vedette.sealing import sealer_of
+from vedette.tracing.span import GATEWAY
+from vedette.tracing.tracer import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +56,11 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
         serve_http(health, door, routes, listen, console.early()) as address,
         await stop.unless_requested(connect(address_of(config), "gateway")) as bus,
         decode_pool(config.gateway.decode_processes) as pool,
+        tracing(config.tracing, GATEWAY, config.site) as tracer,
     ):
         health.require("bus", lambda: bus.connected)
         member = new_member("gateway", config.site, str(address))
-        publisher = LivePublisher(bus, config.site)
+        publisher = LivePublisher(bus, config.site, tracer)
         await publisher.start()
         hints = Hints(bus, config.site)
         await hints.start()

@@ -32,6 +32,7 @@ from inference.serving.vision.addresses import fetcher
 from inference.serving.vision.rest import VisionRest
 from inference.stream.clip_consumer import ClipConsumer
 from inference.stream.crop_consumer import CropConsumer
+from inference.stream.frame_traces import FrameTraces
 from inference.stream.intake import Intake
 from inference.stream.latest_frames import LatestFrames
 from inference.stream.live_consumer import LiveConsumer
@@ -53,6 +54,8 @@ from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
 from vedette.streams import CLIPS, CROPS, WORK
 from vedette.worker_addresses import WorkerAddress
+from vedette.tracing.span import INFERENCE
+from vedette.tracing.tracer import Tracer, tracing
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +141,8 @@ async def _run(
         galleries = await connected.enter_async_context(following(config, bus, galleries_of(first)))
         with closing(Cascades(bus, available.repository, first, config.models.poll_s, galleries)) as cascades:
             await cascades.begin()
-            await _serve_streams(config, plane, cascades, follower, bus, health, address, stop)
+            tracer = await connected.enter_async_context(tracing(config.tracing, INFERENCE, config.site))
+            await _serve_streams(config, plane, cascades, follower, bus, tracer, health, address, stop)
 
 
 async def _connect_at_once(address: BusAddress, name: str) -> Bus | None:
@@ -157,12 +161,14 @@ async def _serve_streams(
     bus: Bus,
     health: Health,
     address: Address,
+    tracer: Tracer | None,
     stop: Stop,
 ) -> None:
     health.require("bus", lambda: bus.connected)
     member = new_member("inference", config.site, str(address), plane.name)
     tokens, clock, frames = Tokens(bus), ServerClock(bus), LatestFrames(bus)
-    intakes = _intakes(config, bus, plane, cascades, tokens, clock, frames)
+    traces = None if tracer is None else FrameTraces(tracer, clock)
+    intakes = _intakes(config, bus, plane, cascades, tokens, clock, frames, traces)
     health.require("consumers", lambda: all(intake.ready for intake in intakes))
     await clock.measure()
     announcing = announce(bus, member, lambda: detail_of(plane, follower))
@@ -184,11 +190,12 @@ def _intakes(
 ) -> list[Intake]:
     live, complete = Room(plane), Room(plane)  # the batcher's lanes
     intakes = []
+    traces: FrameTraces | None,
     for name, pipeline in config.pipelines.items():
         if pipeline.model_name == plane.name:
             results, cascade = Results(bus, pipeline), cascades.of(name)
-            live_consumer = LiveConsumer(bus, plane, results, tokens, frames, clock, cascade)
-            complete_consumer = ClipConsumer(plane, results, tokens, cascade)
+            live_consumer = LiveConsumer(bus, plane, results, tokens, frames, clock, cascade, traces)
+            complete_consumer = ClipConsumer(plane, results, tokens, cascade, traces)
             intakes.append(Intake(bus, WORK, work_consumer(name), live, live_consumer.serve))
             intakes.append(Intake(bus, CLIPS, clip_consumer(name), complete, complete_consumer.serve))
     if is_further_stage(plane.name, config.pipelines):

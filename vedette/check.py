@@ -48,6 +48,8 @@ def missing_files(config: Config) -> list[Problem]:
     files |= {("cameras", name, "tls", "ca"): file for name, file in authorities.items() if file is not None}
     trusted = {name: sink.tls.ca for name, sink in config.sinks.items()}
     files |= {("sinks", name, "tls", "ca"): file for name, file in trusted.items() if file is not None}
+    if config.tracing is not None and config.tracing.tls.ca is not None:
+        files["tracing", "tls", "ca"] = config.tracing.tls.ca
     if config.simulator is not None:
         files |= {("simulator", "videos", index): video for index, video in enumerate(config.simulator.videos)}
     return [Problem(key, f"{file}: no such file") for key, file in files.items() if not file.is_file()]
@@ -68,6 +70,7 @@ def explanation(config: Config) -> str:
         *(_pipeline(config, name) for name in config.pipelines),
         _services(config),
         *(_sink(config, name) for name in config.sinks),
+        *_tracing(config),
         _retention(config),
     ]
     return "\n".join(lines) + "\n"
@@ -135,6 +138,16 @@ def _sink(config: Config, name: str) -> str:
     at = f" at {', '.join(sink.cameras)}" if sink.cameras else ""
     how = f"QoS {sink.qos}" if isinstance(sink, Mqtt) else "signed" if sink.secret else "not signed"
     return f"sink       {name}: {kinds}{of}{at} → {sink.to} ({how})"
+
+
+def _tracing(config: Config) -> list[str]:
+    """Which frames' traces are sent where, if any are."""
+    tracing = config.tracing
+    if tracing is None:
+        return []
+    others = f" and {100 * tracing.share:g} % of the others" if tracing.share else ""
+    frames = f"frames slower than {tracing.slower_than_ms:g} ms, failed ones{others}"
+    return [f"traces     {frames} → {tracing.traces_url}"]
 
 
 def _retention(config: Config) -> str:

@@ -21,6 +21,7 @@ from vedette.sampling_settings import Sampling
 from vedette.serving_settings import Serving
 from vedette.settings import Settings
 from vedette.sinks_settings import Sink
+from vedette.tracing_settings import Tracing
 
 
 class Simulator(Settings):
@@ -52,6 +53,8 @@ class Config(Settings):
     """Who is told of events besides those that read them from NATS."""
     identities: Identities = Identities()
     retention: Retention = Retention()
+    tracing: Tracing | None = None
+    """Default: no traces."""
     simulator: Simulator | None = None
 
     def sampling_of(self, camera: str, pipeline: str) -> Sampling:

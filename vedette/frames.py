@@ -33,6 +33,8 @@ class FrameHeaders:
     final: bool = False
     view: View = WHOLE
     """The part of the displayed picture that the JPEG shows, where it is of a substream; boxes are of the whole."""
+    traceparent: str | None = None
+    """Its trace, where frames are traced (W3C Trace Context)."""
 
     def encode(self) -> dict[str, str]:
         """As NATS headers."""
@@ -54,6 +56,8 @@ class FrameHeaders:
             headers["Vedette-Final"] = "1"
         if self.view != WHOLE:
             headers["Vedette-View"] = str(self.view)
+        if self.traceparent is not None:
+            headers["traceparent"] = self.traceparent
         return headers
 
     @classmethod
@@ -82,6 +86,7 @@ class FrameHeaders:
                 encode_ms=_optional(headers, "Vedette-Encode-Ms"),
                 final=headers.get("Vedette-Final") == "1",
                 view=View.parse(headers["Vedette-View"]) if "Vedette-View" in headers else WHOLE,
+                traceparent=headers.get("traceparent"),
             )
         except (KeyError, ValueError) as error:
             raise MalformedMessage(f"frame headers: {error!r}") from error

@@ -231,12 +231,15 @@ class CloudEvent(Message, Generic[Data]):
     dataschema: str
     data: Data
 
+    traceparent: str | None = None
+    """Where frames are traced: the trace that the event is part of, and the span that it comes from (W3C Trace Context;
+    CloudEvents' extension for distributed tracing)."""
 
 DetectionsEvent = CloudEvent[Detections]
 StatusEvent = CloudEvent[Status]
 
 
-def detections_event(data: Detections) -> DetectionsEvent:
+def detections_event(data: Detections, traceparent: str | None = None) -> DetectionsEvent:
     """The event of one frame's detections; its id is the same whoever makes it, so that doubles fall away."""
     frame = data.frame
     return DetectionsEvent(
@@ -248,6 +251,7 @@ def detections_event(data: Detections) -> DetectionsEvent:
         dataschema=f"{SCHEMA_ROOT}detections.v1.json",
         data=data,
     )
+        traceparent=traceparent,
 
 
 def status_event(data: Status, now: dt.datetime) -> StatusEvent:

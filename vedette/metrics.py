@@ -25,3 +25,9 @@ CERTIFICATE_EXPIRY = Gauge(
     "vedette_certificate_expiry_timestamp_seconds", "When a certificate in use ends; Unix seconds.", ["certificate"]
 )
 BUS_RECONNECTS = Counter("vedette_bus_reconnects", "Times that the connection to the bus was lost and came back.")
+TRACES_DROPPED = Counter(
+    "vedette_traces_dropped",
+    "Frames whose spans were not sent: full (the collector is away or slow), refused, stopped (too late), defect.",
+    ["reason"],
+)
+SPANS_EXPORTED = Counter("vedette_spans_exported", "Spans that the collector has taken.")

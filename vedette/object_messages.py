@@ -203,7 +203,9 @@ def schema_name(kind: str) -> str:
     return f"{kind}.v1.json"
 
 
-def scene_event(kind: str, event_id: str, at: dt.datetime, data: EventData) -> SceneCloudEvent:
+def scene_event(
+    kind: str, event_id: str, at: dt.datetime, data: EventData, traceparent: str | None = None
+) -> SceneCloudEvent:
     """The CloudEvent of `data`, captured at `at`; its subject is the object, or the camera where there is none."""
     return SCENE_EVENTS[kind].model_validate(
         {
@@ -213,6 +215,7 @@ def scene_event(kind: str, event_id: str, at: dt.datetime, data: EventData) -> S
             "subject": data.object.id if isinstance(data, ObjectEvent) else data.camera,
             "time": at,
             "dataschema": f"{SCHEMA_ROOT}{schema_name(kind)}",
+            "traceparent": traceparent,
             "data": data,
         }
     )

@@ -41,14 +41,15 @@ def admitted(payload: bytes, source: SceneKey, counts: Counter[str]) -> Detectio
         Refused: it is none, says impossible things, or is another camera's.
     """
     try:
-        data = DetectionsEvent.model_validate_json(payload).data
+        event = DetectionsEvent.model_validate_json(payload)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise Refused("malformed", f"{'.'.join(map(str, first['loc'])) or 'message'}: {first['msg']}") from None
+    data = event.data
     if SceneKey.of(data) != source or not all(map(is_id, source)):
         raise Refused("misplaced", "it says that it is of another camera or pipeline than its subject")
     _check_frame(data)
-    return detections_event(_sane(data, counts))
+    return detections_event(_sane(data, counts), event.traceparent)
 
 
 def _check_frame(data: Detections) -> None:

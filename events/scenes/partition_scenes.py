@@ -45,6 +45,8 @@ class PartitionScenes:
         self._hints = Hints()
         self.portraits: tuple[Portrait, ...] = ()
         """What the picture of the latest detections shows."""
+        self.traceparent: str | None = None
+        """Of the latest detections, where frames are traced."""
         self._say_again_s = 0.0
         self.has_finished = False
         """A recording has ended since that was set to False: somebody waits for that to be saved."""
@@ -56,7 +58,7 @@ class PartitionScenes:
 
     def take(self, payload: bytes, key: SceneKey, position: int, now_s: float) -> list[SceneEvent]:
         """The events that follow from a detections message that came for `key`; one that is none is counted."""
-        self.hint, self.portraits = None, ()
+        self.hint, self.portraits, self.traceparent = None, (), None
         left_out: Counter[str] = Counter()
         try:
             event = admitted(payload, key, left_out)
@@ -67,6 +69,7 @@ class PartitionScenes:
             return []
         scene.scene.counts.update(left_out)
         scene.touched_s = now_s
+        self.traceparent = event.traceparent
         self._changed.add(key)
         try:
             events = scene.take(event, position)

@@ -10,6 +10,7 @@ from typing import Protocol
 from events import metrics
 from events.errors import SinkLost
 from events.sinks.dead_letters import AGE, ATTEMPTS, REFUSED, bury
+from events.sinks.delivery_trace import begun
 from events.sinks.history import History
 from events.sinks.sink_event import SinkEvent
 from events.sinks.verdict import Outcome, Verdict
@@ -18,6 +19,7 @@ from vedette.errors import MessageTooLarge
 from vedette.leases import Lease
 from vedette.retry import Backoff, Retry
 from vedette.sinks_settings import Sink as SinkSettings
+from vedette.tracing.tracer import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Delivery:
         lease: Lease,
         receiver: Receiver,
         history: History,
+        tracer: Tracer | None = None,
     ) -> None:
         self._bus = bus
         self._site = site
@@ -49,6 +52,7 @@ class Delivery:
         self._receiver = receiver
         self._room = asyncio.Semaphore(settings.in_flight)
         self._history = history
+        self._tracer = tracer
         self._ending = False
 
     async def deliver(self, event: SinkEvent) -> None:
@@ -59,6 +63,7 @@ class Delivery:
             BusUnavailable: the dead letter may not be stored.
         """
         retry = Retry(Backoff(self._settings.first_wait_s, self._settings.longest_wait_s))
+        trace = begun(self._tracer, self._name, event)
         while True:
             verdict = await self._attempt(event)
             if verdict.outcome is Outcome.DELIVERED:
@@ -73,6 +78,8 @@ class Delivery:
             logger.warning("sink %s: %s %s; its events wait", self._name, self._settings.to, verdict.said)
             await asyncio.sleep(retry.wait_s(0.0, verdict.wait_s))
         self._history.done(event)
+        if trace is not None:
+            trace.done(event, None if verdict.outcome is Outcome.DELIVERED else verdict.said)
 
     async def finish(self, within_s: float) -> None:
         """Send nothing more, and wait for the answers to what is under way."""

@@ -28,6 +28,7 @@ from vedette.errors import VedetteError
 from vedette.leases import Lease
 from vedette.retry import Backoff, Retry
 from vedette.sinks_settings import Sink as SinkSettings
+from vedette.tracing.tracer import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +41,14 @@ _FINISH_S = 1.0
 class Sink:
     """Runs until cancelled."""
 
-    def __init__(self, bus: Bus, site: str, name: str, settings: SinkSettings, owner: str) -> None:
+    def __init__(
+        self, bus: Bus, site: str, name: str, settings: SinkSettings, owner: str, tracer: Tracer | None = None
+    ) -> None:
         self.name = name
         self._bus = bus
         self._site = site
         self._settings = settings
+        self._tracer = tracer
         self._lease = Lease(bus, f"SINK.{site}.{name}", owner)
         self._history = History()
         self._waiting = 0
@@ -77,7 +81,9 @@ class Sink:
 
     async def _deliver_all(self, receiver: Receiver) -> None:
         """Until something goes wrong, which is raised."""
-        delivery = Delivery(self._bus, self._site, self.name, self._settings, self._lease, receiver, self._history)
+        delivery = Delivery(
+            self._bus, self._site, self.name, self._settings, self._lease, receiver, self._history, self._tracer
+        )
         async with SinkReader(self._bus, self._site, self.name, self._settings) as reader:
 
             async def deliver(event: SinkEvent) -> None:

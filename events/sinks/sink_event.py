@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE
 from vedette.sinks_settings import Sink
+from vedette.tracing.context import HEADER as TRACEPARENT
 
 RECORDING_CLOCK = "media"
 HEADERS = {"Content-Type": CLOUDEVENT_CONTENT_TYPE}
@@ -29,6 +30,8 @@ class SinkEvent:
     """Where it is acknowledged."""
     attempts: int = 0
     """That failed, as far as this worker knows."""
+    traceparent: str | None = None
+    """Of the request that it is delivered by, where frames are traced."""
 
     @property
     def lane(self) -> str:
@@ -51,6 +54,7 @@ def sink_event(message: Msg) -> SinkEvent:
         stored_at=place.timestamp,
         sequence=place.sequence.stream,
         reply=message.reply,
+        traceparent=(message.headers or {}).get(TRACEPARENT),
     )
 
 

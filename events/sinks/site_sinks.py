@@ -8,6 +8,7 @@ from vedette.background import end
 from vedette.bus import Bus
 from vedette.config import Config
 from vedette.errors import VedetteError
+from vedette.tracing.tracer import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -17,8 +18,10 @@ _AFTER_A_DEFECT_S = 5.0
 class SiteSinks:
     """Each is run by whichever of the events workers has its lease."""
 
-    def __init__(self, bus: Bus, config: Config, owner: str) -> None:
-        self._sinks = [Sink(bus, config.site, name, settings, owner) for name, settings in config.sinks.items()]
+    def __init__(self, bus: Bus, config: Config, owner: str, tracer: Tracer | None = None) -> None:
+        """`tracer`: where frames are traced."""
+        site = config.site
+        self._sinks = [Sink(bus, site, name, settings, owner, tracer) for name, settings in config.sinks.items()]
 
     @property
     def waiting(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ from events.sinks.verdict import Outcome, Verdict, judged
 from vedette.http_post import PostFailed, post, post_session
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE
 from vedette.sinks_settings import Webhook, secret_key
+from vedette.tracing.context import HEADER
 
 _CONTENT_TYPE = f"{CLOUDEVENT_CONTENT_TYPE}; charset=utf-8"
 
@@ -29,8 +30,9 @@ class WebhookReceiver:
     async def send(self, event: SinkEvent) -> Verdict:
         """Try once."""
         signature = webhook_headers(webhook_id(event.id), time.time(), event.payload, self._keys)
+        trace = {HEADER: event.traceparent} if event.traceparent is not None else {}
         try:
-            return judged(await post(self._session, self._url, event.payload, self._headers | signature))
+            return judged(await post(self._session, self._url, event.payload, self._headers | signature | trace))
         except PostFailed as error:
             return Verdict(Outcome.FAILED, str(error))
 

@@ -23,12 +23,13 @@ class Outgoing:
     """Of its object, and"""
     place: str | None
     """the zone or line that it is about, where there are such."""
+    traceparent: str | None = None
 
 
-def outgoing(said: SceneEvent) -> Outgoing:
-    """What is published of `said`."""
+def outgoing(said: SceneEvent, traceparent: str | None = None) -> Outgoing:
+    """What is published of `said`, which is part of the trace `traceparent`, if there is one."""
     data = said.data
-    event = scene_event(said.kind, said.id, said.time, data)
+    event = scene_event(said.kind, said.id, said.time, data, traceparent)
     payload = event.model_dump_json(exclude_none=True).encode()
     camera = metrics.RECORDING if data.frame.clock == RECORDING_CLOCK else data.camera
     return Outgoing(
@@ -39,6 +40,7 @@ def outgoing(said: SceneEvent) -> Outgoing:
         said.kind,
         None if isinstance(data, InputChange) else data.object.label,
         _place(data),
+        traceparent,
     )
 
 

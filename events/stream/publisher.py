@@ -15,6 +15,7 @@ from vedette.messages import CLOUDEVENT_CONTENT_TYPE
 from vedette.retry import Backoff, Retry
 from vedette.streams import EVENTS
 from vedette.subjects import partition_of
+from vedette.tracing.context import HEADER
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +49,12 @@ class Publisher:
 
     async def _store(self, event: Outgoing) -> None:
         retry = Retry(_BACKOFF)
+        headers = _HEADERS if event.traceparent is None else {**_HEADERS, HEADER: event.traceparent}
         while True:
             if not self._is_ours():
                 raise PartitionLost("the lease has run out")
             try:
-                stored = await self._bus.publish_confirmed(event.subject, event.payload, _HEADERS, event.id)
+                stored = await self._bus.publish_confirmed(event.subject, event.payload, headers, event.id)
             except MessageTooLarge as error:
                 logger.error("an event is left out: %s", error)
                 return

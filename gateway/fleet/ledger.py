@@ -50,6 +50,10 @@ class Ledger:
         """Frames that have not ended yet."""
         return len(self._waiting)
 
+    def is_waiting(self, seq: int) -> bool:
+        """Whether this frame has not ended yet."""
+        return seq in self._waiting
+
     @property
     def unacknowledged(self) -> int:
         """Frames under way to the server."""

@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from gateway import metrics
+from gateway.fleet.feed_traces import FeedTraces
 from gateway.fleet.ledger import Ledger, Settled
 from gateway.fleet.rate_control import RateControl, RateLimits, SharedRate
 from vedette.background import background
@@ -29,6 +30,7 @@ from vedette.messages import Served
 from vedette.metrics import DROPPED, EXPIRED, SUPERSEDED
 from vedette.retry import Backoff, Retry
 from vedette.subjects import Feed, served_of_site
+from vedette.tracing.tracer import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +48,11 @@ Headers = Callable[[int, int], FrameHeaders]
 class LivePublisher:
     """All live feeds of a gateway. `start` once; then `feed` for each camera and pipeline, and `run` beside them."""
 
-    def __init__(self, bus: Bus, site: str) -> None:
+    def __init__(self, bus: Bus, site: str, tracer: Tracer | None = None) -> None:
+        """`tracer`: where frames are traced."""
         self._bus = bus
         self._site = site
+        self._tracer = tracer
         self._inbox = bus.client.new_inbox()
         self._feeds: dict[tuple[str, str], LiveFeed] = {}
         self._ended: list[LiveFeed] = []
@@ -102,7 +106,8 @@ class LivePublisher:
         control = None
         if rates is not None:
             control = RateControl(rates, monotonic(), self._rates.setdefault(pipeline, SharedRate()))
-        feed = LiveFeed(self._bus, subjects, lease, reply, control)
+        traces = None if self._tracer is None else FeedTraces(self._tracer, subjects)
+        feed = LiveFeed(self._bus, subjects, lease, reply, control, traces)
         self._feeds[pipeline, camera] = feed
         return feed
 
@@ -148,7 +153,15 @@ class LivePublisher:
 class LiveFeed:
     """One camera's frames for one pipeline."""
 
-    def __init__(self, bus: Bus, subjects: Feed, lease: Lease, reply: str, control: RateControl | None = None) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        subjects: Feed,
+        lease: Lease,
+        reply: str,
+        control: RateControl | None = None,
+        traces: FeedTraces | None = None,
+    ) -> None:
         self.control = control
         """Says how often to sample, where that can be changed."""
         self.camera, self.pipeline = subjects.camera, subjects.pipeline
@@ -159,6 +172,7 @@ class LiveFeed:
         self._lease = lease
         self._reply = reply
         self._ledger = Ledger(epoch=0)
+        self._traces = traces
         labels = (subjects.camera, subjects.pipeline)
         self._published = metrics.PUBLISHED.labels(*labels)
         self._superseded = SUPERSEDED.labels(*labels)
@@ -176,8 +190,9 @@ class LiveFeed:
             self._dropped(reason)
             return
         if self._lease.epoch != self._ledger.epoch:
-            self._dropped("unacknowledged", self._ledger.give_up(inf))
+            self._gave_up("unacknowledged", self._ledger.give_up(inf))
             self._superseded.inc(self._ledger.end())
+            self._forget_traces()
             self._ledger = Ledger(self._lease.epoch)
         seq = self._ledger.publish(now_s)
         self._show()
@@ -190,9 +205,10 @@ class LiveFeed:
 
     def settle(self, now_s: float) -> None:
         """Frames that were not stored in time are lost, and those that the stream keeps no longer have expired."""
-        self._dropped("unacknowledged", self._ledger.give_up(now_s))
+        self._gave_up("unacknowledged", self._ledger.give_up(now_s))
         if expired := self._ledger.expire(now_s):
             self._expired.inc(expired)
+            self._lose_traces("expired")
             if self.control is not None:
                 self.control.expired(now_s)
         self._show()
@@ -214,6 +230,7 @@ class LiveFeed:
         now_s = monotonic()
         settled = self._ledger.served(note.epoch, note.seq, now_s)
         self._superseded.inc(settled.superseded)
+        self._forget_traces()
         if settled.answered:
             outcome = note.outcome if note.outcome in _OUTCOMES else "other"
             metrics.ANSWERED.labels(self.camera, self.pipeline, outcome).inc()
@@ -241,9 +258,11 @@ class LiveFeed:
     async def _send(self, jpeg: bytes, headers: Headers, seq: int) -> None:
         epoch, subject = self._ledger.epoch, self._subjects.frame
         try:
+            reply, said = f"{self._reply}.{epoch}.{seq}", headers(epoch, seq)
+            if self._traces is not None:
+                said = self._traces.begin(said)
             self._bus.check_size(subject, jpeg)
-            reply = f"{self._reply}.{epoch}.{seq}"
-            await self._bus.client.publish(subject, jpeg, reply=reply, headers=headers(epoch, seq).encode())
+            await self._bus.client.publish(subject, jpeg, reply=reply, headers=said.encode())
         except MessageTooLarge as error:
             logger.warning("frame not sent: %s", error)
             self._lost(seq, "too_large")
@@ -259,7 +278,21 @@ class LiveFeed:
 
     def _lost(self, seq: int, reason: str) -> None:
         if self._ledger.lost(seq):
-            self._dropped(reason)
+            self._gave_up(reason, 1)
+
+    def _gave_up(self, reason: str, count: int) -> None:
+        """So many frames that were sent."""
+        self._dropped(reason, count)
+        if count:
+            self._lose_traces(reason)
+
+    def _lose_traces(self, reason: str) -> None:
+        if self._traces is not None:
+            self._traces.lose(self._ledger.is_waiting, reason)
+
+    def _forget_traces(self) -> None:
+        if self._traces is not None:
+            self._traces.forget(self._ledger.is_waiting)
 
     def _dropped(self, reason: str, count: int = 1) -> None:
         if count:

@@ -117,7 +117,7 @@ async def _run(
     summary: Summary,
     annotator: Annotator | None,
 ) -> None:
-    publisher = RecordingPublisher(bus, feed)
+    publisher = RecordingPublisher(bus, feed, traced=analysis.config.tracing is not None)
     await publisher.start()
     frame, sampling = analysis.config.pipelines[analysis.pipeline].frame, analysis.sampling
     output = Output(analysis.pipeline, frame.width, frame.quality, GatewaySampling(sampling.fps, sampling.keyframes))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -14,6 +15,7 @@ from vedette.messages import Served
 from vedette.retry import Backoff, Retry
 from vedette.streams import CLIPS, CLIPS_IN_FLIGHT
 from vedette.subjects import Feed
+from vedette.tracing.context import TraceContext
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +26,10 @@ _ASK_AGAIN_S = 1.0
 class RecordingPublisher:
     """Publishes one recording. At most `CLIPS_IN_FLIGHT` frames are on the bus; the workers' notes make room."""
 
-    def __init__(self, bus: Bus, feed: Feed) -> None:
+    def __init__(self, bus: Bus, feed: Feed, traced: bool = False) -> None:
+        """`traced`: its frames are the beginnings of traces, which the workers tell."""
         self._bus = bus
+        self._traced = traced
         self._feed = feed
         self._unserved: set[int] = set()
         self._note = asyncio.Event()
@@ -45,6 +49,8 @@ class RecordingPublisher:
         """
         message_id = f"{self._feed.site}/{self._feed.camera}/{self._feed.pipeline}/{headers.epoch}-{headers.seq}"
         retry = Retry(_BACKOFF)
+        if self._traced:
+            headers = replace(headers, traceparent=str(TraceContext.new()))
         await self._room()
         self._unserved.add(headers.seq)
         while True:

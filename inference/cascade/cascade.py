@@ -41,6 +41,19 @@ _MATCH_WITHIN_S = 0.5
 """Matching is in this process: a budget that others have used up is no reason to leave it out."""
 
 
+@dataclass(slots=True)
+class StepTime:
+    """How long a frame's crops were with one of the further models; monotonic seconds."""
+
+    name: str
+    model: str
+    began_s: float
+    ended_s: float
+    """The last answer that came."""
+    asked: int = 0
+    answered: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What the further stages made of a frame."""
@@ -51,6 +64,7 @@ class Looked:
     models: tuple[Model, ...]
     """Those that have answered."""
     waited_s: float
+    steps: tuple[StepTime, ...] = ()
 
 
 @dataclass
@@ -78,6 +92,7 @@ class _Frame:
     models: dict[tuple[str, str], Model] = field(default_factory=dict)
     """By name and digest: two models may be one file."""
     crops: int = 0
+    steps: dict[str, StepTime] = field(default_factory=dict)
     waiting: dict[asyncio.Future[Answer], tuple[_Object, Step, Cut, Asked]] = field(default_factory=dict)
 
     @property
@@ -146,6 +161,8 @@ class Cascade:
                 self._leave_out(frame, step, error.outcome)
             else:
                 frame.waiting[asked.answer] = one, step, cut, asked
+                began = StepTime(step.name, step.model, asked.asked_s, asked.asked_s)
+                frame.steps.setdefault(step.name, began).asked += 1
 
     async def _cuts(self, frame: _Frame, wanted: Sequence[tuple[_Object, Step]]) -> Sequence[Cut | None]:
         if not wanted:
@@ -171,6 +188,8 @@ class Cascade:
             frame.missing.add(step.name)
             return ()
         answer = future.result()
+        time = frame.steps[step.name]
+        time.ended_s, time.answered = max(time.ended_s, asked.answered_s or 0.0), time.answered + 1
         frame.models[step.model, answer.model.digest] = answer.model
         if step.card.task == "embedding":
             one.vectors[step.name] = answer
@@ -235,7 +254,7 @@ class Cascade:
             else one.seen.detection
             for one in frame.objects
         )
-        return Looked(detections, incomplete, tuple(frame.models.values()), waited_s)
+        return Looked(detections, incomplete, tuple(frame.models.values()), waited_s, tuple(frame.steps.values()))
 
 
 def _concerns(labels: Iterable[str], objects: Sequence[_Object]) -> bool:

@@ -71,6 +71,7 @@ class Asked:
     jpeg: bytes
     asked_s: float
     answer: asyncio.Future[Answer]
+    answered_s: float | None = None
 
     @property
     def inbox(self) -> str:
@@ -200,6 +201,7 @@ class Questions:
             self._services[asked.card.name].unanswered = 0
             del self._asked[inbox]
             metrics.CROPS_ASKED.labels(asked.card.name, asked.pipeline, "answered").inc()
+            asked.answered_s = monotonic()
             if not asked.answer.done():
                 asked.answer.set_result(answer)
 

@@ -20,6 +20,7 @@ from inference.errors import UndecodableImage
 from inference.guard.verdict import Verdict
 from inference.repository.folder import Model
 from inference.runtime.batching import BatcherClosed, ModelFailed
+from inference.stream.frame_traces import FrameTrace, FrameTraces
 from inference.stream.results import Results, timing
 from inference.stream.room import Place
 from inference.stream.tokens import Tokens, feed_of
@@ -44,12 +45,20 @@ _CAMERA = "recording"
 class ClipConsumer:
     """Serves the frames of recordings for one pipeline."""
 
-    def __init__(self, plane: DataPlane, results: Results, tokens: Tokens, cascade: Cascade | None = None) -> None:
-        """`cascade`: the further stages of the pipeline, where it has some."""
+    def __init__(
+        self,
+        plane: DataPlane,
+        results: Results,
+        tokens: Tokens,
+        cascade: Cascade | None = None,
+        traces: FrameTraces | None = None,
+    ) -> None:
+        """`cascade`: the further stages of the pipeline, where it has some. `traces`: where frames are traced."""
         self._plane = plane
         self._results = results
         self._tokens = tokens
         self._cascade = cascade
+        self._traces = traces
 
     async def serve(self, clip: Msg, place: Place) -> None:
         """Serve one frame."""
@@ -80,20 +89,25 @@ class ClipConsumer:
         if delivery > _DELIVERIES_WITHOUT_WORD:
             return await self._fail(feed, clip, headers, f"no result in {_DELIVERIES_WITHOUT_WORD} deliveries")
         inspection = self._results.inspection(feed, headers)
+        trace = self._traces.begin(feed, headers, clip.metadata.timestamp) if self._traces is not None else None
         try:
             inference = await self._plane.infer(
                 clip.data, lane="complete", inspection=inspection, source=(feed.site, feed.camera)
             )
         except UndecodableImage as error:
-            return await self._fail(feed, clip, headers, f"undecodable: {error}", "undecodable")
+            return await self._fail(feed, clip, headers, f"undecodable: {error}", "undecodable", trace)
         except ModelFailed as error:
             if delivery < DELIVERIES_PER_CLIP:
                 raise
-            return await self._fail(feed, clip, headers, str(error))
+            return await self._fail(feed, clip, headers, str(error), trace=trace)
         place.inferred()
         note_verdict(_CAMERA, feed.pipeline, inspection, inference)
         if not inference.was_inferred:
-            await self._publish(feed, inference.model, clip, headers, verdict=inference.verdict)
+            if trace is not None:
+                trace.answered(inference)
+            await self._publish(feed, inference.model, clip, headers, verdict=inference.verdict, trace=trace)
+            if trace is not None:
+                trace.published("rejected")
             DROPPED.labels(_CAMERA, "rejected", "inference").inc()
             return "rejected"
         seen, looked = self._results.seen(inference, headers.view), None
@@ -102,18 +116,33 @@ class ClipConsumer:
             place.set_aside()
             looked = await self._cascade.look(feed, clip.data, seen, headers.view, None, "complete")
             wanted = looked.detections
+        if trace is not None:
+            trace.answered(inference, looked)
         took = timing(inference, headers, None, looked)
         await self._publish(
-            feed, inference.model, clip, headers, wanted, took, verdict=inference.verdict, looked=looked
+            feed, inference.model, clip, headers, wanted, took, verdict=inference.verdict, looked=looked, trace=trace
         )
+        if trace is not None:
+            trace.published("inferred")
         metrics.INFERRED.labels(_CAMERA, feed.pipeline).inc()
         for detection in wanted:
             metrics.DETECTIONS.labels(_CAMERA, detection.label).inc()
         return "inferred"
 
-    async def _fail(self, feed: Feed, clip: Msg, headers: FrameHeaders, error: str, outcome: str = "failed") -> str:
+    async def _fail(
+        self,
+        feed: Feed,
+        clip: Msg,
+        headers: FrameHeaders,
+        error: str,
+        outcome: str = "failed",
+        trace: FrameTrace | None = None,
+    ) -> str:
         logger.warning("frame %s: %s", headers.seq, error)
-        await self._publish(feed, self._plane.choose((feed.site, feed.camera)).model, clip, headers, error=error)
+        model = self._plane.choose((feed.site, feed.camera)).model
+        await self._publish(feed, model, clip, headers, error=error, trace=trace)
+        if trace is not None:
+            trace.failed(outcome, error)
         return outcome
 
     async def _publish(
@@ -127,9 +156,11 @@ class ClipConsumer:
         error: str | None = None,
         verdict: Verdict | None = None,
         looked: Looked | None = None,
+        trace: FrameTrace | None = None,
     ) -> None:
         """Until it is stored, however long that takes."""
         retry = Retry(_BACKOFF)
+        traceparent = trace.publishing(failed=error is not None) if trace is not None else None
         while True:
             try:
                 return await self._results.publish(
@@ -142,6 +173,7 @@ class ClipConsumer:
                     error=error,
                     verdict=verdict,
                     looked=looked,
+                    traceparent=traceparent,
                 )
             except BusUnavailable as unavailable:
                 logger.warning("frame %s waits: %s", headers.seq, unavailable)

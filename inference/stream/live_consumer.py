@@ -17,6 +17,7 @@ from inference.dataplane import DataPlane
 from inference.errors import UndecodableImage
 from inference.picture_model import Inference
 from inference.runtime.batching import BatcherClosed, DeadlineExceeded, ModelFailed
+from inference.stream.frame_traces import FrameTrace, FrameTraces
 from inference.stream.latest_frames import LatestFrames, StoredFrame
 from inference.stream.results import Results, timing
 from inference.stream.room import Place
@@ -46,6 +47,7 @@ class _Frame:
     arrived_at: dt.datetime
     arrived_s: float
     """On this process' monotonic clock."""
+    stored_at: dt.datetime
 
     @property
     def deadline_s(self) -> float | None:
@@ -69,8 +71,9 @@ class LiveConsumer:
         frames: LatestFrames,
         clock: ServerClock,
         cascade: Cascade | None = None,
+        traces: FrameTraces | None = None,
     ) -> None:
-        """`cascade`: the further stages of the pipeline, where it has some."""
+        """`cascade`: the further stages of the pipeline, where it has some. `traces`: where frames are traced."""
         self._bus = bus
         self._plane = plane
         self._results = results
@@ -78,6 +81,7 @@ class LiveConsumer:
         self._frames = frames
         self._clock = clock
         self._cascade = cascade
+        self._traces = traces
         self._served: OrderedDict[Feed, tuple[int, int]] = OrderedDict()
         self._age = metrics.FRAME_AGE.labels(plane.name)
 
@@ -129,19 +133,23 @@ class LiveConsumer:
 
     async def _attempt(self, feed: Feed, frame: _Frame, place: Place) -> Served:
         """The frame's only one: only what is no matter of this frame is raised, and leads to another."""
+        trace = self._traces.begin(feed, frame.headers, frame.stored_at) if self._traces is not None else None
         try:
-            return await self._infer(feed, frame, place)
+            return await self._infer(feed, frame, place, trace)
         except UndecodableImage as error:
             logger.warning("undecodable frame: %s", error)
+            _trace_failure(trace, "undecodable", error)
             return self._dropped(feed, "undecodable", _note(frame, "undecodable"))
-        except DeadlineExceeded:
+        except DeadlineExceeded as error:
+            _trace_failure(trace, "expired", error)
             EXPIRED.labels(feed.camera, feed.pipeline).inc()
             return _note(frame, "expired")
         except ModelFailed as error:
             logger.error("%s", error)
+            _trace_failure(trace, "failed", error)
             return self._dropped(feed, "model_failed", _note(frame, "failed"))
 
-    async def _infer(self, feed: Feed, frame: _Frame, place: Place) -> Served:
+    async def _infer(self, feed: Feed, frame: _Frame, place: Place, trace: FrameTrace | None) -> Served:
         if frame.deadline_s is not None and monotonic() > frame.deadline_s:
             raise DeadlineExceeded("over its budget when it was read")
         inspection = self._results.inspection(feed, frame.headers)
@@ -151,7 +159,7 @@ class LiveConsumer:
         place.inferred()
         note_verdict(feed.camera, feed.pipeline, inspection, inference)
         if not inference.was_inferred:
-            return await self._reject(feed, frame, inference)
+            return await self._reject(feed, frame, inference, trace)
         age_ms = frame.age_ms
         seen = self._results.seen(inference, frame.headers.view)
         wanted = tuple(one.detection for one in seen)
@@ -160,6 +168,8 @@ class LiveConsumer:
             place.set_aside()  # others' frames go on while this one waits
             looked = await self._cascade.look(feed, frame.jpeg, seen, frame.headers.view, frame.deadline_s, "live")
             wanted = looked.detections
+        if trace is not None:
+            trace.answered(inference, looked)
         picture = await self._keep_picture(feed, frame) if wanted else None
         took = timing(inference, frame.headers, age_ms, looked)
         await self._results.publish(
@@ -172,13 +182,27 @@ class LiveConsumer:
             picture,
             verdict=inference.verdict,
             looked=looked,
+            traceparent=trace.publishing() if trace is not None else None,
         )
+        if trace is not None:
+            trace.published("inferred", kept_picture=bool(wanted))
         self._count(feed, frame, inference, age_ms, wanted)
         return _note(frame, "inferred", inference.queue_s * 1000)
 
-    async def _reject(self, feed: Feed, frame: _Frame, inference: Inference) -> Served:
+    async def _reject(self, feed: Feed, frame: _Frame, inference: Inference, trace: FrameTrace | None) -> Served:
         """The guard did not let it be inferred: its message says so, and has no detections."""
-        await self._results.publish(feed, inference.model, frame.headers, frame.arrived_at, verdict=inference.verdict)
+        if trace is not None:
+            trace.answered(inference)
+        await self._results.publish(
+            feed,
+            inference.model,
+            frame.headers,
+            frame.arrived_at,
+            verdict=inference.verdict,
+            traceparent=trace.publishing() if trace is not None else None,
+        )
+        if trace is not None:
+            trace.published("rejected")
         return self._dropped(feed, "rejected", _note(frame, "rejected"))
 
     async def _keep_picture(self, feed: Feed, frame: _Frame) -> int | None:
@@ -196,7 +220,8 @@ class LiveConsumer:
             arrived_at = stored.stored_at - dt.timedelta(milliseconds=headers.age_ms)
         except OverflowError as error:
             raise MalformedMessage(f"frame headers: an age of {headers.age_ms} ms") from error
-        return _Frame(stored.jpeg, headers, arrived_at, monotonic() - on_bus_s - headers.age_ms / 1000)
+        arrived_s = monotonic() - on_bus_s - headers.age_ms / 1000
+        return _Frame(stored.jpeg, headers, arrived_at, arrived_s, stored.stored_at)
 
     def _remember(self, feed: Feed, identity: tuple[int, int]) -> None:
         self._served[feed] = max(identity, self._served.get(feed, identity))
@@ -216,6 +241,11 @@ class LiveConsumer:
     def _dropped(self, feed: Feed, reason: str, note: Served) -> Served:
         DROPPED.labels(feed.camera, reason, "inference").inc()
         return note
+
+
+def _trace_failure(trace: FrameTrace | None, outcome: str, error: Exception) -> None:
+    if trace is not None:
+        trace.failed(outcome, str(error))
 
 
 def _note(frame: _Frame, outcome: str, queue_ms: float | None = None) -> Served:

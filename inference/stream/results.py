@@ -58,6 +58,7 @@ class Results:
         error: str | None = None,
         verdict: Verdict | None = None,
         looked: Looked | None = None,
+        traceparent: str | None = None,
     ) -> None:
         """Publish one frame's message; when this returns it is stored. Published twice, it is stored once. `looked` is
         what further stages made of the detections.
@@ -77,7 +78,8 @@ class Results:
                 timing=timing,
                 input=None if verdict is None else verdict.message(),
                 error=error,
-            )
+            ),
+            traceparent,
         )
         payload = event.model_dump_json(exclude_none=True).encode()
         await self._bus.publish_confirmed(

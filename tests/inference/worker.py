@@ -23,6 +23,7 @@ from inference.cascade.cascade import Cascade
 from inference.dataplane import DataPlane
 from inference.repository.folder import Model, Repository
 from inference.stream.clip_consumer import ClipConsumer
+from inference.stream.frame_traces import FrameTraces
 from inference.stream.intake import Intake
 from inference.stream.latest_frames import LatestFrames
 from inference.stream.live_consumer import LiveConsumer
@@ -40,6 +41,7 @@ from vedette.messages import Detections, DetectionsEvent, Served
 from vedette.pipeline_settings import Pipeline
 from vedette.streams import CLIPS, WORK
 from vedette.subjects import Feed
+from vedette.tracing.tracer import Tracer
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = Repository(ROOT / "models").resolve("coco-detector")
@@ -208,13 +210,17 @@ async def open_plane(sessions: int = 2, model: Model = MODEL) -> AsyncIterator[D
 
 @asynccontextmanager
 async def working(
-    bus: Bus, plane: DataPlane, pipeline: Pipeline = PEOPLE, cascade: Cascade | None = None
+    bus: Bus,
+    plane: DataPlane,
+    pipeline: Pipeline = PEOPLE,
+    cascade: Cascade | None = None,
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[Worker]:
     """A worker of the pipeline `people` while the body runs; ended as on a stop."""
     tokens, clock, frames = Tokens(bus), ServerClock(bus), LatestFrames(bus)
-    results = Results(bus, pipeline)
-    live = LiveConsumer(bus, plane, results, tokens, frames, clock, cascade)
-    clips = ClipConsumer(plane, results, tokens, cascade)
+    results, traces = Results(bus, pipeline), None if tracer is None else FrameTraces(tracer, clock)
+    live = LiveConsumer(bus, plane, results, tokens, frames, clock, cascade, traces)
+    clips = ClipConsumer(plane, results, tokens, cascade, traces)
     intakes = [
         Intake(bus, WORK, work_consumer("people"), Room(plane), live.serve),
         Intake(bus, CLIPS, clip_consumer("people"), Room(plane), clips.serve),

@@ -98,7 +98,7 @@ def changed(**changes: Any) -> bytes:
 
 def test_unknown_fields_are_ignored_at_every_depth() -> None:
     content = json.loads(encoded(detections()))
-    content["traceparent"] = content["data"]["weather"] = content["data"]["frame"]["iso"] = "x"
+    content["tracestate"] = content["data"]["weather"] = content["data"]["frame"]["iso"] = "x"
     assert parse_event(json.dumps(content).encode()) == detections()
 
 

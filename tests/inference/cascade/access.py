@@ -32,6 +32,7 @@ from vedette.messages import Detections
 from vedette.models_settings import Models
 from vedette.pipeline_settings import Pipeline
 from vedette.streams import CROPS
+from vedette.tracing.tracer import Tracer
 
 LIVENESS, EMBEDDING, STAFF = "face-liveness", "face-embedding", "staff"
 ACCESS = Pipeline.model_validate(
@@ -102,7 +103,10 @@ async def serving(bus: Bus, model: str) -> AsyncIterator[DataPlane]:
 
 @asynccontextmanager
 async def detecting(
-    bus: Bus, pipeline: Pipeline = ACCESS, galleries: Mapping[str, Gallery] | None = None
+    bus: Bus,
+    pipeline: Pipeline = ACCESS,
+    galleries: Mapping[str, Gallery] | None = None,
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[Worker]:
     """The worker of the first stage."""
     config = Config(models=Models(path=ROOT / "models"), pipelines={"people": pipeline})
@@ -110,7 +114,8 @@ async def detecting(
         cascades = Cascades(bus, repository, {"people": pipeline}, 60.0, galleries or {})
         await cascades.begin()
         try:
-            async with background(cascades.run()), working(bus, plane, pipeline, cascades.of("people")) as worker:
+            work = working(bus, plane, pipeline, cascades.of("people"), tracer)
+            async with background(cascades.run()), work as worker:
                 yield worker
         finally:
             cascades.close()
