@@ -229,11 +229,11 @@ class CloudEvent(Message, Generic[Data]):
     time: Moment
     datacontenttype: str = "application/json"
     dataschema: str
-    data: Data
-
     traceparent: str | None = None
     """Where frames are traced: the trace that the event is part of, and the span that it comes from (W3C Trace Context;
     CloudEvents' extension for distributed tracing)."""
+    data: Data
+
 
 DetectionsEvent = CloudEvent[Detections]
 StatusEvent = CloudEvent[Status]
@@ -249,9 +249,9 @@ def detections_event(data: Detections, traceparent: str | None = None) -> Detect
         subject=data.camera,
         time=frame.captured_at,
         dataschema=f"{SCHEMA_ROOT}detections.v1.json",
+        traceparent=traceparent,
         data=data,
     )
-        traceparent=traceparent,
 
 
 def status_event(data: Status, now: dt.datetime) -> StatusEvent:
