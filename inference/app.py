@@ -53,9 +53,9 @@ from vedette.logs import current_model
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
 from vedette.streams import CLIPS, CROPS, WORK
-from vedette.worker_addresses import WorkerAddress
 from vedette.tracing.span import INFERENCE
 from vedette.tracing.tracer import Tracer, tracing
+from vedette.worker_addresses import WorkerAddress
 
 logger = logging.getLogger(__name__)
 
@@ -159,9 +159,9 @@ async def _serve_streams(
     cascades: Cascades,
     follower: Follower,
     bus: Bus,
+    tracer: Tracer | None,
     health: Health,
     address: Address,
-    tracer: Tracer | None,
     stop: Stop,
 ) -> None:
     health.require("bus", lambda: bus.connected)
@@ -187,10 +187,10 @@ def _intakes(
     tokens: Tokens,
     clock: ServerClock,
     frames: LatestFrames,
+    traces: FrameTraces | None,
 ) -> list[Intake]:
     live, complete = Room(plane), Room(plane)  # the batcher's lanes
     intakes = []
-    traces: FrameTraces | None,
     for name, pipeline in config.pipelines.items():
         if pipeline.model_name == plane.name:
             results, cascade = Results(bus, pipeline), cascades.of(name)
