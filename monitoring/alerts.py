@@ -98,6 +98,15 @@ ALERTS = (
         "It has not been live in any gateway for two minutes. Its status says why.",
     ),
     Alert(
+        "VedetteCamerasUnassigned",
+        "cameras-unassigned",
+        "sum by (site) (vedette_cameras_unassigned) > 0",
+        "2m",
+        "warning",
+        "{{ $value }} cameras of {{ $labels.site }} run nowhere: no gateway has room",
+        "Each gateway takes cameras up to its capacity. These are beyond that of all of them.",
+    ),
+    Alert(
         "VedetteCameraFlapping",
         "camera-flapping",
         "max by (site, camera) (changes(vedette_camera_up[15m])) > 5",

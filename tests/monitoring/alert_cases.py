@@ -37,6 +37,7 @@ _LOAD = 'vedette_model_load_failures_total{site="plant",model="coco",version="2.
 _SINK = 'vedette_sink_events_total{site="plant",sink="alarm",outcome="%s"}'
 _LEASE = 'vedette_lease_changes_total{site="plant",of="camera",change="%s"}'
 _CERTIFICATE = 'vedette_certificate_expiry_timestamp_seconds{site="plant",instance="a:8000",certificate="serving"}'
+_UNASSIGNED = 'vedette_cameras_unassigned{site="plant",instance="%s"}'
 _BUS = 'vedette_bus_connected{site="plant",instance="a:8080"}'
 _UP = 'up{job="vedette",site="plant",instance="a:8080"}'
 
@@ -109,6 +110,15 @@ CASES = (
         {_camera("vedette_camera_up"): "1 0x10", _camera("vedette_camera_up", instance="b:8080"): "0 1x10"},
         "6m",
     ),
+    Case(
+        "VedetteCamerasUnassigned",
+        "two gateways speak of three",
+        {_UNASSIGNED % "a:8080": "0 2x10", _UNASSIGNED % "b:8080": "0 1x10"},
+        "6m",
+        {"site": "plant"},
+        "3 cameras of plant run nowhere: no gateway has room",
+    ),
+    Case("VedetteCamerasUnassigned", "another gateway came", {_UNASSIGNED % "a:8080": "2 2 0x10"}, "6m"),
     Case(
         "VedetteCameraFlapping",
         "up and down each minute",
