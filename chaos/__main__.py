@@ -47,12 +47,13 @@ def main() -> int:
 
 
 def _run(body: Coroutine[Any, Any, int]) -> int:
-    """SIGTERM ends it as Ctrl-C does, and no process is left."""
+    """Ctrl-C and SIGTERM end it, and no process is left."""
 
     async def interruptible() -> int:
         task = asyncio.current_task()
         assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         return await body
 
     try:

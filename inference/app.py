@@ -173,7 +173,8 @@ async def _serve_streams(
     await clock.measure()
     announcing = announce(bus, member, lambda: detail_of(plane, follower))
     receiving = (clock.run(), frames.run(), cascades.run())
-    async with background(bus.until_lost(), tokens.keep_alive(), *receiving, announcing, follower.run()):
+    watching = (bus.until_lost(), plane.until_hung())
+    async with background(*watching, tokens.keep_alive(), *receiving, announcing, follower.run()):
         await stop.unless_requested(follower.until_followed())
         logger.info("%s %s is served on %s", plane.name, plane.stable.model.version, address)
         await _consume(intakes, health, stop)

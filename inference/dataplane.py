@@ -8,6 +8,7 @@
 Versions change places between two pictures: what a version has in hand is finished with it.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from inference import metrics
-from inference.errors import ModelError
+from inference.errors import ModelError, ModelHangs
 from inference.guard.inspection import Inspection
 from inference.picture_model import Decoders, Inference
 from inference.repository.model import Model
@@ -25,11 +26,14 @@ from inference.rollout.plan import Plan
 from inference.rollout.roles import Roles, Source
 from inference.rollout.shadow import Shadow
 from inference.runtime.batching import Lane, ModelFailed
+from inference.runtime.hang_watch import LOOK_EVERY_S, HangWatch
 from inference.served_version import ServedVersion
 
 logger = logging.getLogger(__name__)
 
 _LOG_EVERY_S = 60.0
+_TENSORRT_BUILDS_S = 600.0
+"""So long may a run take in which TensorRT builds an engine for a shape that it has not seen."""
 
 Find = Callable[[str], Awaitable[Model]]
 """A version out of the repository. Raises ModelError, RepositoryUnavailable."""
@@ -58,6 +62,7 @@ class DataPlane:
         self._decoders, self._shadow_decoders = Decoders(frames, requests), Decoders(shadow, shadow)
         self._find = find
         self._logged_s = -_LOG_EVERY_S
+        self._hangs_after_s = max(2 * patience_s, _TENSORRT_BUILDS_S if device.startswith("tensorrt") else 0.0)
         self.held = HeldVersions(self._opened, patience_s)
         self._roles = Roles(self._opened(model, background=False), self.held, shadow_confidence)
         self._known = {model.version}
@@ -114,6 +119,17 @@ class DataPlane:
         """How many frames a lane may have in hand: what runs, and what runs next. 0 while no session can run."""
         capacity = self.stable.tensors.capacity
         return capacity + self.candidate.tensors.capacity if capacity and self.candidate and self.share else capacity
+
+    async def until_hung(self) -> None:
+        """Watch the runs of the model; never returns.
+
+        Raises ModelHangs: one has lasted for twice as long as anything in hand may take.
+        """
+        watch = HangWatch(self._hangs_after_s)
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if watch.look(self.held.runs, monotonic()):
+                raise ModelHangs(f"{self.name}: a run has not ended in {self._hangs_after_s:.0f} s; this process ends")
 
     # Who serves.
 

@@ -4,6 +4,7 @@ InferenceError
 ├── ModelError           a model, its card or its reference is unusable: the process exits
 │   └── ModelMissing     no such model is in the repository: a distant one may get it yet
 ├── RepositoryUnavailable (inference/repository/store.py)  a place of models can't be reached: tried again
+├── ModelHangs           a run of the model does not end: the process exits, to be started again
 ├── DeviceUnavailable    the device asked for is not there: the process exits
 ├── BatchFailed          the runtime failed on a batch: its session is replaced, its images are run one by one
 ├── UndecodableImage     one picture is unusable: that message ends, its batch-mates go on
@@ -30,6 +31,10 @@ class ModelError(InferenceError):
 
 class ModelMissing(ModelError):
     """There is no such model; the text says which there are."""
+
+
+class ModelHangs(InferenceError):
+    """A run of a model has lasted longer than anything that is in hand may take."""
 
 
 class DeviceUnavailable(InferenceError):

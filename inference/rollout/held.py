@@ -60,6 +60,12 @@ class HeldVersions:
         """How many versions are on their way out."""
         return len(self._retiring)
 
+    @property
+    def runs(self) -> set[tuple[int, int]]:
+        """Runs under way, of versions that run in the foreground: in the background one may take its time."""
+        serving = [served for (_, background), served in self._held.items() if not background]
+        return {(id(served), run) for served in serving for run in served.tensors.batcher.runs}
+
     def put(self, served: ServedVersion) -> None:
         """One that was started elsewhere."""
         self._held[served.model.version, False] = served

@@ -74,6 +74,11 @@ class Batcher(Generic[R]):
         """How many frames a lane may hold, the running ones included. It follows the size of batch that pays."""
         return self._pool.rows_at_once * BATCHES_HELD
 
+    @property
+    def runs(self) -> frozenset[int]:
+        """Runs of the model under way; each has a number of its own."""
+        return self._pool.runs
+
     def room(self, lane: Lane = "live") -> int:
         """How many rows the lane takes now: 0 while no session is in service."""
         holds = self.capacity if lane != "request" or not self.capacity else REQUESTS_HELD

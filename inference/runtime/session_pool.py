@@ -71,6 +71,8 @@ class SessionPool(Generic[R]):
         self._queue = BatchQueue[Request[R]](policy, BatchCosts(), weights)
         self._idle = 0
         self._padded = False
+        self._begun = 0
+        self._under_way: set[int] = set()
         self.in_service = 0
         """Sessions that can run."""
         self.rows_at_once = 0
@@ -104,6 +106,12 @@ class SessionPool(Generic[R]):
         """Don't run a request, if it is not running yet."""
         with self._changed:
             self._queue.discard(request)
+
+    @property
+    def runs(self) -> frozenset[int]:
+        """Those under way; each has a number of its own."""
+        with self._changed:
+            return frozenset(self._under_way)
 
     def hurry(self) -> None:
         """Nobody will come any more: stop waiting for larger batches."""
@@ -196,10 +204,15 @@ class SessionPool(Generic[R]):
         started = time.monotonic()
         with self._changed:
             size = self._queue.costs.bucket(batch[0].shape, len(batch))
+            self._begun = run = self._begun + 1
+            self._under_way.add(run)
         try:
             results = runner.run([request.row for request in batch], size)
         except Exception as error:  # noqa: BLE001 - logged by `_recover` or given to the waiter
             return error
+        finally:
+            with self._changed:
+                self._under_way.discard(run)
         infer_s = time.monotonic() - started
         self._post(self._deliver, batch, results, started, infer_s, size - len(batch))
         with self._changed:

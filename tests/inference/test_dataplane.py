@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from inference import metrics
 from inference.dataplane import DataPlane
-from inference.errors import BatchFailed, DeviceUnavailable, ModelError, UndecodableImage
+from inference.errors import BatchFailed, DeviceUnavailable, ModelError, ModelHangs, UndecodableImage
 from inference.picture_model import Inference
 from inference.runtime import loaded_model
 from inference.runtime.batching import DeadlineExceeded, ModelFailed
@@ -126,6 +127,22 @@ async def test_who_waits_for_room_is_not_overtaken(monkeypatch: pytest.MonkeyPat
         await one("newcomer", plane)
         await first
     assert order == ["first", "newcomer"]
+
+
+async def test_a_run_that_never_ends_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    def hang(_: NDArray[np.uint8]) -> None:
+        assert gate.wait(60)
+
+    monkeypatch.setattr(loaded_model, "open_session", lambda *_: Session(hang))
+    async with open_plane(sessions=1) as plane:
+        plane._hangs_after_s = 2.0
+        hung = asyncio.create_task(plane.infer(jpegs()[0]))
+        with pytest.raises(ModelHangs, match="coco-detector: a run has not ended in 2 s"):
+            await plane.until_hung()
+        gate.set()
+        await hung
 
 
 async def test_a_session_that_fails_is_rebuilt_and_the_reason_counted_and_logged(

@@ -546,6 +546,21 @@ async def test_what_was_not_run_within_the_grace_is_failed() -> None:
     assert model.started == [[0]]
 
 
+async def test_a_run_is_under_way_until_it_has_ended_however_it_ends() -> None:
+    model = Model()
+    async with started(model) as batcher:
+        assert not batcher.runs
+        first, rest = await running_and_queued(batcher, model, BAD)
+        (run,) = batcher.runs
+        model.gate.let()
+        await first
+        with pytest.raises(ModelFailed):
+            await rest[0]
+        await until(lambda: not batcher.runs)
+        await batcher.submit(image(1))
+        assert run == 1
+
+
 async def test_a_session_that_hangs_does_not_hang_close(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
