@@ -51,6 +51,7 @@ check: $(READY) ## lint, formatting, types, generated files
 	$(BIN)/mypy
 	$(BIN)/python -m vedette.schema_files --check
 	$(BIN)/python -m vedette.asyncapi --check
+	$(BIN)/python -m vedette.roles --check
 	$(BIN)/python -m inference.serving.v2.protobuf.generate --check
 	$(BIN)/python -m inference.serving.openapi --check
 	$(BIN)/python -m monitoring --check

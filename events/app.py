@@ -1,5 +1,6 @@
 """The events process: its share of the partitions, each from detections to events."""
 
+import asyncio
 import logging
 
 from events.ownership.ownership import Ownership
@@ -11,10 +12,14 @@ from vedette.background import background
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of
 from vedette.config import Config
+from vedette.cpu_capacity import core_speed, usable_cores
+from vedette.debug.loopback import LoopbackOnly
+from vedette.debug.routes import DebugRoutes
 from vedette.health import Health, serve_health
 from vedette.listen_settings import Address
 from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
+from vedette.tls.server import served_with
 from vedette.tracing.span import EVENTS
 from vedette.tracing.tracer import Tracer, tracing
 
@@ -28,13 +33,15 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
     """
     health = Health()
     health.require("bus", lambda: False)  # until there is one
+    debug = DebugRoutes(LoopbackOnly(listen), config.debug.token)
     async with (
-        serve_health(health, listen, "listen.events") as address,
-        await stop.unless_requested(connect(address_of(config), "events")) as bus,
+        served_with(config.events.tls, ("events", "tls")) as tls,
+        serve_health(health, listen, "listen.events", tls, debug.routes) as address,
+        await stop.unless_requested(connect(address_of(config, "events"), "events")) as bus,
         tracing(config.tracing, EVENTS, config.site) as tracer,
     ):
         health.require("bus", lambda: bus.connected)
-        logger.info("health and metrics on http://%s", address)
+        logger.info("health and metrics on %s://%s", "http" if tls is None else "https", address)
         await _run(config, bus, tracer, health, address, stop)
     return DONE
 
@@ -47,14 +54,16 @@ async def _run(config: Config, bus: Bus, tracer: Tracer | None, health: Health, 
     def build(partition: int) -> PartitionWorker:
         return PartitionWorker(bus, partition, member.name, settings.of, config.events.save_s, snapshots, tracer)
 
-    ownership = Ownership(bus, member, build)
+    weight = await asyncio.to_thread(lambda: usable_cores() * core_speed())
+    ownership = Ownership(bus, member, build, weight)
 
     def settings_changed() -> None:
         for worker in ownership.workers.values():
             worker.settings_changed()
 
     def detail() -> dict[str, object]:
-        return {"partitions": ownership.held, "scenes": sum(worker.scenes for worker in ownership.workers.values())}
+        scenes = sum(worker.scenes for worker in ownership.workers.values())
+        return {"partitions": ownership.held, "scenes": scenes, "weight": weight}
 
     health.require("partitions", lambda: ownership.ready)
     health.show("events", detail)

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 from gateway.api import Backing, CamerasApi, Guard, SnapshotsApi
+from gateway.api.debug import debug_routes
 from gateway.console.console import Console
 from gateway.fleet.fleet import Fleet
 from gateway.fleet.fleet_camera import FleetCameraBuilder
@@ -14,9 +15,12 @@ from gateway.processes.pool import decode_pool
 from gateway.sharing.capacity import measured_capacity
 from gateway.sharing.sharing import Sharing
 from gateway.sharing.unassigned import Unassigned
+from gateway.web.audit import auditing
 from gateway.web.http import Door, serve_http
+from gateway.web.rate_limit import rate_limit
 from gateway.whip.endpoint import routes as whip_routes
 from gateway.whip.service import WhipService
+from vedette.audit.trail import AuditTrail
 from vedette.background import background
 from vedette.bus import connect
 from vedette.bus_address import address_of
@@ -31,6 +35,7 @@ from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
 from vedette.registration import register_patiently
 from vedette.sealing import sealer_of
+from vedette.tls.server import served_with
 from vedette.tracing.span import GATEWAY
 from vedette.tracing.tracer import tracing
 
@@ -51,10 +56,14 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
     door, api, whip = Door(), CamerasApi(config, guard), WhipService(config.webrtc)
     console = await asyncio.to_thread(Console, config, guard)
     snapshots = SnapshotsApi(config.site, guard)
+    trail, settings = AuditTrail(config.site), config.gateway
+    middlewares = [rate_limit(settings.requests_per_s, settings.changes_per_s), auditing(trail, config.site)]
     routes = [*api.routes(), *snapshots.routes(), *console.routes(), *whip_routes(whip)]
+    early = [*console.early(), *debug_routes(guard, config.debug)]
     async with (
-        serve_http(health, door, routes, listen, console.early()) as address,
-        await stop.unless_requested(connect(address_of(config), "gateway")) as bus,
+        served_with(settings.tls, ("gateway", "tls")) as tls,
+        serve_http(health, door, routes, listen, early, middlewares, tls) as address,
+        await stop.unless_requested(connect(address_of(config, "gateway"), "gateway")) as bus,
         decode_pool(config.gateway.decode_processes) as pool,
         tracing(config.tracing, GATEWAY, config.site) as tracer,
     ):
@@ -69,7 +78,7 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
         fleet, members = Fleet(builder), MemberWatch(bus, config.site)
         fleet.assign((), {})
         sharing = Sharing(member, members, fleet, builder, pool, capacity, Unassigned(bus, config.site, member.name))
-        logger.info("health and API on http://%s", address)
+        logger.info("health and API on %s://%s", "http" if tls is None else "https", address)
         health.require("cameras", lambda: fleet.told)
         whip.has_camera = lambda name: name in fleet.running()
         whip.is_elsewhere = lambda name: name in fleet.desired() and fleet.desired()[name].is_whip
@@ -83,6 +92,7 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
             members.run(),
             sharing.run(),
             publisher.run(),
+            trail.run(bus),
             whip.run(),
             console.run(bus),
             fleet.run(),

@@ -30,6 +30,7 @@ AGE = Gauge(
     ["camera", "pipeline"],
 )
 PUBLISHED = Counter("vedette_frames_published", "Frames that the bus has stored.", ["camera", "pipeline"])
+REQUESTS_REFUSED = Counter("vedette_requests_refused", "Requests that one client had too many of.", ["reason"])
 RECONNECTS = Counter("vedette_camera_reconnects", "Attempts to open the source after the first.", ["camera"])
 DEFECTS = Counter("vedette_camera_defects", "Internal errors that ended a camera, which then began anew.", ["camera"])
 UP = Gauge("vedette_camera_up", "1 while the camera is live.", ["camera"])

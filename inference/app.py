@@ -45,6 +45,7 @@ from vedette.bus import Bus, connect
 from vedette.bus_address import BusAddress, address_of
 from vedette.config import Config
 from vedette.consumers import clip_consumer, crop_consumer, work_consumer
+from vedette.debug.routes import DebugRoutes
 from vedette.errors import BusUnavailable
 from vedette.gpu_metrics import watch_gpus
 from vedette.health import Health
@@ -73,7 +74,7 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
     health = Health()
     await asyncio.to_thread(watch_gpus)
     health.require("bus", lambda: False)  # until there is one
-    async with open_repository(config) as repository:
+    async with open_repository(config, role="inference") as repository:
         available = AvailableVersions(repository, bounds)
         plane = _data_plane(config, await stop.unless_requested(first_model(available)), available)
         rollouts = RolloutRoutes(model_name, may_change=edge.access.may_change)
@@ -81,7 +82,8 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
         pipelines = {name: one for name, one in config.pipelines.items() if one.model_name == model_name}
         vision = VisionRest(plane, edge.limits, pipelines, fetcher(config.serving.urls))
         people = IdentityRoutes(config, repository, edge.limits)
-        services: list[Service] = [RestV2(plane, control, edge.limits), vision, rollouts, people, OpenApi()]
+        debug = DebugRoutes(edge.access.check_debug, config.debug.token)
+        services: list[Service] = [RestV2(plane, control, edge.limits), vision, rollouts, people, OpenApi(), debug]
         async with edge.http(health, services) as address, edge.grpc(plane, control) as grpc:
             version = plane.stable.model.version
             logger.info("%s %s starts; health and metrics on %s://%s", model_name, version, edge.scheme, address)
@@ -120,7 +122,7 @@ async def _run(
     address: Address,
     stop: Stop,
 ) -> None:
-    bus_address, name = address_of(config), plane.name
+    bus_address, name = address_of(config, "inference"), plane.name
     health.require("model", lambda: plane.ready)
     async with AsyncExitStack() as connected:
         bus = await stop.unless_requested(_connect_at_once(bus_address, name))

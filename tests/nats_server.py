@@ -39,12 +39,12 @@ class NatsServer:
             preexec_fn=die_with_parent,  # a test run that is killed leaves no server
         )
         deadline = time.monotonic() + DEADLINE_S
-        while not (ports := [file.read_text() for file in self.folder.glob("*.ports")]) or "nats://" not in ports[0]:
+        while not (ports := [file.read_text() for file in self.folder.glob("*.ports")]) or "://" not in ports[0]:
             if time.monotonic() > deadline:
                 self.kill()
                 raise AssertionError(f"nats-server did not start: {log.read_text() if log.exists() else 'no log'}")
             time.sleep(0.005)
-        self.port = int(ports[0].split("nats://127.0.0.1:")[1].split('"')[0])
+        self.port = int(ports[0].split("://127.0.0.1:")[1].split('"')[0])
 
     def kill(self) -> None:
         """SIGKILL: memory streams are gone, file streams are as they were."""

@@ -9,7 +9,10 @@ from typing import Any
 def _leave(number: int, frame: Any) -> None:
     # Nothing has begun yet, and nothing is to be said: heavy imports may be under way. A service has done all it was
     # to do; what has a result of its own has failed to give it.
-    with_results = ("analyze", "apply", "cameras", "check", "identities", "models", "sinks")
+    with_results = (
+        *("analyze", "apply", "cameras", "check", "identities"),
+        *("models", "profile", "reseal", "roles", "sinks", "site"),
+    )
     os._exit(int(sys.argv[1:2] in [[name] for name in with_results]))
 
 
@@ -32,10 +35,16 @@ COMMANDS = {
     "watch": ("vedette.watch", "print detections as they come"),
     "analyze": ("gateway.recordings.analyze_command", "run a recording through the whole system"),
     "simulate": ("gateway.simulator.command", "serve videos as RTSP cameras"),
+    "profile": ("vedette.debug.profile_command", "record a flame graph of a running process"),
     "gateway": ("gateway.command", "run a gateway: cameras to frames"),
     "inference": ("inference.command", "run an inference process: frames to detections"),
     "events": ("events.command", "run an events worker: detections to events"),
+    "hub": ("vedette.site.hub_command", "gather what other sites detect, and say what of it is late or lost"),
+    "site": ("vedette.site.site_command", "write the files of a new site; say how the hub stands to each"),
     "sinks": ("events.sinks_command", "say how far webhooks are, and what they would not take; send that again"),
+    "reseal": ("vedette.reseal", "seal all secrets in the KV buckets with the first key of their key files"),
+    "audit": ("vedette.audit.command", "print the audit log: who changed what"),
+    "roles": ("vedette.roles.command", "write the users of a nats-server, one a role, and new passwords for them"),
     "account": ("gateway.account_command", "make an account for the console and the API of gateways"),
     "token": ("inference.token_command", "make a token for clients of inference processes"),
 }

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 
+from vedette.audit.commands import MOST_TOLD, note_command
 from vedette.camera_access import camera_access
 from vedette.camera_plan import Plan
 from vedette.command_line import add_config, add_logging, begin_logging, found_by, read_config, refuse
@@ -47,8 +48,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _apply(config: Config, dry_run: bool) -> Plan:
-    async with camera_access(config, "apply") as (_, store):
-        return await register(store, config, exact=True, dry_run=dry_run)
+    async with camera_access(config, "apply") as (bus, store):
+        made = await register(store, config, exact=True, dry_run=dry_run)
+        if made.changes and not dry_run:
+            names = [change.name for change in made.changes]
+            await note_command(bus, config.site, "apply", f"{len(names)} cameras", names[:MOST_TOLD])
+        return made
 
 
 def _as_data(made: Plan) -> dict[str, object]:

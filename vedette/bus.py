@@ -15,11 +15,14 @@ from nats.js.api import PubAck
 from nats.js.errors import APIError
 from nats.js.kv import KeyValue
 
+from vedette.background import end
 from vedette.bus_address import BusAddress
 from vedette.bus_client import RECONNECT, open_client
 from vedette.errors import BusFull, BusMisfit, BusUnavailable, MessageTooLarge
 from vedette.metrics import BUS_CONNECTED, BUS_RECONNECTS
 from vedette.retry import Retry
+from vedette.roles.permissions import CHANGES_STREAMS
+from vedette.roles.renewal import Access, RenewedClient, is_renewed, read_access, renewing
 from vedette.stream_setup import ensure_buckets, ensure_streams
 
 logger = logging.getLogger(__name__)
@@ -43,13 +46,14 @@ class Bus:
         self.refused: str | None = None
         """What the server last refused for lack of permission: it says so only here, never to who asked."""
         self._address = address
-        self._keeps_streams = keeps_streams
+        self._keeps_streams = keeps_streams and address.keeps_streams
         self._listeners: list[Listener] = []
         self._buckets: dict[str, KeyValue] = {}
         self._ready = False
         self.closing = False
         """`close` was called: no reconnecting any more."""
         self._lost = asyncio.Event()
+        self._renewing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -135,8 +139,9 @@ class Bus:
             BusUnavailable: the server doesn't answer.
         """
         if self._keeps_streams:
-            await ensure_streams(self.jetstream, self._address)
-            await ensure_buckets(self.jetstream, self._address.replicas)
+            changes = self._address.role is None or self._address.role in CHANGES_STREAMS
+            await ensure_streams(self.jetstream, self._address, changes)
+            await ensure_buckets(self.jetstream, self._address.replicas, changes)
         self._ready = True
         BUS_CONNECTED.set(1)
 
@@ -177,6 +182,8 @@ class Bus:
         """Send what is under way and disconnect."""
         self._ready, self.closing = False, True
         BUS_CONNECTED.set(0)
+        if self._renewing is not None:
+            await end([self._renewing])
         client = self.client
         try:
             if client.is_connected:
@@ -189,6 +196,11 @@ class Bus:
 
     async def _flush(self, within_s: int) -> None:
         await _to_its_end(self.client.flush(within_s))
+
+    def renew(self, access: Access) -> None:
+        """Follow the files that `access` is from, where there are any, until closed."""
+        if is_renewed(self._address):
+            self._renewing = asyncio.create_task(renewing(self.client, self._address, access))
 
     async def disconnected(self) -> None:
         """Called by the client when the connection is lost."""
@@ -286,12 +298,15 @@ async def connect(
 
 
 async def _connect_once(address: BusAddress, name: str, keeps_streams: bool) -> Bus:
-    client = Client()
+    access = await asyncio.to_thread(read_access, address)
+    client = RenewedClient()
+    client.renewed = is_renewed(address)
     bus = Bus(client, address, keeps_streams)
     try:
-        await open_client(client, address, name, bus)
+        await open_client(client, address, access, name, bus)
         _check_version(client)
         await bus.ensure()
+        bus.renew(access)
     except BaseException:
         await bus.close()
         raise

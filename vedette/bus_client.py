@@ -10,6 +10,9 @@ from nats.errors import Error as NatsError
 from vedette.bus_address import BusAddress
 from vedette.errors import BusMisfit
 from vedette.retry import Backoff, Retry
+from vedette.roles.login import Login
+from vedette.roles.permissions import inbox_of
+from vedette.roles.renewal import Access
 
 RECONNECT = Backoff(first_s=0.1, cap_s=2.0)
 _CONNECT_TIMEOUT_S = 2
@@ -27,7 +30,9 @@ class ConnectionListener(Protocol):
     def failed(self, error: Exception) -> None: ...
 
 
-async def open_client(client: Client, address: BusAddress, name: str, listener: ConnectionListener) -> None:
+async def open_client(
+    client: Client, address: BusAddress, access: Access, name: str, listener: ConnectionListener
+) -> None:
     """Connect `client`, once. From then on it reconnects on its own, for ever, with full jitter.
 
     Raises:
@@ -50,7 +55,8 @@ async def open_client(client: Client, address: BusAddress, name: str, listener: 
             raise asyncio.CancelledError
         return None, retry.wait_s(0.0)
 
-    user, password, token = _login(address)
+    login, certificates = access.login, access.certificates
+    user, password, token = _login(login, address.url.reveal())
     try:
         await client.connect(
             servers=[address.url.reveal()],
@@ -58,7 +64,9 @@ async def open_client(client: Client, address: BusAddress, name: str, listener: 
             user=user,
             password=password,
             token=token,
-            user_credentials=RawCredentials(address.credentials.reveal()) if address.credentials else None,
+            user_credentials=RawCredentials(login.credentials.reveal()) if login.credentials else None,
+            tls=certificates.context if certificates else None,
+            inbox_prefix=inbox_of(address.role) if address.role else "_INBOX",
             error_cb=on_error,
             disconnected_cb=listener.disconnected,
             reconnected_cb=listener.reconnected,
@@ -82,12 +90,12 @@ async def open_client(client: Client, address: BusAddress, name: str, listener: 
         established = True
 
 
-def _login(address: BusAddress) -> tuple[str | None, str | None, str | None]:
+def _login(login: Login, url: str) -> tuple[str | None, str | None, str | None]:
     """User, password and token; those of a URL are decoded, which the library leaves out (nats-py 2.16)."""
-    if address.user is not None:
-        return address.user, address.password.reveal() if address.password else None, None
+    if login.user is not None:
+        return login.user, login.password.reveal() if login.password else None, None
     try:
-        parts = urlsplit(address.url.reveal())
+        parts = urlsplit(url)
     except ValueError:
         return None, None, None
     if parts.username is None:

@@ -7,7 +7,7 @@ Settings that are the default are left out. The text is nobody's configuration f
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from vedette.camera_check import CameraRefused, read_camera
@@ -64,7 +64,20 @@ def settings_of(camera: Camera, secrets: Callable[[SecretText], object] = str, w
 
 def digest_of(camera: Camera, sealer: Sealer) -> str:
     """The same for cameras with the same settings, secrets too."""
-    return sealer.digest(json.dumps(settings_of(camera, SecretText.reveal), sort_keys=True))
+    return digests_of(camera, sealer)[0]
+
+
+def digests_of(camera: Camera, sealer: Sealer) -> list[str]:
+    """With the key of now, and with those of before."""
+    return sealer.digests(json.dumps(settings_of(camera, SecretText.reveal), sort_keys=True))
+
+
+def said_anew(entry: Entry, camera: Camera, sealer: Sealer) -> Entry:
+    """`entry`, where it was last said by a file with what `camera` is: so that this is seen with the key of now too."""
+    digests = digests_of(camera, sealer)
+    if isinstance(entry, CameraRecord) and entry.said in digests:
+        return replace(entry, said=digests[0])
+    return entry
 
 
 def encode(record: CameraRecord, key: str, sealer: Sealer) -> bytes:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from vedette.bus_settings import Nats, Retention
 from vedette.camera_settings import Camera
+from vedette.debug.settings import Debug
 from vedette.events_settings import Events
 from vedette.gateway_settings import Gateway, WebRtc
 from vedette.identities_settings import Identities
@@ -21,6 +22,7 @@ from vedette.sampling_settings import Sampling
 from vedette.serving_settings import Serving
 from vedette.settings import Settings
 from vedette.sinks_settings import Sink
+from vedette.site_settings import Hub, Uplink
 from vedette.tracing_settings import Tracing
 
 
@@ -40,6 +42,10 @@ class Config(Settings):
     """Default: the host's name made to fit."""
     nats: Nats | None = None
     """Default: an embedded server."""
+    uplink: Uplink | None = None
+    """Default: none. With one, the embedded server is a leaf node of the hub's."""
+    hub: Hub | None = None
+    """Default: none. With one, what other sites detect is gathered here."""
     listen: Listen = Field(default_factory=Listen)
     cameras: dict[Id, Camera] = Field(default_factory=dict)
     pipelines: dict[Id, Pipeline] = Field(default_factory=dict)
@@ -51,6 +57,7 @@ class Config(Settings):
     events: Events = Events()
     sinks: dict[Id, Sink] = Field(default_factory=dict)
     """Who is told of events besides those that read them from NATS."""
+    debug: Debug = Debug()
     identities: Identities = Identities()
     retention: Retention = Retention()
     tracing: Tracing | None = None

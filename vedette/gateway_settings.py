@@ -1,5 +1,6 @@
 """How gateways work, and how publishers reach them."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -8,6 +9,7 @@ from pydantic import Field, model_validator
 from vedette.account_settings import Account
 from vedette.secret import SecretText
 from vedette.settings import Settings
+from vedette.tls.settings import ServerTls
 
 
 class Gateway(Settings):
@@ -26,8 +28,20 @@ class Gateway(Settings):
     accounts: tuple[Account, ...] = ()
     """Who may sign in to the console and use the API, and for what. Default: nobody has to sign in."""
     key_file: Path | None = None
-    """The key that seals secrets of cameras in the KV bucket; all gateways of a site need the same one. Default:
-    `.vedette/<site>/cameras.key`, made at the first start."""
+    """The key that seals secrets of cameras in the KV bucket; all gateways of a site need the same one. A file of
+    several lines has a key in each: the first seals, all open. Default: `.vedette/<site>/cameras.key`, made at the
+    first start."""
+    tls: ServerTls | None = None
+    """TLS of the API, WHIP, the console, health and metrics. Default: plain text."""
+    requests_per_s: Annotated[float, Field(gt=0, le=100_000)] = 100
+    """Of one address (of IPv6, one /64 network) on the average; ten seconds' worth may come at once. More are answered
+    429, but health and metrics. Default 100."""
+    changes_per_s: Annotated[float, Field(gt=0, le=100_000)] = 10
+    """The same of requests that change something. Default 10."""
+    camera_networks: tuple[IPv4Network | IPv6Network, ...] | None = None
+    """Where cameras may be that are added through the API: `[10.1.0.0/16, "fd00::/8"]`. Default: anywhere but on
+    link-local (169.254.0.0/16, fe80::/10), multicast and reserved addresses, and on loopback only where the gateway
+    itself listens there alone."""
 
     @model_validator(mode="after")
     def _accounts_differ(self) -> Self:

@@ -1,7 +1,8 @@
 """`/healthz`, `/readyz` and `/metrics` of a process. Ready means: every named condition holds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -45,15 +46,22 @@ class Health:
 
 
 @asynccontextmanager
-async def serve_health(health: Health, listen: Address, key: str) -> AsyncIterator[Address]:
-    """Serve the three endpoints, and nothing else, on `listen`; yields the real address.
+async def serve_health(
+    health: Health,
+    listen: Address,
+    key: str,
+    tls: ssl.SSLContext | None = None,
+    routes: Iterable[web.RouteDef] = (),
+) -> AsyncIterator[Address]:
+    """Serve the three endpoints and `routes` on `listen`; yields the real address.
 
     Raises:
         StartFailed: the port is taken; `key` is the configuration key to name.
     """
     application = web.Application()
     add_health(application, health)
-    async with listening(application, listen, key) as address:
+    application.add_routes(routes)
+    async with listening(application, listen, key, tls=tls) as address:
         yield address
 
 
@@ -66,7 +74,11 @@ def add_health(application: web.Application, health: Health) -> None:
 
 @asynccontextmanager
 async def listening(
-    application: web.Application, listen: Address, key: str, cancel_handlers: bool = False
+    application: web.Application,
+    listen: Address,
+    key: str,
+    cancel_handlers: bool = False,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Address]:
     """Serve `application` on `listen` while the body runs; yields the real address.
 
@@ -85,7 +97,7 @@ async def listening(
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, listen.host, listen.port)
+        site = web.TCPSite(runner, listen.host, listen.port, ssl_context=tls)
         try:
             await site.start()
         except OSError as error:

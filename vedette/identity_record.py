@@ -98,7 +98,12 @@ def checked_name(name: str) -> str:
 
 def person_of(gallery: str, name: str, sealer: Sealer) -> str:
     """The id of who is enrolled in `gallery` under `name`; small and capital letters are the same."""
-    return sealer.digest(f"{gallery}/{folded(name)}")[:_PERSON_DIGITS]
+    return persons_of(gallery, name, sealer)[0]
+
+
+def persons_of(gallery: str, name: str, sealer: Sealer) -> list[str]:
+    """That, and those with the keys of before, under which they may be enrolled still."""
+    return [digest[:_PERSON_DIGITS] for digest in sealer.digests(f"{gallery}/{folded(name)}")]
 
 
 def key_of(gallery: str, person: str) -> str:

@@ -6,6 +6,7 @@ bus's: the sites that share one, and the key, share them.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from vedette.atomic_write import Conflict, Write, write
 from vedette.background import background
@@ -13,7 +14,7 @@ from vedette.bucket_watch import BucketWatch, Stored
 from vedette.buckets import IDENTITIES
 from vedette.bus import Bus
 from vedette.errors import VedetteError
-from vedette.identity_record import IdentityEntry, IdentityRecord, decode, encode, key_of, person_of
+from vedette.identity_record import IdentityEntry, IdentityRecord, decode, encode, key_of, person_of, persons_of
 from vedette.sealing import Sealer
 
 _EDITS = 10
@@ -69,7 +70,7 @@ class IdentityStore:
         Raises:
             UnknownPerson, BusUnavailable.
         """
-        found = one_of(await self.read(gallery), person, person_of(gallery, person, self._sealer))
+        found = one_of(await self.read(gallery), person, *persons_of(gallery, person, self._sealer))
         if found is None:
             raise UnknownPerson(gallery, person)
         return found
@@ -85,7 +86,13 @@ class IdentityStore:
             Conflict: it changes again and again.
             BusUnavailable, MessageTooLarge, and what `change` raises.
         """
-        person = person_of(gallery, name, self._sealer)
+        person, *former = persons_of(gallery, name, self._sealer)
+        for one in former:  # enrolled before the key was followed by another one
+            for entry in People(self._sealer).take(
+                await BucketWatch(self._bus, IDENTITIES, key_of(gallery, one)).read()
+            ):
+                if isinstance(entry, IdentityRecord):
+                    await self.reseal(entry)
         key, edits = key_of(gallery, person), 0
         while True:
             known = await BucketWatch(self._bus, IDENTITIES, key).read()
@@ -101,6 +108,21 @@ class IdentityStore:
                     raise
                 continue
             return IdentityRecord(gallery, person, record.name, record.faces, stored)
+
+    async def reseal(self, entry: IdentityRecord) -> None:
+        """Seal a person with the key of now; with it the id is another one too.
+
+        Raises:
+            Conflict: it has changed since, or there is somebody with the new id.
+            BusUnavailable: not connected, or no answer: it may or may not be done.
+        """
+        record = replace(entry, person=person_of(entry.gallery, entry.name, self._sealer))
+        value, old = encode(record, self._sealer), key_of(entry.gallery, entry.person)
+        if record.person == entry.person:
+            writes = [Write(old, value, entry.revision)]
+        else:
+            writes = [Write(key_of(entry.gallery, record.person), value, 0), Write(old, None, entry.revision)]
+        await write(self._bus, IDENTITIES, writes)
 
     async def remove(self, entry: IdentityEntry) -> None:
         """Remove a person as it was read; a marker without content stays in its place for a day.

@@ -1,6 +1,6 @@
 """Metrics that every kind of process has."""
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 DROPPED = Counter("vedette_frames_dropped", "Frames dropped, by reason and hop.", ["camera", "reason", "hop"])
 SUPERSEDED = Counter(
@@ -15,6 +15,12 @@ EXPIRED = Counter(
 )
 """These two are no drops: a series of their own each. A gateway's sum: sampled = published + superseded before sending
 + dropped at the hop `gateway`; published = superseded + expired + what workers served."""
+STAGE_TIME = Histogram(
+    "vedette_frame_stage_seconds",
+    "What each stage of a frame's way takes: decode, encode and publish in the gateway, prepare and store in a worker.",
+    ["stage", "pipeline"],
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
+)
 BUS_CONNECTED = Gauge("vedette_bus_connected", "1 while this process is connected to the bus, with its streams there.")
 LEASE_CHANGES = Counter(
     "vedette_lease_changes",
@@ -23,6 +29,11 @@ LEASE_CHANGES = Counter(
 )
 CERTIFICATE_EXPIRY = Gauge(
     "vedette_certificate_expiry_timestamp_seconds", "When a certificate in use ends; Unix seconds.", ["certificate"]
+)
+AUDIT_DROPPED = Counter(
+    "vedette_audit_dropped",
+    "Entries of the audit log that were not kept: of callers that nobody knows, over a rate, or too many.",
+    ["reason"],
 )
 BUS_RECONNECTS = Counter("vedette_bus_reconnects", "Times that the connection to the bus was lost and came back.")
 TRACES_DROPPED = Counter(

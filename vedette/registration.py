@@ -7,7 +7,7 @@ from time import monotonic
 
 from vedette.atomic_write import Conflict
 from vedette.camera_plan import Change, Plan, plan
-from vedette.camera_record import digest_of
+from vedette.camera_record import digest_of, said_anew
 from vedette.camera_settings import Camera
 from vedette.camera_store import CameraStore, Snapshot
 from vedette.config import Config
@@ -35,7 +35,11 @@ async def register(store: CameraStore, config: Config, exact: bool, dry_run: boo
 
     def decide(snapshot: Snapshot) -> Sequence[Change]:
         nonlocal made
-        made = plan(config.cameras, snapshot.entries, digest, exact)
+        present = {
+            name: said_anew(entry, config.cameras[name], store.sealer) if name in config.cameras else entry
+            for name, entry in snapshot.entries.items()
+        }
+        made = plan(config.cameras, present, digest, exact)
         return () if dry_run else made.changes
 
     if "cameras" in config.model_fields_set:

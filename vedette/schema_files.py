@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from vedette.audit.message import AUDIT_TYPE, AuditEvent
 from vedette.messages import (
     DETECTIONS_TYPE,
     SCHEMA_ROOT,
@@ -31,6 +32,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {
         "detections.v1.json": _event(DetectionsEvent, "detections.v1.json", DETECTIONS_TYPE),
         "status.v1.json": _event(StatusEvent, "status.v1.json", STATUS_TYPE),
+        "audit.v1.json": _event(AuditEvent, "audit.v1.json", AUDIT_TYPE),
         "served.v1.json": _schema(Served, "served.v1.json"),
         "hint.v1.json": _schema(Hint, "hint.v1.json"),
         **{schema_name(kind): _event(of, schema_name(kind), event_type(kind)) for kind, of in SCENE_EVENTS.items()},

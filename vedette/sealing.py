@@ -1,7 +1,8 @@
 """Secrets at rest: AES-256-GCM (NIST SP 800-38D) with a key that is a file.
 
 What is sealed is bound to the place where it is kept: moved elsewhere, it does not open. Nonces are random; a key is
-good for 2^32 secrets.
+good for 2^32 secrets. A key file may have several keys, one a line: the first seals, all open, so that a key can be
+followed by another one (`vedette reseal`).
 """
 
 import base64
@@ -10,6 +11,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -28,18 +30,18 @@ class Unsealable(VedetteError):
 
 
 class Sealer:
-    """Seals and opens with one key."""
+    """Seals with one key, and opens what was sealed with it or with one of before."""
 
-    def __init__(self, key: bytes, setting: str = _CAMERAS) -> None:
-        """`setting` names the key in the configuration."""
+    def __init__(self, key: bytes, setting: str = _CAMERAS, former: Sequence[bytes] = ()) -> None:
+        """`setting` names the keys in the configuration."""
         self._setting = setting
-        self._cipher = AESGCM(key)
-        self._digest_key = hmac.digest(key, b"vedette: digests", hashlib.sha256)
+        self._ciphers = [AESGCM(one) for one in (key, *former)]
+        self._digest_keys = [hmac.digest(one, b"vedette: digests", hashlib.sha256) for one in (key, *former)]
 
     def seal(self, text: str, place: str) -> str:
         """`text`, to be opened at `place` only."""
         nonce = os.urandom(_NONCE_BYTES)
-        return base64.b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), place.encode())).decode()
+        return base64.b64encode(nonce + self._ciphers[0].encrypt(nonce, text.encode(), place.encode())).decode()
 
     def unseal(self, sealed: str, place: str) -> str:
         """The text that was sealed for `place`.
@@ -47,15 +49,21 @@ class Sealer:
         Raises:
             Unsealable
         """
-        try:
-            data = base64.b64decode(sealed, validate=True)
-            return self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode()).decode()
-        except (InvalidTag, ValueError):
-            raise Unsealable(f"was sealed with another key ({self._setting}), or is damaged") from None
+        for cipher in self._ciphers:
+            try:
+                data = base64.b64decode(sealed, validate=True)
+                return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode()).decode()
+            except (InvalidTag, ValueError):
+                continue
+        raise Unsealable(f"was sealed with another key ({self._setting}), or is damaged")
 
     def digest(self, text: str) -> str:
         """Whether two texts are the same can be told from it, by nobody without the key what they are."""
-        return hmac.digest(self._digest_key, text.encode(), hashlib.sha256).hex()
+        return self.digests(text)[0]
+
+    def digests(self, text: str) -> list[str]:
+        """With the key of now, and with those of before."""
+        return [hmac.digest(key, text.encode(), hashlib.sha256).hex() for key in self._digest_keys]
 
 
 def sealer_of(config: Config) -> Sealer:
@@ -82,7 +90,8 @@ def _sealer(file: Path | None, usual: Path, setting: str) -> Sealer:
             file = usual
             if not file.exists():
                 _make(file)
-        return Sealer(_key(file.read_text(encoding="ascii")), setting)
+        first, *former = map(_key, file.read_text(encoding="ascii").split() or [""])
+        return Sealer(first, setting, former)
     except OSError as error:
         raise ConfigError(f"{setting}: {file}: {error.strerror}") from None
     except ValueError:

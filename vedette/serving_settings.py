@@ -1,26 +1,14 @@
 """`serving:` of the configuration: who reaches the inference processes, how, and with how much at a time."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from vedette.ids import Id
 from vedette.settings import Settings
+from vedette.tls.settings import ServerTls
 
 Role = Literal["infer", "admin"]
-
-
-class ServingTls(Settings):
-    """TLS of HTTP and gRPC. The files are looked at again while the process runs: new ones are used from the next
-    connection on, and ones that can't be used leave the old ones in place."""
-
-    server_cert: Path
-    """PEM: the server's certificate, and those between it and its authority. Relative to the configuration file."""
-    server_key: Path
-    """PEM: its key, without a password."""
-    client_ca: Path | None = None
-    """PEM: clients must have a certificate of one of these authorities (mutual TLS). Default: they need none."""
 
 
 class AccessToken(Settings):
@@ -43,8 +31,8 @@ def _host(text: str) -> str:
 class Serving(Settings):
     """How requests are let in."""
 
-    tls: ServingTls | None = None
-    """Default: plain text."""
+    tls: ServerTls | None = None
+    """TLS of HTTP and gRPC. Default: plain text."""
     tokens: tuple[AccessToken, ...] = ()
     """Who may infer, who may change things. Default: everybody may infer who reaches the port; changes are for
     clients of a process that listens on loopback alone."""

@@ -1,6 +1,7 @@
 """The streams: which subjects each keeps, how long, and how much of them."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nats.js.api import (
@@ -17,7 +18,7 @@ from vedette.bus_settings import Retention
 from vedette.subjects import PARTITIONS
 
 FRAMES, WORK, CLIPS, PICTURES, DETECTIONS, STATUS = "FRAMES", "WORK", "CLIPS", "PICTURES", "DETECTIONS", "STATUS"
-TRACK, EVENTS, DEAD = "TRACK", "EVENTS", "DEAD"
+TRACK, EVENTS, DEAD, AUDIT = "TRACK", "EVENTS", "DEAD", "AUDIT"
 CROPS = "CROPS"
 SNAPSHOTS = "vedette-snapshots"
 """Object store: the JPEGs that events refer to by sha256. See `vedette/snapshot_store.py`."""
@@ -31,16 +32,23 @@ MIB = 2**20
 GIB = 2**30
 
 
-def streams(retention: Retention, replicas: int = 1) -> tuple[StreamConfig, ...]:
-    """The streams, as they are ensured at start and after every reconnect (memory streams die with their server)."""
+def streams(
+    retention: Retention, replicas: int = 1, local_sites: Sequence[str] | None = None
+) -> tuple[StreamConfig, ...]:
+    """The streams, as they are ensured at start and after every reconnect (memory streams die with their server).
+
+    At a hub, detections and events of `local_sites` are published; those of others are sourced from their servers
+    (`vedette/site/`), and what of them crosses as it happens is not to be stored here a second time.
+    """
     detections = StreamConfig(
         name=DETECTIONS,
-        subjects=["vedette.detections.>"],
+        subjects=_published("detections", local_sites),
         storage=StorageType.FILE,
         max_age=retention.detections_h * 3600,
         max_bytes=int(retention.detections_gib * GIB),
         compression=StoreCompression.S2,
-        duplicate_window=120,
+        allow_direct=local_sites is not None,
+        duplicate_window=min(120, retention.detections_h * 3600),
     )
     frames = StreamConfig(
         name=FRAMES,
@@ -107,18 +115,23 @@ def streams(retention: Retention, replicas: int = 1) -> tuple[StreamConfig, ...]
     )
     events = StreamConfig(
         name=EVENTS,
-        subjects=["vedette.events.>"],
+        subjects=_published("events", local_sites),
         storage=StorageType.FILE,
         max_age=retention.events_days * 24 * 3600,
         max_bytes=int(retention.events_gib * GIB),
         compression=StoreCompression.S2,
-        duplicate_window=120,
+        allow_direct=local_sites is not None,
+        duplicate_window=min(120, retention.events_days * 24 * 3600),
     )
     every = (
         *(frames, work, clips, crops, pictures, detections, status_stream, events),
-        *(_dead_letters(retention), _snapshots(retention)),
+        *(_dead_letters(retention), _snapshots(retention), _audit(retention)),
     )
     return tuple(stream.evolve(num_replicas=replicas) for stream in every)
+
+
+def _published(noun: str, local_sites: Sequence[str] | None) -> list[str]:
+    return [f"vedette.{noun}.>"] if local_sites is None else [f"vedette.{noun}.{site}.>" for site in local_sites]
 
 
 def _dead_letters(retention: Retention) -> StreamConfig:
@@ -131,6 +144,21 @@ def _dead_letters(retention: Retention) -> StreamConfig:
         compression=StoreCompression.S2,
         allow_direct=True,
         duplicate_window=120,
+    )
+
+
+def _audit(retention: Retention) -> StreamConfig:
+    """Nobody deletes or purges what is in it, whatever a permission says: that is a setting that can't be changed."""
+    return StreamConfig(
+        name=AUDIT,
+        subjects=["vedette.audit.*"],
+        storage=StorageType.FILE,
+        max_age=retention.audit_days * 24 * 3600,
+        max_bytes=retention.audit_mib * MIB,
+        compression=StoreCompression.S2,
+        duplicate_window=120,
+        deny_delete=True,
+        deny_purge=True,
     )
 
 

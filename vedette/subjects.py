@@ -90,6 +90,11 @@ def events_filter(site: str = "*", camera: str = "*") -> str:
     return f"vedette.events.{site}.{camera}.*.*"
 
 
+def audit(site: str) -> str:
+    """Where it is said who changed what at a site."""
+    return f"vedette.audit.{site}"
+
+
 def dead(site: str, sink: str) -> str:
     """Where the events are kept that a sink would not take."""
     return f"vedette.dead.{site}.{sink}"

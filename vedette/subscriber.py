@@ -79,9 +79,10 @@ class _Server:
     def address(self) -> BusAddress:
         """Reads files: not for the event loop."""
         if self.config is not None:
-            return address_of(load_config(self.config))
+            return address_of(load_config(self.config), "subscriber")
         assert self.url is not None  # noqa: S101 -- what `subscribe` guarantees
-        return BusAddress(url=self.url, credentials=_creds(self.credentials) if self.credentials else None)
+        credentials = _creds(self.credentials) if self.credentials else None
+        return BusAddress(url=self.url, credentials=credentials, role="subscriber")
 
 
 def _creds(credentials: str) -> SecretText:

@@ -12,6 +12,7 @@ from gateway.access.attempts import Attempts
 from gateway.access.sessions import COOKIE
 from gateway.api.camera_body import read_object, refused
 from gateway.api.guard import Guard
+from gateway.web.audit import CALLER
 from gateway.web.problem import HttpProblem
 from gateway.web.request_body import read_text
 from vedette.config_problems import Problem
@@ -70,6 +71,7 @@ class SignIn:
         if caller is None:
             logger.warning("somebody at %s failed to sign in", address)
             raise HttpProblem(401, "there is no such name with this password")
+        request[CALLER] = caller
         self._attempts.succeeded(address, name)
         cookie, session = self._guard.sessions.begin(caller)
         who = {"name": caller.name, "role": caller.role, "csrf": session.csrf}

@@ -13,12 +13,15 @@ from typing import Any
 from aiohttp import ETag, web
 
 from gateway.api.camera_body import read_object, refused, settings_in
+from gateway.api.camera_networks import CameraNetworks
 from gateway.api.guard import Guard
 from gateway.api.openapi import document
 from gateway.api.source_test import SourceTest
 from gateway.fleet.camera_change import change_camera
 from gateway.fleet.camera_edit import Edit, EditImpossible, Editor, UnknownCamera
+from gateway.fleet.camera_settings import MASK, is_of_network
 from gateway.fleet.fleet import Fleet
+from gateway.web.audit import note_keys
 from gateway.web.problem import HttpProblem
 from gateway.web.request_body import read_text
 from vedette.account_settings import AccountRole
@@ -28,7 +31,7 @@ from vedette.camera_check import CameraRefused
 from vedette.camera_record import CameraRecord, Entry, settings_of
 from vedette.camera_store import CameraStore
 from vedette.config import Config
-from vedette.config_problems import ID_RULE, Problem
+from vedette.config_problems import ID_RULE, KeyPath, Problem
 from vedette.errors import BusError, BusUnavailable
 from vedette.latest_status import latest_status
 from vedette.messages import Status
@@ -57,7 +60,8 @@ class CamerasApi:
         self._site = config.site
         self._editor = Editor(config.pipelines, remote=True)
         self._guard = guard
-        self._test = SourceTest()
+        self._networks = CameraNetworks(config.gateway.camera_networks, guard.on_loopback)
+        self._test = SourceTest(self._networks)
         self._backing: Backing
 
     def begin(self, backing: Backing) -> None:
@@ -115,17 +119,27 @@ class CamerasApi:
         name = body.get("name")
         if not isinstance(name, str):
             raise refused([Problem(("name",), ID_RULE)])
+        await self._check_networks(body)
         return await self._change(request, name, self._editor.add(name, settings_in(body)))
 
     async def _put(self, request: web.Request) -> web.Response:
         name, body = await _named_body(request)
+        await self._check_networks(body)
         return await self._change(request, name, self._editor.put(name, settings_in(body)))
 
     async def _patch(self, request: web.Request) -> web.Response:
         name, body = await _named_body(request)
         if FOR_ADMINS & body.keys():
             self._guard.check(request, changes=True, role="admin")
+        await self._check_networks(body)
         return await self._change(request, name, self._editor.patch(name, settings_in(body)))
+
+    async def _check_networks(self, body: dict[str, Any]) -> None:
+        """Raises HttpProblem: 422. What is masked is as it was; what is no URL at all is found elsewhere."""
+        found = [(key, await self._networks.problem_of(url)) for key, url in _urls(body) if MASK not in url]
+        problems = [Problem(key, text) for key, text in found if text]
+        if problems:
+            raise refused(problems)
 
     async def _delete(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -173,7 +187,17 @@ async def _named_body(request: web.Request) -> tuple[str, dict[str, Any]]:
 
 async def _body(request: web.Request) -> dict[str, Any]:
     refusal = HttpProblem(415, "the body must be application/json")
-    return read_object(await read_text(request, _JSON, refusal))
+    body = read_object(await read_text(request, _JSON, refusal))
+    note_keys(request, body)
+    return body
+
+
+def _urls(body: dict[str, Any]) -> list[tuple[KeyPath, str]]:
+    """Of the network, of the camera and its substream."""
+    substream = body.get("substream")
+    second = substream.get("url") if isinstance(substream, dict) else substream
+    found: list[tuple[KeyPath, Any]] = [(("url",), body.get("url")), (("substream", "url"), second)]
+    return [(key, url) for key, url in found if isinstance(url, str) and is_of_network(url)]
 
 
 def _check_condition(request: web.Request, present: Entry | None) -> None:

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from gateway.access.accounts import Accounts, Caller
 from gateway.access.sessions import COOKIE, CSRF_HEADER, Sessions
+from gateway.web.audit import CALLER
 from gateway.web.problem import HttpProblem
 from vedette.account_settings import Account, AccountRole
 from vedette.listen_settings import Address
@@ -29,17 +30,18 @@ class Guard:
     def __init__(self, token: SecretText | None, listen: Address, accounts: Sequence[Account] = ()) -> None:
         self.accounts = Accounts(accounts, token)
         self.sessions = Sessions()
-        self._on_loopback = is_loopback(listen.host)
+        self.on_loopback = is_loopback(listen.host)
+        """Only programs of this machine reach the gateway."""
 
     @property
     def is_open(self) -> bool:
         """Everybody who reaches it may do everything: nobody has to sign in, and it listens on loopback."""
-        return self._on_loopback and not self.accounts
+        return self.on_loopback and not self.accounts
 
     @property
     def shut(self) -> bool:
         """Nobody can sign in, and it listens beyond this machine."""
-        return not self._on_loopback and not self.accounts
+        return not self.on_loopback and not self.accounts
 
     def check(
         self, request: web.Request, changes: bool, role: AccountRole | None = None, private: bool = False
@@ -55,7 +57,7 @@ class Guard:
         Raises:
             HttpProblem: 401 where nobody is known to ask, 403 where this one may not.
         """
-        caller = self._caller(request, changes, private)
+        caller = request[CALLER] = self._caller(request, changes, private)
         needed: AccountRole = role or ("operator" if changes else "viewer")
         if not caller.may(needed):
             raise HttpProblem(403, f"this needs the role {needed}; {caller.name} is {caller.role}")
@@ -65,7 +67,7 @@ class Guard:
         if self.accounts:
             authorization = request.headers.get("Authorization")
             return self._bearer(authorization) if authorization else self._visitor(request, changes)
-        if self._on_loopback:
+        if self.on_loopback:
             _check_origin(request)
             return Caller("", "admin")
         if changes or private:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any, get_args
 
 from gateway.api.camera_body import refused
+from gateway.api.camera_networks import CameraNetworks
 from gateway.errors import SourceError
 from gateway.fleet.camera_settings import url_problems
 from gateway.reading.interface import Transport
@@ -29,7 +30,8 @@ _PIPELINE = "test"
 class SourceTest:
     """Looks at sources, two at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, networks: CameraNetworks) -> None:
+        self._networks = networks
         self._running = 0
 
     async def answer(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +41,9 @@ class SourceTest:
             HttpProblem: 422 for another body, 429 while others are looked at.
         """
         url, transport, tls = _read(body)
+        against = await self._networks.problem_of(url)
+        if against is not None:
+            raise refused([Problem(("url",), against)])
         if self._running >= _AT_A_TIME:
             raise HttpProblem(429, f"{_AT_A_TIME} sources are being tested already", headers={"Retry-After": "5"})
         self._running += 1

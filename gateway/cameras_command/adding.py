@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.fleet.camera_change import change_camera
 from gateway.fleet.camera_edit import Editor
+from vedette.audit.commands import note_command
 from vedette.camera_access import camera_access
 from vedette.camera_settings import WHIP
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
@@ -44,8 +45,9 @@ def run(args: argparse.Namespace) -> int:
 
     async def body(stop: Stop) -> int:
         edit = Editor(config.pipelines, remote=False).add(args.name, _settings(args, url, config))
-        async with camera_access(config, "cameras") as (_, store):
+        async with camera_access(config, "cameras") as (bus, store):
             await stop.unless_requested(change_camera(store, args.name, edit))
+            await note_command(bus, config.site, "cameras add", args.name)
         return DONE
 
     return run_process(body, stopped=FAILED)

@@ -4,6 +4,7 @@ import argparse
 
 from gateway.fleet.camera_change import change_camera
 from gateway.fleet.camera_edit import Edit, Editor
+from vedette.audit.commands import note_command
 from vedette.camera_access import camera_access
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.process import DONE, FAILED, Stop
@@ -25,8 +26,9 @@ def run(args: argparse.Namespace) -> int:
     edit = _edit(Editor(config.pipelines, remote=False), args.subcommand, args.name)
 
     async def body(stop: Stop) -> int:
-        async with camera_access(config, "cameras") as (_, store):
+        async with camera_access(config, "cameras") as (bus, store):
             await stop.unless_requested(change_camera(store, args.name, edit))
+            await note_command(bus, config.site, f"cameras {args.subcommand}", args.name)
         return DONE
 
     return run_process(body, stopped=FAILED)

@@ -12,7 +12,8 @@ from vedette.pipeline_settings import Pipeline
 from vedette.secret import SecretText, SecretUrl
 from vedette.settings import Settings
 
-_MASK = "***"
+MASK = "***"
+"""In a secret as it is shown."""
 _NETWORK = ("rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt")
 """Schemes of URLs that may come over the network."""
 _URLS = (("url",), ("substream", "url"))
@@ -71,10 +72,15 @@ def _place_problems(key: KeyPath, place: Place, remote: bool) -> Iterable[str]:
 
 def url_problems(url: str, remote: bool) -> Iterable[str]:
     """What is wrong with a URL: it is masked; or it came over the network, and is of a file or device."""
-    if _MASK in url:
+    if MASK in url:
         yield "holds *** where it was masked; give it whole"
-    elif remote and url != WHIP and url.partition("://")[0].lower() not in _NETWORK:
+    elif remote and url != WHIP and not is_of_network(url):
         yield "must be a network stream, as in rtsp://…; a file or device needs the configuration file"
+
+
+def is_of_network(url: str) -> bool:
+    """Whether it may come over the network: it names no file, and no device."""
+    return url.partition("://")[0].lower() in _NETWORK
 
 
 def _at(settings: Any, key: Iterable[str]) -> Any:
@@ -100,4 +106,4 @@ def _unmasked(data: Any, shown: Any, secret: Any) -> Any:
         return {key: _unmasked(value, shown.get(key), secret.get(key)) for key, value in data.items()}
     if isinstance(data, str) and isinstance(shown, Mapping):  # of a substream, its URL alone
         return _unmasked(data, shown.get("url"), secret.get("url"))
-    return secret if isinstance(data, str) and _MASK in data and data == shown else data
+    return secret if isinstance(data, str) and MASK in data and data == shown else data

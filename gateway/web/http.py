@@ -5,11 +5,13 @@ only when the bus is. A service is an object with `routes`; `gateway/app.py` mak
 """
 
 import logging
+import ssl
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from gateway.web.problem import HttpProblem
 from vedette.health import Health, add_health, listening
@@ -38,20 +40,23 @@ async def serve_http(
     routes: Iterable[web.RouteDef],
     listen: Address,
     early: Iterable[web.RouteDef] = (),
+    middlewares: Iterable[Middleware] = (),
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Address]:
     """Serve health and `routes` on `listen` while the body runs, and `early`, which need no open door, from the first
     moment on; yields the real address.
 
-    What a handler raises as `HttpProblem` becomes problem+json (RFC 9457). Bodies over 64 KiB are refused.
+    `middlewares` come before every route, health's too; `tls` is what to listen with. What a handler raises as
+    `HttpProblem` becomes problem+json (RFC 9457). Bodies over 64 KiB are refused.
 
     Raises:
         StartFailed: the port is taken.
     """
-    application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_problems])
+    application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_problems, *middlewares])
     add_health(application, health)
     services = [web.route(route.method, route.path, _through(door, route.handler), **route.kwargs) for route in routes]
     application.add_routes([*services, *early])
-    async with listening(application, listen, "listen.gateway") as address:
+    async with listening(application, listen, "listen.gateway", tls=tls) as address:
         yield address
 
 

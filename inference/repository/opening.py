@@ -12,25 +12,28 @@ from vedette.bus import Bus
 from vedette.bus_address import address_of, site_folder
 from vedette.config import Config
 from vedette.models_settings import Models
+from vedette.roles.permissions import Role
 from vedette.secret import revealed
 
 _GIB = 2**30
 
 
-def open_repository(config: Config, bus: Bus | None = None, patience_s: float | None = 0.0) -> ModelRepository:
-    """The repository of `models:`; it connects when it is asked for something.
+def open_repository(
+    config: Config, bus: Bus | None = None, patience_s: float | None = 0.0, role: Role = "operator"
+) -> ModelRepository:
+    """The repository of `models:`; it connects, as `role`, when it is asked for something.
 
     Args:
         bus: for a bucket, where there is a connection already; it is left open.
         patience_s: how long what is not in the cache is asked for, if the place can't be reached; None is for ever.
     """
-    return ModelRepository(store_of(config, config.models, bus), cache_of(config), patience_s)
+    return ModelRepository(store_of(config, config.models, bus, role), cache_of(config), patience_s)
 
 
-def store_of(config: Config, models: Models, bus: Bus | None = None) -> Store:
+def store_of(config: Config, models: Models, bus: Bus | None = None, role: Role = "operator") -> Store:
     """The place that `models` is; a bucket lies on the bus of `config`."""
     if models.bucket is not None:
-        return BucketStore(lambda: address_of(config), models.bucket, bus)
+        return BucketStore(lambda: address_of(config, role), models.bucket, bus)
     if models.url is not None:
         return UrlStore(models.url, revealed(models.options))
     return FolderStore(models.path)

@@ -57,6 +57,7 @@ def test_a_camera_stream_becomes_detections_and_ctrl_c_ends_all_with_status_0(tm
         until(lambda: not running.left_behind(), "no process left behind")
         assert "Traceback" not in running.text()
         assert "did not end" not in running.text()
+        assert "iolation" not in running.log("nats-server.log"), "no role was refused anything"
 
 
 def test_two_replicas_are_two_processes_that_end_like_one(tmp_path: Path) -> None:

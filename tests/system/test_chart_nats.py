@@ -14,7 +14,9 @@ from tests.system.chart import Chart, one_of
 from tests.waiting import until_async
 from vedette.child import die_with_parent
 from vedette.embedded_nats import server_binary
+from vedette.roles.permissions import ROLES
 
+VARIABLES = [f"NATS_{role.upper()}_PASSWORD" for role in (*ROLES, "route")]
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
 
@@ -34,7 +36,7 @@ class Servers:
 
     @property
     def url(self) -> str:
-        return f"nats://vedette:p4ss@127.0.0.1:{self.ports[0]}"
+        return f"nats://events:p4ss@127.0.0.1:{self.ports[0]}"
 
     def close(self) -> None:
         for child in self._children:
@@ -51,14 +53,14 @@ class Servers:
         file.write_text(text)
         return subprocess.Popen(
             [str(server_binary()), f"--config={file}", *map(self._on_loopback, self._routes), "-l", folder / "log"],
-            env={**os.environ, "POD_NAME": f"site-nats-{index}", "NATS_PASSWORD": "p4ss"},
+            env={**os.environ, "POD_NAME": f"site-nats-{index}", **dict.fromkeys(VARIABLES, "p4ss")},
             preexec_fn=die_with_parent,
         )
 
     def _on_loopback(self, routes: str) -> str:
         for index, port in enumerate(self.ports[1::3]):
             routes = routes.replace(f"site-nats-{index}.site-nats-headless:6222", f"127.0.0.1:{port}")
-        return routes.replace("$(NATS_PASSWORD)", "p4ss")
+        return routes.replace("$(NATS_ROUTE_PASSWORD)", "p4ss")
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -76,7 +78,7 @@ async def _refusal(port: int) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         await reader.readline()
-        writer.write(b'CONNECT {"user": "vedette", "pass": "wrong"}\r\nPING\r\n')
+        writer.write(b'CONNECT {"user": "events", "pass": "wrong"}\r\nPING\r\n')
         return await reader.readline()
     finally:
         writer.close()
@@ -86,12 +88,12 @@ async def _refusal(port: int) -> bytes:
 async def _stores(url: str, copies: int) -> bool:
     """Whether a stream with so many copies can be made, and takes a message."""
     try:
-        client = await nats.connect(url, max_reconnect_attempts=1, allow_reconnect=False, connect_timeout=5)
+        client = await nats.connect(url, allow_reconnect=False, connect_timeout=5, inbox_prefix="_INBOX.events")
     except (OSError, nats.errors.Error):
         return False
     try:
-        await client.jetstream().add_stream(name="EVENTS", subjects=["e"], num_replicas=copies)
-        return (await client.jetstream().publish("e", b"1")).stream == "EVENTS"
+        await client.jetstream().add_stream(name="EVENTS", subjects=["vedette.events.>"], num_replicas=copies)
+        return (await client.jetstream().publish("vedette.events.a.b.c.d", b"1")).stream == "EVENTS"
     except nats.errors.Error:
         return False
     finally:

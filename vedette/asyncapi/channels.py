@@ -22,6 +22,7 @@ def channels() -> dict[str, Part]:
         "detections": _channel(feed.detections, ["detections"], "nats", "Kept in the stream DETECTIONS."),
         **events,
         "status": _channel(subjects.status(_SITE, _CAMERA), ["status"], "nats", "Kept in STATUS, the latest of each."),
+        "audit": _channel(subjects.audit(_SITE), ["audit"], "nats", "Kept in AUDIT, which nobody purges."),
         "served": _channel(feed.served, ["served"], "nats", "Core NATS: between workers and gateways."),
         "hint": _channel(subjects.hint(_SITE, _CAMERA), ["hint"], "nats", "Core NATS: a gate stays open."),
         "dead": _channel(

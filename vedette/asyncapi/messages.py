@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from vedette.audit.message import AUDIT_TYPE, AuditEvent
 from vedette.messages import (
     CLOUDEVENT_CONTENT_TYPE,
     DETECTIONS_TYPE,
@@ -32,6 +33,7 @@ def messages_and_schemas() -> tuple[dict[str, Part], dict[str, Part]]:
     events: dict[str, tuple[type[Message], str, str]] = {
         "detections": (DetectionsEvent, DETECTIONS_TYPE, "detections.v1.json"),
         "status": (StatusEvent, STATUS_TYPE, "status.v1.json"),
+        "audit": (AuditEvent, AUDIT_TYPE, "audit.v1.json"),
         **{key_of(kind): (of, event_type(kind), schema_name(kind)) for kind, of in SCENE_EVENTS.items()},
     }
     classes: list[type[Message]] = [*(of for of, _, _ in events.values()), Served, Hint]

@@ -9,7 +9,7 @@
 {{- define "vedette.config" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- $_ := set $config "site" .Values.site -}}
-{{- $nats := dict "url" (printf "nats://vedette:${VEDETTE_NATS_PASSWORD}@%s:4222" (include "vedette.natsHost" .)) -}}
+{{- $nats := dict "url" (printf "nats://${VEDETTE_NATS_USER}:${VEDETTE_NATS_PASSWORD}@%s:4222" (include "vedette.natsHost" .)) -}}
 {{- if .Values.nats.enabled -}}
 {{- $_ := set $nats "replicas" (min 3 (int .Values.nats.replicas)) -}}
 {{- else -}}

@@ -52,11 +52,13 @@ capabilities:
 - name: VEDETTE_DECODE_PROCESSES
   value: {{ .decodeProcesses | default 1 | quote }}
 {{- if .root.Values.nats.enabled }}
+- name: VEDETTE_NATS_USER
+  value: {{ .component }}
 - name: VEDETTE_NATS_PASSWORD
   valueFrom:
     secretKeyRef:
       name: {{ include "vedette.natsSecret" .root }}
-      key: password
+      key: {{ .component }}
 {{- end }}
 {{- with .values.env }}
 {{ toYaml . }}

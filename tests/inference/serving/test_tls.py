@@ -27,7 +27,7 @@ from tests.waiting import until, until_async
 from vedette.config import Config
 from vedette.errors import ConfigError
 from vedette.metrics import CERTIFICATE_EXPIRY
-from vedette.serving_settings import ServingTls
+from vedette.tls.settings import ServerTls
 
 LIVE = "/inference.GRPCInferenceService/ServerLive"
 
@@ -105,7 +105,7 @@ async def test_with_a_client_ca_only_its_clients_are_let_in(tmp_path: Path) -> N
 async def test_new_files_are_used_from_the_next_connection_on_and_open_ones_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.serving.tls.LOOKS_S", 0.02)
+    monkeypatch.setattr("vedette.tls.server.LOOKS_S", 0.02)
     server, renewed, client, next_client = (made(tmp_path, name) for name in ("a", "b", "c", "d"))
     async with edge(colours(tmp_path), {"tls": settings(server, client)}) as served:
         before, stale = trusting(server, client), trusting(renewed, client)
@@ -139,7 +139,7 @@ def test_the_end_of_the_certificate_in_use_is_in_the_metrics(tmp_path: Path) -> 
 
     server = made(tmp_path, "first")
     first_s = ends_s(server)
-    certificates = Certificates(ServingTls.model_validate(settings(server)))
+    certificates = Certificates(ServerTls.model_validate(settings(server)))
     assert told_s() == first_s
     CERTIFICATE_EXPIRY.labels("serving").set(0)
     renewed = made(tmp_path, "second")
@@ -154,7 +154,7 @@ def test_files_that_cannot_be_used_leave_the_old_ones_and_are_logged_once(
 ) -> None:
     server, other = made(tmp_path, "server"), made(tmp_path, "other")
     whole = server.key.read_bytes()
-    certificates = Certificates(ServingTls(server_cert=server.pem, server_key=server.key))
+    certificates = Certificates(ServerTls(server_cert=server.pem, server_key=server.key))
     with caplog.at_level(logging.INFO):
         server.key.write_bytes(other.key.read_bytes())
         assert not certificates.look()
@@ -180,7 +180,7 @@ def test_at_the_start_the_error_names_key_and_file(tmp_path: Path, key: str, con
     if content is not None:
         wrong.write_bytes(content)
     with pytest.raises(ConfigError) as found:
-        Certificates(ServingTls.model_validate({**settings(server, server), key: wrong}))
+        Certificates(ServerTls.model_validate({**settings(server, server), key: wrong}))
     assert str(found.value).startswith(f"serving.tls.{key}: {wrong}: ")
     assert why in str(found.value)
     tls = {"serving": {"tls": {**settings(server, server), key: wrong}}}
