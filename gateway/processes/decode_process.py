@@ -20,6 +20,7 @@ from gateway.processes.messages import Adjust, Beat, Close, Command, Ended, Open
 from gateway.processes.outbox import Outbox
 from gateway.processes.wire import Decoder, encode
 from gateway.reading.interface import ReaderStats
+from vedette.debug import ptrace
 from vedette.logs import current_camera
 from vedette.redaction import redact
 
@@ -36,6 +37,7 @@ def main() -> None:
     crash = int(sys.argv[2])
     faulthandler.enable(crash)  # a crash in a library leaves there in which thread it was
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    ptrace.allow(os.getppid())  # a profile of the gateway has this process in it
     outbox = Outbox()
     logging.basicConfig(level=int(sys.argv[3]), handlers=[_ToGateway(outbox)])
     logging.captureWarnings(True)

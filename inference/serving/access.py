@@ -19,6 +19,7 @@ from aiohttp.typedefs import Middleware
 from inference import metrics
 from inference.serving.loopback import is_loopback
 from inference.serving.refusal import Refused
+from vedette.debug import routes as debug
 from vedette.serving_settings import Role, Serving
 from vedette.worker_addresses import WorkerAddress
 
@@ -36,7 +37,7 @@ class Access:
     def __init__(self, settings: Serving, listen: WorkerAddress) -> None:
         self._tokens = [(bytes.fromhex(token.sha256), token.role) for token in settings.tokens]
         self._on_loopback = is_loopback(listen.http.host) and is_loopback(listen.grpc.host)
-        self._open = OPEN if settings.metrics == "infer" else OPEN | {"/metrics"}
+        self._open = (OPEN if settings.metrics == "infer" else OPEN | {"/metrics"}) | debug.PATHS
 
     @property
     def may_change(self) -> bool:
@@ -50,6 +51,12 @@ class Access:
         except Refused as error:
             metrics.ACCESS_REFUSED.labels(error.kind).inc()
             raise
+
+    def check_debug(self, request: web.Request) -> None:
+        """Whether the process may be looked into. Raises Refused."""
+        self.check(request.headers.get("Authorization", ""), admin=True)
+        if not self._tokens:
+            _check_origin(request)
 
     def _check(self, authorization: str, admin: bool) -> None:
         if not self._tokens:
