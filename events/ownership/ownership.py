@@ -36,12 +36,14 @@ class Ownership(Generic[W]):
     """Runs a worker for each partition that is ours. A partition that should be another's is left in order, and its
     lease given back; the other one waits for that."""
 
-    def __init__(self, bus: Bus, member: Member, build: Callable[[int], W]) -> None:
+    def __init__(self, bus: Bus, member: Member, build: Callable[[int], W], weight: float = 1.0) -> None:
+        """`weight`: as our heartbeats say it."""
         self.workers: dict[int, W] = {}
         """By partition; those that are about to end too."""
         self._bus = bus
         self._member = member
         self._build = build
+        self._weight = weight
         self._share: frozenset[int] = frozenset()
         self._stopping = asyncio.Event()
         self._known = False
@@ -94,8 +96,8 @@ class Ownership(Generic[W]):
         except BusUnavailable as error:
             logger.debug("who else is there is not known: %s", error)
             return
-        others = {member.name for member in members if member.kind == self._member.kind}
-        share = share_of(self._member.name, others, PARTITIONS)
+        workers = {member.name: _weight(member) for member in members if member.kind == self._member.kind}
+        share = share_of(self._member.name, workers | {self._member.name: self._weight}, PARTITIONS)
         if share != self._share or not self._known:
             logger.info("%s of %s partitions are this worker's", len(share), PARTITIONS)
         self._share, self._known = share, True
@@ -106,3 +108,8 @@ class Ownership(Generic[W]):
             await asyncio.wait((waiting,), timeout=_LOOK_EVERY_S)
         finally:
             await end((waiting,))
+
+
+def _weight(member: Member) -> float | None:
+    weight = member.detail.get("weight")
+    return float(weight) if isinstance(weight, int | float) else None

@@ -1,20 +1,17 @@
-"""Who should have which partition: rendezvous hashing. Pure.
-
-Each partition goes to the worker whose hash with it is highest, so that a worker that comes or goes moves nothing but
-its own share (D. Thaler, C. Ravishankar, "A Name-Based Mapping Scheme for Rendezvous", 1996).
+"""Who should have which partition: weighted rendezvous hashing, so that a worker that comes or goes moves nothing but
+its own share. Pure.
 """
 
-from collections.abc import Iterable
-from hashlib import blake2b
+from collections.abc import Mapping
+
+from vedette.rendezvous import first
 
 
-def share_of(worker: str, workers: Iterable[str], partitions: int) -> frozenset[int]:
-    """The partitions that `worker` should have among `workers`."""
-    every = {worker, *workers}
-    return frozenset(
-        partition for partition in range(partitions) if max(every, key=lambda name: _weight(name, partition)) == worker
-    )
+def share_of(worker: str, workers: Mapping[str, float | None], partitions: int) -> frozenset[int]:
+    """The partitions that `worker` should have among `workers`, by name their weights.
 
-
-def _weight(worker: str, partition: int) -> bytes:
-    return blake2b(f"{worker}|{partition}".encode(), digest_size=8).digest()
+    Where one says none (it is of a version that doesn't), all count the same, as that one believes.
+    """
+    said = {name: weight for name, weight in workers.items() if weight is not None and weight > 0}
+    weights = said if len(said) == len(workers) else dict.fromkeys(workers, 1.0)
+    return frozenset(partition for partition in range(partitions) if first(str(partition), weights) == worker)

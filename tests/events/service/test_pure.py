@@ -14,22 +14,32 @@ from tests.events.service.scenes import Walk
 from vedette.events_settings import Events
 from vedette.subjects import PARTITIONS
 
-WORKERS = some.sets(some.from_regex(r"events-[0-9a-f]{6}", fullmatch=True), min_size=1, max_size=8)
+WORKERS = some.dictionaries(
+    some.from_regex(r"events-[0-9a-f]{6}", fullmatch=True), some.sampled_from([None, 1.0, 4.0]), min_size=1, max_size=8
+)
 FRAMES = [Frame(event, 100 + n) for n, event in enumerate(Walk("clip-1795371818588", 40).events())]
 
 
 @given(WORKERS)
-def test_each_partition_has_one_worker(workers: set[str]) -> None:
-    shares = [share_of(worker, workers - {worker}, PARTITIONS) for worker in workers]
+def test_each_partition_has_one_worker(workers: dict[str, float | None]) -> None:
+    shares = [share_of(worker, workers, PARTITIONS) for worker in workers]
     assert sorted(partition for share in shares for partition in share) == list(range(PARTITIONS))
 
 
-@given(WORKERS, some.just("events-newest"))
-def test_a_worker_that_joins_takes_from_others_and_moves_nothing_between_them(workers: set[str], new: str) -> None:
+@given(WORKERS)
+def test_a_worker_that_joins_takes_from_others_and_moves_nothing_between_them(workers: dict[str, float | None]) -> None:
+    newest = "events-newest"
+    more = {**workers, newest: next(iter(workers.values()))}
     for worker in workers:
-        before, after = share_of(worker, workers, PARTITIONS), share_of(worker, {*workers, new}, PARTITIONS)
+        before, after = share_of(worker, workers, PARTITIONS), share_of(worker, more, PARTITIONS)
         assert after <= before
-        assert before - after <= share_of(new, workers, PARTITIONS)
+        assert before - after <= share_of(newest, more, PARTITIONS)
+
+
+def test_a_worker_that_says_no_weight_makes_all_share_as_it_does() -> None:
+    named = {"events-a": None, "events-b": 8.0}
+    assert share_of("events-a", named, 1000) == share_of("events-a", {"events-a": 1.0, "events-b": 1.0}, 1000)
+    assert len(share_of("events-a", {"events-a": 1.0, "events-b": 9.0}, 1000)) < 200
 
 
 @given(some.randoms(use_true_random=False), some.lists(some.integers(0, 39), max_size=10))

@@ -75,13 +75,12 @@ class Site:
             started = GatewayProcess(await asyncio.create_subprocess_exec(*words, stderr=log))
         self.running.append(started)
 
-        async def there() -> bool:
+        async def name() -> str:
             assert started.process.returncode is None, self.log()
-            return bool(new := {member.name for member in await self.gateways()} - known) and (
-                started.__setattr__("name", new.pop()) or True
-            )
+            return next((member.name for member in await self.gateways() if member.name not in known), "")
 
-        await until_async(there, lambda: f"it is a member: {self.log()}")
+        await until_async(name, lambda: f"it is a member: {self.log()}")
+        started.name = await name()
         return started
 
     async def gateways(self) -> list[Member]:
