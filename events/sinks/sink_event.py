@@ -9,6 +9,7 @@ from pydantic_core import from_json
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE
 from vedette.sinks_settings import Sink
 from vedette.tracing.context import HEADER as TRACEPARENT
+from vedette.tracing.context import TraceContext
 
 RECORDING_CLOCK = "media"
 HEADERS = {"Content-Type": CLOUDEVENT_CONTENT_TYPE}
@@ -46,7 +47,7 @@ class SinkEvent:
 
 def sink_event(message: Msg) -> SinkEvent:
     """The event of a message of the stream; its id is what the server deduplicates by."""
-    place = message.metadata
+    place, trace = message.metadata, TraceContext.parse((message.headers or {}).get(TRACEPARENT))
     return SinkEvent(
         id=(message.headers or {}).get("Nats-Msg-Id") or f"{message.subject}/{place.sequence.stream}",
         subject=message.subject,
@@ -54,7 +55,7 @@ def sink_event(message: Msg) -> SinkEvent:
         stored_at=place.timestamp,
         sequence=place.sequence.stream,
         reply=message.reply,
-        traceparent=(message.headers or {}).get(TRACEPARENT),
+        traceparent=None if trace is None else str(trace),
     )
 
 

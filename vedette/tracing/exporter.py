@@ -32,8 +32,8 @@ _BATCH_SPANS = 512
 _GATHER_S = 1.0
 """Fewer than `_FULL` frames wait so long for more."""
 _FULL = 64
-_FLUSH_S = 1.0
-"""At the end of the process. It is part of the seconds that a process has to end in."""
+_FLUSH_S = 0.5
+"""At the end of the process, which `vedette up` waits 1.6 s for."""
 _BACKOFF = Backoff(first_s=1.0, cap_s=30.0)
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 """All other statuses of failure are final (OTLP specification, "Retryable Response Codes")."""

@@ -6,7 +6,7 @@ import pytest
 
 from inference.dataplane import DataPlane
 from tests.inference.cascade.access import JUDGED, LIVENESS, detecting, group, serving
-from tests.inference.worker import Camera, listen, working
+from tests.inference.worker import Camera, lasting_frames, listen, working
 from tests.waiting import until
 from vedette.bus import Bus
 from vedette.messages import DetectionsEvent
@@ -46,7 +46,10 @@ def took_ms(span: Span) -> float:
     return (span.end_ns - span.start_ns) / 1e6
 
 
-async def test_a_fast_frame_leaves_no_spans_and_a_slow_one_all_of_them(bus: Bus, plane: DataPlane) -> None:
+async def test_a_fast_frame_leaves_no_spans_and_a_slow_one_all_of_them(
+    bus: Bus, plane: DataPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lasting_frames(bus, monkeypatch)
     notes, tracer, camera = await listen(bus), Tracer(NONE), Camera(bus)
     durations: dict[str, Any] = {"decode_ms": 3.0, "encode_ms": 2.0, "age_ms": 10.0, "traceparent": str(BEGUN)}
     async with working(bus, plane, tracer=tracer):
@@ -89,7 +92,10 @@ async def test_a_fast_frame_leaves_no_spans_and_a_slow_one_all_of_them(bus: Bus,
 
 
 @pytest.mark.parametrize("recording", [False, True])
-async def test_a_frame_that_fails_is_always_traced(bus: Bus, plane: DataPlane, recording: bool) -> None:
+async def test_a_frame_that_fails_is_always_traced(
+    bus: Bus, plane: DataPlane, recording: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lasting_frames(bus, monkeypatch)
     notes, tracer, camera = await listen(bus), Tracer(NONE), Camera(bus)
     async with working(bus, plane, tracer=tracer):
         await (camera.clip if recording else camera.frame)(0, b"no picture", traceparent=str(BEGUN))
@@ -105,7 +111,8 @@ async def test_a_frame_that_fails_is_always_traced(bus: Bus, plane: DataPlane, r
         assert event.traceparent == str(told)
 
 
-async def test_the_stages_of_a_cascade_have_spans_of_their_own(bus: Bus) -> None:
+async def test_the_stages_of_a_cascade_have_spans_of_their_own(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    await lasting_frames(bus, monkeypatch)
     notes, tracer = await listen(bus), Tracer(ALL)
     async with serving(bus, LIVENESS), detecting(bus, JUDGED, tracer=tracer):
         await Camera(bus).frame(0, group("obama", "biden"), budget_ms=60_000.0, traceparent=str(BEGUN))

@@ -1,8 +1,8 @@
 """Spans to a collector: what is sent, and what a collector that is away, or refuses, costs."""
 
 import json
-import subprocess
-import sys
+import re
+from pathlib import Path
 from time import monotonic, time_ns
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tests.vedette.tracing.collector import Collector, collecting
 from tests.waiting import until
+from vedette.check import explanation
 from vedette.config import Config
 from vedette.tracing.context import TraceContext
 from vedette.tracing.sampling import TailSampling
@@ -19,6 +20,7 @@ from vedette.tracing.span import INFERENCE, Span
 from vedette.tracing.tracer import MOST_WAITING, tracing
 from vedette.tracing_settings import Tracing
 
+ROOT = Path(__file__).parents[3]
 LONG_S = 60.0
 """Longer than any close may take, on any machine."""
 
@@ -112,12 +114,23 @@ async def test_what_a_collector_could_not_take_is_sent_again_and_what_it_refuses
 
 
 def test_nothing_is_imported_where_no_traces_are_configured() -> None:
-    code = (
-        "import sys, gateway.app, inference.app, events.app\n"
-        "print([name for name in sys.modules if 'opentelemetry' in name or name.endswith('tracing.exporter')])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LONG_S)
-    assert done.stdout == "[]\n"
+    """Who imports protobuf's messages is imported by name, when there is something to be sent."""
+    files = [
+        file for package in ("vedette", "gateway", "inference", "events") for file in (ROOT / package).rglob("*.py")
+    ]
+    importing = {
+        name: {str(file.relative_to(ROOT)) for file in files if re.search(pattern, file.read_text())}
+        for name, pattern in {
+            "protobuf": r"(?m)^\s*(from|import) opentelemetry",
+            "otlp": r"(?m)^\s*(from|import) vedette\.tracing(\.otlp| import .*otlp)",
+            "exporter": r"(?m)^\s*(from|import) vedette\.tracing(\.exporter| import .*exporter)",
+        }.items()
+    }
+    assert importing == {
+        "protobuf": {"vedette/tracing/otlp.py"},
+        "otlp": {"vedette/tracing/exporter.py"},
+        "exporter": set(),
+    }
 
 
 @pytest.mark.parametrize(
@@ -200,3 +213,11 @@ def test_the_configuration_is_shown_without_its_secrets() -> None:
         assert "s3cret" not in shown
         assert "t0ken" not in shown
         assert "tempo.example" in shown
+
+
+def test_check_says_which_frames_are_traced_and_to_where() -> None:
+    tracing = {"endpoint": "https://u:s3cret@tempo.example", "share": 0.025, "slower_than_ms": 250}
+    said = explanation(Config.model_validate({"site": "plant", "tracing": tracing}))
+    frames = "frames slower than 250 ms, failed ones and 2.5 % of the others"
+    assert f"traces     {frames} → https://***@tempo.example/v1/traces\n" in said
+    assert "traces" not in explanation(Config.model_validate({"site": "plant"}))
