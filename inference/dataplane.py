@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from inference import metrics
+from inference.bus_meter import BusMeter, BusProtocol
 from inference.errors import ModelError, ModelHangs
 from inference.guard.inspection import Inspection
 from inference.picture_model import Decoders, Inference
@@ -60,6 +61,7 @@ class DataPlane:
         requests = ThreadPoolExecutor(decoders, thread_name_prefix="decode-request")
         shadow = ThreadPoolExecutor(1, thread_name_prefix="decode-shadow", initializer=step_back)
         self._decoders, self._shadow_decoders = Decoders(frames, requests), Decoders(shadow, shadow)
+        self._meter = BusMeter(model.card.name)
         self._find = find
         self._logged_s = -_LOG_EVERY_S
         self._hangs_after_s = max(2 * patience_s, _TENSORRT_BUILDS_S if device.startswith("tensorrt") else 0.0)
@@ -162,18 +164,21 @@ class DataPlane:
         lane: Lane = "live",
         inspection: Inspection | None = None,
         source: Source | None = None,
+        protocol: BusProtocol = "live",
     ) -> Inference:
         """Detect in one picture of `source`; where the candidate fails on it, the stable version answers.
 
-        `deadline` is in monotonic seconds. Raises UndecodableImage, DeadlineExceeded, ModelFailed, BatcherClosed.
+        `deadline` is in monotonic seconds; `protocol` is how it came, for the metrics.
+
+        Raises UndecodableImage, DeadlineExceeded, ModelFailed, BatcherClosed.
         """
         chosen = self.choose(source)
         if chosen is not self.stable:
             try:
-                return await self._infer(chosen, "candidate", jpeg, deadline, lane, inspection)
+                return await self._infer(chosen, "candidate", jpeg, deadline, lane, inspection, protocol)
             except ModelFailed as error:
                 self._candidate_failed(chosen.model.version, error)
-        found = await self._infer(self.stable, "stable", jpeg, deadline, lane, inspection)
+        found = await self._infer(self.stable, "stable", jpeg, deadline, lane, inspection, protocol)
         if self.shadow is not None and source is not None and found.was_inferred:
             self.shadow.offer(jpeg, found)
         return found
@@ -186,9 +191,11 @@ class DataPlane:
         deadline: float | None,
         lane: Lane,
         inspection: Inspection | None,
+        protocol: BusProtocol,
     ) -> Inference:
-        with served.use():
-            found = await served.pictures.infer(jpeg, deadline, lane, inspection)
+        with served.use(), self._meter.counting(protocol, served.model.version) as outcome:
+            found = await served.pictures.infer(jpeg, deadline, lane, inspection, protocol=protocol)
+            outcome.was_inferred = found.was_inferred
         metrics.SERVED_BY.labels(self.name, served.model.version, role).inc()
         return found
 

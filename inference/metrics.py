@@ -33,16 +33,19 @@ BATCH_PADDING = Counter(
     "vedette_batch_padding_rows", "Rows by which batches were filled up to a size that was warmed up.", ["model"]
 )
 MODEL_LATENCY = Histogram(
-    "model_inference_latency_seconds", "Inference of one batch.", ["model", "version"], buckets=_MILLISECONDS
+    "model_inference_latency_seconds",
+    "Inference of one batch, by how its pictures came; mixed: in several ways.",
+    ["model", "version", "protocol"],
+    buckets=_MILLISECONDS,
 )
 REQUESTS = Counter(
     "vedette_inference_requests",
-    "Requests of clients; the status is ok, cancelled, or why it was refused.",
+    "Requests of clients, and frames and crops from the bus; the status is ok, cancelled, or why there is no answer.",
     ["model", "version", "protocol", "status"],
 )
 REQUEST_TIME = Histogram(
     "vedette_inference_request_seconds",
-    "From a request's header to its answer.",
+    "From a request's header to its answer; of a frame or crop from when it was read until it was inferred.",
     ["model", "version", "protocol"],
     buckets=_MILLISECONDS,
 )

@@ -76,6 +76,7 @@ class _Turn(NamedTuple):
     deadline: float | None
     lane: Lane
     priority: int
+    protocol: str
 
 
 class Decoders(NamedTuple):
@@ -115,6 +116,7 @@ class PictureModel:
         lane: Lane = "live",
         inspection: Inspection | None = None,
         priority: int = 0,
+        protocol: str = "",
     ) -> Inference:
         """What the model says of one picture (JPEG, PNG or WebP), and the guard's verdict where it is asked for.
 
@@ -123,7 +125,7 @@ class PictureModel:
         DeadlineExceeded, ModelFailed, BatcherClosed.
         """
         started = monotonic()
-        turn = _Turn(deadline, lane, priority)
+        turn = _Turn(deadline, lane, priority, protocol)
         prepared = await self._decoded(data, inspection, turn)
         verdict, prepare_s = prepared.verdict, monotonic() - started
         if inspection and verdict and not inspection.wants_inference(verdict):
@@ -197,7 +199,7 @@ class PictureModel:
         if turn.lane != "request":
             await self._room(turn.deadline, turn.lane)
         waited_s = monotonic() - ready
-        inferred = await self._tensors.batcher.submit((slot,), turn.deadline, turn.lane, turn.priority)
+        inferred = await self._tensors.batcher.submit((slot,), *turn)
         answer = answer_of(inferred.result, placement, self.model.card)
         return answer, waited_s + inferred.queue_s, inferred.infer_s, inferred.batch_size
 

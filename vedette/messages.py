@@ -174,6 +174,8 @@ class Status(Message):
     height: int | None = None
     source_fps: float | None = None
     sampled_fps: float | None = None
+    cpu: float | None = None
+    """Cores that reading and decoding it takes, over the last few seconds; 0.25 is a quarter of one."""
     decode: str | None = None
     """What is decoded: `keyframes`, `lazy` (nothing after a GOP's last sample), `nonref` (no frame to which none
     refers), `lazy+nonref` or `all`."""

@@ -30,7 +30,7 @@ from vedette.camera_settings import Camera as CameraConfig
 from vedette.frames import FrameHeaders
 from vedette.leases import Lease
 from vedette.logs import current_camera
-from vedette.metrics import DROPPED, SUPERSEDED
+from vedette.metrics import DROPPED, STAGE_TIME, SUPERSEDED
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)
@@ -208,6 +208,8 @@ class Camera:
         """A frame was sampled. Where the one before it has not even been sent yet, that one is superseded too."""
         metrics.SAMPLED.labels(self.name, frame.pipeline).inc(1 + superseded)
         SUPERSEDED.labels(self.name, frame.pipeline).inc(superseded + (frame.pipeline in self._latest))
+        STAGE_TIME.labels("decode", frame.pipeline).observe(frame.decode_ms / 1000)
+        STAGE_TIME.labels("encode", frame.pipeline).observe(frame.encode_ms / 1000)
         self._latest[frame.pipeline] = frame
         self._arrived.set()
 

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 _EVERY_S = 10.0
 _TICK_S = 1.0
+_MEASURED_OVER_S = 3.0
 _MILLISECOND = dt.timedelta(milliseconds=1)
 
 _COUNTERS = (
@@ -148,6 +149,7 @@ class CameraStatus:
             height=info.height if info else None,
             source_fps=rates.source_fps if rates.source_fps is not None or not info else info.fps,
             sampled_fps=rates.sampled_fps,
+            cpu=rates.cpu,
             decode=stats.decode if info else None,
             gate=stats.gate if info else None,
             gate_reason=stats.gate_blind if info else None,
@@ -229,18 +231,20 @@ def _said(info: SubstreamInfo) -> SubstreamStatus:
 
 
 class _Rates:
-    """Frames a second of a reader, over the last few seconds, and what it counted since the last look."""
+    """Frames and CPU seconds a second of a reader, over the last few seconds, and its counts since the last look."""
 
     def __init__(self) -> None:
         self.source_fps: float | None = None
         self.sampled_fps: float | None = None
+        self.cpu: float | None = None
         self._counted = (0,) * len(_COUNTED)
         self._from: tuple[float, int, int] | None = None
+        self._cpu_from: tuple[float, float] | None = None
 
     def restart(self) -> None:
         """The counters begin at zero again."""
         self._counted = (0,) * len(_COUNTED)
-        self._from = None
+        self._from = self._cpu_from = None
 
     def update(self, stats: ReaderStats, now_s: float) -> tuple[int, ...]:
         """What was counted since the last call, in the order of `_COUNTED`."""
@@ -249,9 +253,20 @@ class _Rates:
         self._counted = counted
         if self._from is None and stats.packets:
             self._from = (now_s, stats.packets, stats.sampled)
-        elif self._from is not None and now_s - self._from[0] >= 3.0:
+        elif self._from is not None and now_s - self._from[0] >= _MEASURED_OVER_S:
             since_s, first_packets, first_sampled = self._from
             self.source_fps = round((stats.packets - first_packets) / (now_s - since_s), 2)
             self.sampled_fps = round((stats.sampled - first_sampled) / (now_s - since_s), 2)
             self._from = (now_s, stats.packets, stats.sampled)
+        self._measure_cpu(stats.cpu_s, now_s)
         return new
+
+    def _measure_cpu(self, cpu_s: float | None, now_s: float) -> None:
+        if cpu_s is None:
+            return
+        if self._cpu_from is None:
+            self._cpu_from = (now_s, cpu_s)
+        elif now_s - self._cpu_from[0] >= _MEASURED_OVER_S:
+            since_s, before_s = self._cpu_from
+            self.cpu = round(max(0.0, cpu_s - before_s) / (now_s - since_s), 3)
+            self._cpu_from = (now_s, cpu_s)

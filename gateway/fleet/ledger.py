@@ -66,13 +66,15 @@ class Ledger:
         self._waiting[seq] = self._unacknowledged[seq] = now_s
         return seq
 
-    def stored(self, seq: int, now_s: float) -> bool:
-        """The server has acknowledged the frame: it can be served. False: nobody waits for that any more."""
-        if self._unacknowledged.pop(seq, None) is None:
-            return False
+    def stored(self, seq: int, now_s: float) -> float | None:
+        """The server has acknowledged the frame, so many seconds after it was sent: it can be served. None: nobody
+        waits for that any more."""
+        sent_s = self._unacknowledged.pop(seq, None)
+        if sent_s is None:
+            return None
         if seq > self._stored_seq:
             self._stored_seq, self._stored_s, self._offers = seq, now_s, 0
-        return True
+        return now_s - sent_s
 
     def offered(self, now_s: float) -> None:
         """A token is offered. Where one waits or is in flight, the server refuses it: the first one counts."""

@@ -27,7 +27,7 @@ from vedette.errors import BusMisfit, BusUnavailable, MessageTooLarge
 from vedette.frames import FrameHeaders
 from vedette.leases import Lease
 from vedette.messages import Served
-from vedette.metrics import DROPPED, EXPIRED, SUPERSEDED
+from vedette.metrics import DROPPED, EXPIRED, STAGE_TIME, SUPERSEDED
 from vedette.retry import Backoff, Retry
 from vedette.subjects import Feed, served_of_site
 from vedette.tracing.tracer import Tracer
@@ -175,6 +175,7 @@ class LiveFeed:
         self._traces = traces
         labels = (subjects.camera, subjects.pipeline)
         self._published = metrics.PUBLISHED.labels(*labels)
+        self._publishing = STAGE_TIME.labels("publish", subjects.pipeline)
         self._superseded = SUPERSEDED.labels(*labels)
         self._expired = EXPIRED.labels(*labels)
         self._age = metrics.AGE.labels(*labels)
@@ -220,8 +221,9 @@ class LiveFeed:
         if refusal is not None:
             logger.warning("%s: frame refused: %s", self._subjects.frame, refusal)
             self._lost(seq, "refused")
-        elif self._ledger.stored(seq, monotonic()):
+        elif (took_s := self._ledger.stored(seq, monotonic())) is not None:
             self._published.inc()
+            self._publishing.observe(took_s)
             if not self.ended:
                 await self._offer()
 

@@ -205,7 +205,7 @@ class RemoteReader:
         if self._ended is not None:
             self.cost.feed(at_s, usage.cpu_s)
         metrics.CAMERA_CPU.labels(self.camera).inc(max(0.0, usage.cpu_s - self._cpu_s))
-        self._cpu_s = max(self._cpu_s, usage.cpu_s)
+        self._cpu_s = self._stats.cpu_s = max(self._cpu_s, usage.cpu_s)
         if self._ended is not None and usage.silent_beats > _STUCK_BEATS:
             self._abandon()
             self._settle(ReaderBroken("it was stuck in a library for a minute, and is read anew"))
@@ -219,7 +219,8 @@ class RemoteReader:
 
     def _count(self, stats: ReaderStats) -> None:
         for field in fields(stats):
-            setattr(self._stats, field.name, getattr(stats, field.name))
+            if field.name != "cpu_s":  # its process doesn't count that among them
+                setattr(self._stats, field.name, getattr(stats, field.name))
 
     def _end(self, report: Ended) -> None:
         if self._moves:

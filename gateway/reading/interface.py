@@ -134,6 +134,8 @@ class ReaderStats:
     """Whose time the capture times are; see `gateway.pictures.sampled_frame.Clock`."""
     clock_off_s: float | None = None
     """How far the camera's clock is behind ours (negative: ahead), while it is too far off to be believed."""
+    cpu_s: float | None = None
+    """CPU seconds of its threads, where they are measured: those of a reader in a decode process."""
 
 
 class ReaderObserver(Protocol):

@@ -65,7 +65,8 @@ class Shadow:
             self._busy = True
             try:
                 with self.version.use():
-                    own = await self.version.pictures.infer(jpeg, monotonic() + _WITHIN_S, "complete")
+                    deadline_s = monotonic() + _WITHIN_S
+                    own = await self.version.pictures.infer(jpeg, deadline_s, "complete", protocol="shadow")
             except InferenceError as error:
                 self._frames["failed"].inc()
                 self._failed(error)

@@ -104,13 +104,15 @@ class Batcher(Generic[R]):
             self._announce_room()
 
     async def submit(
-        self, row: Row, deadline: float | None = None, lane: Lane = "live", priority: int = 0
+        self, row: Row, deadline: float | None = None, lane: Lane = "live", priority: int = 0, protocol: str = ""
     ) -> Inferred[R]:
         """The result for `row`; it is not copied here and must not change meanwhile.
 
         `deadline` is in monotonic seconds; a row is dropped if it passes before its batch is formed. Within a lane the
-        lowest `priority` goes first. Raises `BatcherFull` (at once: the lane has no room, or a request could not be
-        run before its deadline), `DeadlineExceeded`, `ModelFailed` (`RowRefused` if the row is at fault) or
+        lowest `priority` goes first; `protocol` is told to the observer.
+
+        Raises `BatcherFull` (at once: the lane has no room, or a request could not be run before its deadline),
+        `DeadlineExceeded`, `ModelFailed` (`RowRefused` if the row is at fault) or
         `BatcherClosed`. The row of a cancelled caller is not run if it still waits.
         """
         self._refuse_if_closed()
@@ -122,6 +124,7 @@ class Batcher(Generic[R]):
             priority=priority,
             row=row,
             answer=asyncio.get_running_loop().create_future(),
+            protocol=protocol,
         )
         self.refuse_if_late(request)
         self._pool.add(request)

@@ -1,8 +1,10 @@
 """One version of a model in memory: its sessions and the batcher in front of them, for tensors of any kind."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+
+from prometheus_client import Histogram
 
 from inference import metrics
 from inference.errors import DeviceUnavailable, ModelError
@@ -72,9 +74,9 @@ class LoadedModel:
         return self.batcher.capacity
 
     async def run(
-        self, row: Row, deadline: float | None = None, lane: Lane = "request", priority: int = 0
+        self, row: Row, deadline: float | None = None, lane: Lane = "request", priority: int = 0, protocol: str = ""
     ) -> Inferred[Row]:
-        """The outputs for one row. `deadline` is in monotonic seconds.
+        """The outputs for one row. `deadline` is in monotonic seconds, `protocol` how it came.
 
         Raises RowRefused, BatcherFull, DeadlineExceeded, ModelFailed, BatcherClosed.
         """
@@ -83,7 +85,7 @@ class LoadedModel:
         for spec, array in zip(self.inputs, row, strict=True):
             if (refusal := spec.refusal(array)) is not None:
                 raise RowRefused(refusal)
-        return await self.batcher.submit(row, deadline, lane, priority)
+        return await self.batcher.submit(row, deadline, lane, priority, protocol)
 
     def smallest_row(self) -> Row:
         """A row of zeros."""
@@ -111,13 +113,23 @@ class _Meter:
         self._size = metrics.BATCH_SIZE.labels(name)
         self._queue = metrics.QUEUE_TIME.labels(name)
         self._padding = metrics.BATCH_PADDING.labels(name)
-        self._latency = metrics.MODEL_LATENCY.labels(name, model.version)
+        self._version = model.version
+        self._latency: dict[str, Histogram] = {}
 
-    def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None:
+    def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float, protocols: Collection[str]) -> None:
         self._size.observe(size)
-        self._latency.observe(infer_s)
+        self._latency_of(protocols).observe(infer_s)
         for waited_s in queue_s:
             self._queue.observe(waited_s)
+
+    def _latency_of(self, protocols: Collection[str]) -> Histogram:
+        """A batch is observed once, so that the sum is the time that sessions were busy."""
+        protocol = next(iter(protocols)) if len(protocols) == 1 else "mixed"
+        if (known := self._latency.get(protocol)) is None:
+            known = self._latency[protocol] = metrics.MODEL_LATENCY.labels(
+                self._name, self._version, protocol or "other"
+            )
+        return known
 
     def on_padding(self, rows: int) -> None:
         self._padding.inc(rows)

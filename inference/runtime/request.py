@@ -30,6 +30,8 @@ class Request(Item, Generic[R]):
 
     row: Row
     answer: asyncio.Future[Inferred[R]]
+    protocol: str = ""
+    """How it came, for the account alone."""
 
     def resolve(self, inferred: Inferred[R]) -> None:
         if not self.answer.done():

@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Generic, Protocol
 
@@ -31,7 +31,7 @@ WarmUp = Callable[[], Sequence[Row]]
 class Observer(Protocol):
     """Told what happens, on the event loop."""
 
-    def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None: ...
+    def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float, protocols: Collection[str]) -> None: ...
     def on_padding(self, rows: int) -> None: ...
     def on_rebuild(self, error: Exception) -> None: ...
 
@@ -275,7 +275,7 @@ class SessionPool(Generic[R]):
         for request, result, waited_s in zip(batch, results, queue_s, strict=True):
             request.resolve(Inferred(result, waited_s, infer_s, len(batch)))
         if self._observer is not None:
-            self._observer.on_batch(len(batch), queue_s, infer_s)
+            self._observer.on_batch(len(batch), queue_s, infer_s, {request.protocol for request in batch})
             if padding:
                 self._observer.on_padding(padding)
 

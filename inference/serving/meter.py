@@ -14,7 +14,8 @@ class Meter:
 
     def __init__(self, model: str, protocol: str) -> None:
         self._model = model
-        self._protocol = protocol
+        self.protocol = protocol
+        """As the label says it."""
         self._known: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
 
     def count(self, version: str, status: Kind | Literal["ok", "cancelled"], begun: float) -> None:
@@ -22,8 +23,8 @@ class Meter:
         known = self._known.get((version, status))
         if known is None:
             known = self._known[version, status] = (
-                metrics.REQUESTS.labels(self._model, version, self._protocol, status),
-                metrics.REQUEST_TIME.labels(self._model, version, self._protocol),
+                metrics.REQUESTS.labels(self._model, version, self.protocol, status),
+                metrics.REQUEST_TIME.labels(self._model, version, self.protocol),
             )
         known[0].inc()
         known[1].observe(monotonic() - begun)

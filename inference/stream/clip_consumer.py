@@ -92,7 +92,7 @@ class ClipConsumer:
         trace = self._traces.begin(feed, headers, clip.metadata.timestamp) if self._traces is not None else None
         try:
             inference = await self._plane.infer(
-                clip.data, lane="complete", inspection=inspection, source=(feed.site, feed.camera)
+                clip.data, lane="complete", inspection=inspection, source=(feed.site, feed.camera), protocol="clip"
             )
         except UndecodableImage as error:
             return await self._fail(feed, clip, headers, f"undecodable: {error}", "undecodable", trace)

@@ -60,7 +60,7 @@ class CropConsumer:
             return "expired"
         try:
             inference = await self._plane.infer(
-                crop.data, deadline_s, question.lane, source=(question.site, question.camera)
+                crop.data, deadline_s, question.lane, source=(question.site, question.camera), protocol="crop"
             )
         except BatcherClosed:
             raise

@@ -29,7 +29,7 @@ from vedette.errors import BusUnavailable, MalformedMessage, MessageTooLarge
 from vedette.frames import FrameHeaders
 from vedette.logs import current_camera
 from vedette.messages import Detection, Served
-from vedette.metrics import DROPPED, EXPIRED
+from vedette.metrics import DROPPED, EXPIRED, STAGE_TIME
 from vedette.subjects import Feed
 
 logger = logging.getLogger(__name__)
@@ -234,6 +234,7 @@ class LiveConsumer:
     ) -> None:
         metrics.INFERRED.labels(feed.camera, feed.pipeline).inc()
         metrics.LATENCY.labels(feed.pipeline).observe(frame.age_ms / 1000)
+        STAGE_TIME.labels("prepare", feed.pipeline).observe(inference.prepare_s)
         self._age.observe(max(0.0, age_ms / 1000 - inference.infer_s))
         for label, count in Counter(detection.label for detection in wanted).items():
             metrics.DETECTIONS.labels(feed.camera, label).inc(count)

@@ -1,6 +1,7 @@
 """From an inference to the message about it: the pipeline's filters, the timing, the event on the bus."""
 
 import datetime as dt
+from time import monotonic
 
 from inference.cascade.attributes import Seen
 from inference.cascade.cascade import Looked
@@ -12,6 +13,7 @@ from vedette.bus import Bus
 from vedette.frames import FrameHeaders
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE, Detection, Detections, Timing, detections_event
 from vedette.messages import Model as ModelRef
+from vedette.metrics import STAGE_TIME
 from vedette.pipeline_settings import Pipeline
 from vedette.subjects import Feed
 from vedette.view import WHOLE, View
@@ -82,9 +84,11 @@ class Results:
             traceparent,
         )
         payload = event.model_dump_json(exclude_none=True).encode()
+        began_s = monotonic()
         await self._bus.publish_confirmed(
             feed.detections, payload, {"Content-Type": CLOUDEVENT_CONTENT_TYPE}, message_id=event.id
         )
+        STAGE_TIME.labels("store", feed.pipeline).observe(monotonic() - began_s)
 
 
 def timing(inference: Inference, frame: FrameHeaders, total_ms: float | None, looked: Looked | None = None) -> Timing:

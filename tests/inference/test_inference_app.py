@@ -106,7 +106,7 @@ async def test_from_start_to_stop(bus: Bus, processes: Processes) -> None:
         'vedette_capture_to_detection_seconds_count{pipeline="people"} 1.0',
         'vedette_batch_queue_seconds_count{model="coco-detector"} 1.0',
         'vedette_batch_size_sum{model="coco-detector"} 1.0',
-        'model_inference_latency_seconds_count{model="coco-detector",version="1.0.0"} 1.0',
+        'model_inference_latency_seconds_count{model="coco-detector",protocol="live",version="1.0.0"} 1.0',
         "vedette_sessions_rebuilt_total counter",
         "vedette_server_clock_offset_seconds",
     ):

@@ -124,7 +124,7 @@ class GrpcV2:
             found = served(self._plane, request.model_name, request.model_version)
             version = found.model.version
             asked = read_request(request)
-            answer = write_answer(await infer(found, asked, deadline), asked)
+            answer = write_answer(await infer(found, asked, deadline, self._meter.protocol), asked)
         except Refused as error:
             self._meter.count(version, error.kind, begun)
             raise

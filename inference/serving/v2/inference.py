@@ -31,8 +31,9 @@ def served(plane: DataPlane, name: str, version: str | None) -> ServedVersion:
         raise Refused("unknown", str(error)) from None
 
 
-async def infer(found: ServedVersion, asked: Asked, deadline: float | None = None) -> Answered:
+async def infer(found: ServedVersion, asked: Asked, deadline: float | None = None, protocol: str = "") -> Answered:
     """The outputs that are asked for. `deadline` is in monotonic seconds; the request may have an earlier one.
+    `protocol` is how it came, for the metrics.
 
     `found` must have been looked up without an await since: it may be let go at any moment. Raises Refused.
     """
@@ -45,21 +46,21 @@ async def infer(found: ServedVersion, asked: Asked, deadline: float | None = Non
     if timeout_s is not None:
         deadline = min(monotonic() + timeout_s, deadline or float("inf"))
     with found.use():
-        row = await _run(found, arrays, deadline, asked.schedule)
+        row = await _run(found, arrays, deadline, asked.schedule, protocol)
     return Answered(found.model, [(output, _answer(found, row[place], output)) for output, place in outputs])
 
 
-async def _run(found: ServedVersion, arrays: Row, deadline: float | None, schedule: Schedule) -> Row:
+async def _run(found: ServedVersion, arrays: Row, deadline: float | None, schedule: Schedule, protocol: str) -> Row:
     """The outputs, with a batch axis where the model has one. Raises Refused."""
     if not found.tensors.batched:
-        return await _one(found, arrays, deadline, schedule)
+        return await _one(found, arrays, deadline, schedule, protocol)
     if len(arrays[0]) == 1:
-        row = await _one(found, tuple([array[0] for array in arrays]), deadline, schedule)
+        row = await _one(found, tuple([array[0] for array in arrays]), deadline, schedule, protocol)
         return tuple([np.asarray(array)[np.newaxis] for array in row])
     try:
         async with asyncio.TaskGroup() as group:  # one that is refused cancels its mates: nobody gets half an answer
             rows = [
-                group.create_task(_one(found, tuple([array[index] for array in arrays]), deadline, schedule))
+                group.create_task(_one(found, tuple([array[index] for array in arrays]), deadline, schedule, protocol))
                 for index in range(len(arrays[0]))
             ]
     except BaseExceptionGroup as errors:
@@ -67,15 +68,15 @@ async def _run(found: ServedVersion, arrays: Row, deadline: float | None, schedu
     return _stacked(found, [row.result() for row in rows])
 
 
-async def _one(found: ServedVersion, row: Row, deadline: float | None, schedule: Schedule) -> Row:
+async def _one(found: ServedVersion, row: Row, deadline: float | None, schedule: Schedule, protocol: str) -> Row:
     batcher = found.tensors.batcher
     try:
         try:
-            return (await batcher.submit(row, deadline, "request", schedule.priority)).result
+            return (await batcher.submit(row, deadline, "request", schedule.priority, protocol)).result
         except (DeadlineExceeded, BatcherFull):
             if not schedule.delay or deadline is None:
                 raise
-            return (await batcher.submit(row, None, "request", LAST)).result
+            return (await batcher.submit(row, None, "request", LAST, protocol)).result
     except DeadlineExceeded as error:
         raise Refused("late", str(error)) from None
     except BatcherFull as error:

@@ -75,7 +75,7 @@ class RestV2:
         json_bytes = _whole_number(request, JSON_LENGTH)
         body = await read_body(request, self._limits.body_bytes)
         asked = read_request(body, json_bytes)
-        answered = await infer(self._version(request), asked, deadline)
+        answered = await infer(self._version(request), asked, deadline, self._meter.protocol)
         parts, json_bytes = write_answer(answered, asked.id)
         if json_bytes is None:
             return web.Response(body=parts[0], headers={"Content-Type": "application/json"})

@@ -110,7 +110,9 @@ class VisionRest:
         version = served.model.version
         try:
             data = await given.bytes_of(self._fetch)
-            found = await served.pictures.infer(data, deadline, "request", asked.inspection, asked.priority)
+            found = await served.pictures.infer(
+                data, deadline, "request", asked.inspection, asked.priority, self._meter.protocol
+            )
             result = result_of(found, asked)
         except InferenceError as error:
             refused = refusal_of(error)

@@ -163,10 +163,15 @@ async def test_the_message_tells_the_stream_the_rates_and_the_decoding(
     assert (told.message().source_fps, told.message().decode) == (30.0, "all")
     told.stats = ReaderStats(packets=1)
     told._count(100.0)
+    assert told.message().cpu is None, "it is not measured where the reader is"
+    told.stats.cpu_s = 5.0
+    told._count(100.0)
+    told.stats.cpu_s = 5.6
     told.stats.packets, told.stats.sampled, told.stats.corrupt, told.stats.decode = 101, 8, 2, "keyframes"
     told._count(104.0)
     said = told.message()
     assert (said.source_fps, said.sampled_fps, said.decode) == (25.0, 2.0, "keyframes")
+    assert said.cpu == 0.15, "cores"
     assert counted("vedette_frames_received_total", camera="told") == 101
     assert counted("vedette_frames_corrupt_total", camera="told") == 2
     told._count(108.0)

@@ -16,7 +16,7 @@ def stored(*seqs: int, now_s: float = 0.0) -> Ledger:
     for _ in range(seqs[-1] + 1):
         ledger.publish(now_s)
     for seq in seqs:
-        assert ledger.stored(seq, now_s)
+        assert ledger.stored(seq, now_s) is not None
     return ledger
 
 
@@ -118,7 +118,7 @@ def test_what_is_not_acknowledged_in_time_is_lost_and_makes_room() -> None:
     assert ledger.give_up(ACKNOWLEDGED_WITHIN_S) == 0
     assert ledger.give_up(ACKNOWLEDGED_WITHIN_S + 0.1) == 2
     assert ledger.unacknowledged == 0
-    assert not ledger.stored(2, 9.0)
+    assert ledger.stored(2, 9.0) is None
 
 
 def test_what_the_stream_keeps_no_longer_has_expired() -> None:

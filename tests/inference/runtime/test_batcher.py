@@ -7,7 +7,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
@@ -116,7 +116,7 @@ class Notes:
         self.rebuilds: list[Exception] = []
         self.padding = 0
 
-    def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float) -> None:
+    def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float, protocols: Collection[str]) -> None:
         self.batches.append((size, list(queue_s), infer_s))
 
     def on_padding(self, rows: int) -> None:

@@ -18,6 +18,7 @@ export function healthCard(camera, rates) {
     ["Source", source(status)],
     ["Source rate", rate(status?.source_fps)],
     ["Sampled", rate(status?.sampled_fps)],
+    ["CPU", cores(status?.cpu)],
     ["Shown here", shown(rates.pictures)],
     ["Frame age", rates.said ? milliseconds(rates.said.age_ms) : null],
     ["Reconnects", status ? String(status.reconnects) : null],
@@ -45,6 +46,11 @@ function source(status) {
 
 function rate(fps) {
   return fps === undefined || fps === null ? null : `${Number(fps.toFixed(fps < 10 ? 1 : 0))} fps`;
+}
+
+function cores(share) {
+  if (share === undefined || share === null) return null;
+  return `${Number((share * 100).toFixed(share < 0.1 ? 1 : 0))} % of a core`;
 }
 
 function shown(times) {
