@@ -26,6 +26,7 @@ NAMES = (
     "crops",
     "events_latency",
     "takeover",
+    "handover",
     "snapshots",
     "scrape",
     "cut_link",

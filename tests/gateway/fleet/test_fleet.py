@@ -197,3 +197,23 @@ async def test_a_camera_that_is_removed_while_it_ends_is_forgotten(fleet: Fleet,
     await until(lambda: not fleet.running(), "nothing runs")
     assert sorted(shop.forgotten) == ["a", "b"]
     assert fleet.refused("a") is None
+
+
+async def test_what_is_assigned_runs_and_what_is_another_gateways_ends_in_order() -> None:
+    shop = Shop()
+    fleet = Fleet(shop)
+    fleet.assign((), {})
+    async with background(fleet.run()):
+        fleet.want(desired(a=1, b=1))
+        assert list(fleet.desired()) == ["a", "b"]
+        fleet.assign(("a",), {})
+        await until(lambda: shop.log == ["start a"], "one runs")
+        shop.may_end.clear()
+        fleet.assign(("b",), {"a": "gateway-2 takes it over"})
+        await until(lambda: "start b" in shop.log, "the other runs")
+        assert shop.last("a").parting == "gateway-2 takes it over"
+        assert fleet.running() == ["a", "b"]
+        fleet.assign(("a", "b"), {})  # before it has ended
+        shop.may_end.set()
+        await until(lambda: shop.log.count("start a") == 2, "it begins anew")
+    assert shop.log.index("end a") < len(shop.log) - 1 - shop.log[::-1].index("start a")
