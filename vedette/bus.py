@@ -46,7 +46,7 @@ class Bus:
         self.refused: str | None = None
         """What the server last refused for lack of permission: it says so only here, never to who asked."""
         self._address = address
-        self._keeps_streams = keeps_streams and address.keeps_streams
+        self._keeps_streams = keeps_streams
         self._listeners: list[Listener] = []
         self._buckets: dict[str, KeyValue] = {}
         self._ready = False

@@ -35,8 +35,6 @@ class BusAddress:
     tls: ClientTls | None = None
     local_sites: tuple[str, ...] | None = None
     """At a hub: whose detections are made here. Those of all other sites come from their own servers."""
-    keeps_streams: bool = True
-    """False: the streams are the hub's, and made there."""
 
 
 def site_folder(site: str) -> Path:
@@ -100,7 +98,6 @@ def address_of(config: Config, role: Role = "operator") -> BusAddress:
         role=role,
         logins=logins,
         local_sites=_local_sites(config),
-        keeps_streams=not (config.uplink and config.uplink.frames),
     )
 
 

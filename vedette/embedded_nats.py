@@ -163,7 +163,7 @@ class EmbeddedNats:
                 f"listen: {quoted(listen)}",
                 f"server_name: {quoted(self._config.site)}",
                 f"pid_file: {quoted(self.folder / 'nats-server.pid')}",
-                *(() if uplink is not None and uplink.frames else store),
+                *store,
                 *self._leaf_block(),
                 *(mqtt.block if mqtt else ()),
                 "authorization { users: [",

@@ -33,9 +33,6 @@ class Uplink(Settings):
     live: Flag = True
     """Whether detections, events and statuses also cross as they happen while somebody listens to them at the hub.
     Default true. What the hub stores does not depend on it."""
-    frames: Flag = False
-    """The frames cross and are inferred at the hub; here runs the gateway alone, and nothing is stored. Default false:
-    only detections, events and statuses leave the site."""
     share_pictures: Flag = False
     """Whether programs at the hub may read this site's inferred pictures and snapshots from its server. Default
     false."""
@@ -47,7 +44,7 @@ class Hub(Settings):
     sites: tuple[Id, ...] = ()
     """Sites whose detections and events are stored here too, each from its own server."""
     frames_from: tuple[Id, ...] = ()
-    """Sites with `uplink: {frames: true}`: their frames come here, and inference and events are made here."""
+    """Sites whose gateways are clients of this server: their frames come here, inference and events are made here."""
     tls: ServerTls | None = None
     """Of the embedded server's port for leaf nodes (`listen.leaf`). Default: none, for loopback only."""
 

@@ -91,13 +91,11 @@ async def _up(config: Config, path: Path, stack: Stack, view: LiveView, live: bo
     try:
         if config.nats is None:
             await stop.unless_requested(stack.start_broker())
-        inferred_here = not (config.uplink and config.uplink.frames)
-        if inferred_here:
-            await stop.unless_requested(stack.start_workers(config.inference.replicas))
+        await stop.unless_requested(stack.start_workers(config.inference.replicas))
         if config.hub is not None:
             await stop.unless_requested(stack.start_hub())
         await stop.unless_requested(stack.start_sources())
-        if config.pipelines and inferred_here:
+        if config.pipelines:
             await stop.unless_requested(stack.start_events())
         sys.stdout.write(_banner(config, path, live))
         sys.stdout.flush()
@@ -176,8 +174,7 @@ def _banner(config: Config, path: Path, live: bool) -> str:
     else:
         lines.append(f"NATS     {config.nats.url}")
     if config.uplink is not None:
-        what = "frames" if config.uplink.frames else "detections and events"
-        lines.append(f"Hub      {config.uplink.url}  ({what} of this site go there)")
+        lines.append(f"Hub      {config.uplink.url}  (detections and events of this site go there)")
     if config.hub is not None:
         lines.append(f"Sites    {', '.join(config.hub.sites) or 'none yet'}  (leaf nodes on {config.listen.leaf})")
     lines.append(f"Console  http://{config.listen.gateway}/  ({_who_may(config)})")

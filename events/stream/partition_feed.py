@@ -94,6 +94,11 @@ class PartitionFeed:
             self.position = max(self.position, held.last)
         self._proven = self.position
 
+    def _is_ours(self, source: SceneKey) -> bool:
+        """At a hub, the events of most sites are made by the sites themselves."""
+        local = self._bus.address.local_sites
+        return local is None or source.site in local
+
     async def _some(self) -> AsyncGenerator[Arrival, None]:
         """From whichever stream has what comes next."""
         await ensure_track(self._bus)
@@ -118,8 +123,10 @@ class PartitionFeed:
                 while True:
                     message = await reader.next()
                     position = _origin(message)
-                    if position > self.position:
-                        source = SceneKey(*message.subject.split(".")[_TRACK_SOURCE])
+                    source = SceneKey(*message.subject.split(".")[_TRACK_SOURCE])
+                    if position > self.position and not self._is_ours(source):
+                        self.position = position
+                    elif position > self.position:
                         yield Arrival(position, source, message.data, message.metadata.timestamp.timestamp())
                     self.caught_up = self.caught_up or message.metadata.num_pending == 0
             finally:
@@ -136,7 +143,8 @@ class PartitionFeed:
                 if sequence > last:
                     break
                 words = message.subject.split(".")
-                if partition_of(words[_SITE], words[_CAMERA]) == self.partition:
+                ours = self._is_ours(SceneKey(*words[_SOURCE]))
+                if ours and partition_of(words[_SITE], words[_CAMERA]) == self.partition:
                     yield Arrival(
                         sequence, SceneKey(*words[_SOURCE]), message.data, message.metadata.timestamp.timestamp()
                     )

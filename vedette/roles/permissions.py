@@ -173,7 +173,7 @@ def _operator(place: Place) -> _Rules:
         *_follows(CAMERAS, MEMBERS, LEASES, ROLLOUTS, SCENES, IDENTITIES),
         *(subject for stream in (DETECTIONS, EVENTS, STATUS, DEAD, AUDIT) for subject in _consumes(stream)),
         *(f"{_API}.STREAM.MSG.GET.{stream}" for stream in (DETECTIONS, EVENTS, STATUS, DEAD, AUDIT)),
-        *(subject for stream in (STATUS, DEAD, _OBJECTS) for subject in _direct(stream)),
+        *(subject for stream in (DETECTIONS, EVENTS, STATUS, DEAD, _OBJECTS) for subject in _direct(stream)),
         f"{_API}.STREAM.MSG.DELETE.{DEAD}",
         f"{_API}.STREAM.PURGE.{CLIPS}",
         f"{_API}.STREAM.PURGE.{_OBJECTS}",

@@ -19,9 +19,8 @@ def sites(config: Config) -> list[str]:
     """Lines of the explanation."""
     uplink, hub, lines = config.uplink, config.hub, []
     if uplink is not None:
-        what = "frames, inferred there" if uplink.frames else "detections and events"
         pictures = "; pictures can be read from there" if uplink.share_pictures else ""
-        lines.append(f"uplink     {uplink.url} ← {what}{pictures}")
+        lines.append(f"uplink     {uplink.url} ← detections and events{pictures}")
     if hub is not None:
         sourced = f"detections and events of {', '.join(hub.sites) or 'no site yet'}"
         frames = f"; frames of {', '.join(hub.frames_from)}" if hub.frames_from else ""
@@ -31,7 +30,7 @@ def sites(config: Config) -> list[str]:
 
 def link_may_be_away(config: Config, detections_h: float) -> list[str]:
     """How long a cut link loses nothing: as long as this site keeps what the hub has not got."""
-    if config.uplink is None or config.uplink.frames:
+    if config.uplink is None:
         return []
     hours = min(detections_h, events_kept_days(config) * 24)
     return [f"{'':{_INDENT}}the link to the hub may be down for {hours:.3g} h and nothing is lost"]

@@ -68,18 +68,14 @@ def _tls(uplink: Uplink) -> list[str]:
 
 def _never_out(uplink: Uplink) -> list[str]:
     """Subjects that programs at the hub can't listen to here."""
-    if uplink.frames:
-        return []
     private = [noun for noun in _PRIVATE if not (noun == "picture" and uplink.share_pictures)]
     live = () if uplink.live else LIVE
     return [*(f"vedette.{noun}.>" for noun in (*private, *live)), "$KV.>", "$O.>", "$MQTT.>"]
 
 
 def _never_in(site: str, uplink: Uplink) -> list[str]:
-    """What programs at the hub can't publish here, whatever its administrator allows: no cameras and no settings, and of
+    """What programs at the hub can't publish here, whatever its administrator allows: no cameras, no settings, and of
     JetStream only what reads."""
-    if uplink.frames:
-        return []
     api = api_of(site)
     shared = (*SOURCED, *(PICTURE_STREAMS if uplink.share_pictures else ()))
     every = [str(one.name) for one in (*streams(Retention()), *buckets())]

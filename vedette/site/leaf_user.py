@@ -37,18 +37,16 @@ class LeafPermissions:
     subscribe: tuple[str, ...]
 
 
-def leaf_permissions(site: str, frames: bool = False, pictures: bool = False) -> LeafPermissions:
-    """Of the user of `site`: no other site's subjects, and of this one's server only what sourcing needs.
+def leaf_permissions(site: str, pictures: bool = False) -> LeafPermissions:
+    """Of the user of `site`: it is told nothing of what the hub has, and its server is asked what sourcing needs.
 
-    With `frames` the site has no streams of its own: its gateways use those of the hub, as gateways there do. With
-    `pictures` the site's pictures and snapshots can be read from its server, by programs at the hub that may.
+    With `pictures` its pictures and snapshots can be read from its server, by programs at the hub that may. The live
+    subjects are of all sites: the server tells a leaf that connects only of listeners whose whole subject is allowed,
+    and those at the hub listen to `vedette.events.>` (nats-server 2.15.1).
     """
-    if frames:
-        gateway = permissions_of("gateway", Place(site=site))
-        return LeafPermissions(gateway.publish, gateway.subscribe)
     api = api_of(site)
     return LeafPermissions(
-        publish=(f"{deliver_to(site)}.>", "$JSC.R.>", *(f"vedette.{noun}.{site}.>" for noun in LIVE), _INBOX),
+        publish=(f"{deliver_to(site)}.>", "$JSC.R.>", *(f"vedette.{noun}.>" for noun in LIVE), _INBOX),
         subscribe=(
             *(f"{api}.CONSUMER.CREATE.{stream}" for stream in SOURCED),
             *(f"{api}.CONSUMER.CREATE.{stream}.>" for stream in SOURCED),
@@ -60,18 +58,28 @@ def leaf_permissions(site: str, frames: bool = False, pictures: bool = False) ->
     )
 
 
-def user_block(site: str, password: str, frames: bool = False, pictures: bool = False) -> str:
+def leaf_user(site: str, password: str, pictures: bool = False) -> str:
     """The file that the hub's server includes as an element of `authorization { users: [ … ] }`."""
-    allowed = leaf_permissions(site, frames, pictures)
+    allowed = leaf_permissions(site, pictures)
+    return _user(site, password, "LEAFNODE, LEAFNODE_WS", allowed.publish, allowed.subscribe)
+
+
+def gateway_user(site: str, password: str) -> str:
+    """The same for a site whose gateways are clients of the hub's server, for frames of this site alone."""
+    allowed = permissions_of("gateway", Place(site=site))
+    return _user(site, password, "STANDARD, WEBSOCKET", allowed.publish, allowed.subscribe)
+
+
+def _user(site: str, password: str, connections: str, publish: Sequence[str], subscribe: Sequence[str]) -> str:
     return "\n".join(
         [
-            f"# The leaf node of site {site}, written by `vedette site init`.",
+            f"# Site {site}, written by `vedette site init`.",
             f"user: {quoted(site)}",
             f"password: {quoted(password)}",
-            "allowed_connection_types: [LEAFNODE, LEAFNODE_WS]",
+            f"allowed_connection_types: [{connections}]",
             "permissions: {",
-            f"  publish: {{allow: [{_listed(allowed.publish)}]}}",
-            f"  subscribe: {{allow: [{_listed(allowed.subscribe)}]}}",
+            f"  publish: {{allow: [{_listed(publish)}]}}",
+            f"  subscribe: {{allow: [{_listed(subscribe)}]}}",
             "}",
             "",
         ]

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from vedette.bus_access import bus_access
 from vedette.command_line import add_config, read_config
+from vedette.config import Config
 from vedette.errors import ConfigError
 from vedette.ids import is_id
 from vedette.process import DONE, FAILED, Stop
@@ -23,10 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(title="what to do", dest="verb", metavar="VERB", required=True)
     init = verbs.add_parser("init", help="write the credentials and configuration of a new site, and the hub's part")
     init.add_argument("site", metavar="SITE", help="its name: lower case letters, digits, - and _")
-    init.add_argument("--hub", metavar="URL", required=True, help="where the hub takes leaf nodes: tls://host:7422")
+    init.add_argument(
+        "--hub", metavar="URL", required=True, help="where the hub takes leaf nodes (with --frames: clients)"
+    )
     init.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the files are written")
     init.add_argument("--ca", metavar="PEM", type=Path, help="the authority of the hub's certificate")
-    init.add_argument("--frames", action="store_true", help="frames cross, and are inferred at the hub")
+    init.add_argument("--frames", action="store_true", help="they cross, and are inferred at the hub")
     init.add_argument("--share-pictures", action="store_true", help="programs at the hub may read its pictures")
     listing = verbs.add_parser("list", help="which sites the hub sources, how late they are, and what is lost")
     add_config(listing)
@@ -41,23 +44,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Returns the exit status."""
 
+    if args.verb == "init":
+        return _init(args)
+    config = read_config(args.config)
+
     async def body(stop: Stop) -> int:
-        if args.verb == "init":
-            _init(args)
-        else:
-            await stop.unless_requested(_list(args))
+        await stop.unless_requested(_list(config, args.json))
         return DONE
 
     return run_process(body, stopped=FAILED)
 
 
-def _init(args: argparse.Namespace) -> None:
-    for path in write_site(_wanted(args), args.out):
+def _init(args: argparse.Namespace) -> int:
+    try:
+        paths = write_site(_wanted(args), args.out)
+    except ConfigError as error:
+        sys.stderr.write(f"vedette: {error}\n")
+        return error.exit_status
+    for path in paths:
         sys.stdout.write(f"wrote {path}\n")
     sys.stdout.write(
-        f"\nAt the site:  vedette up {args.out / 'site' / 'site.yaml'}\n"
+        f"\nAt the site:  vedette {'gateway' if args.frames else 'up'} {args.out / 'site' / 'site.yaml'}\n"
         f"At the hub:   {args.out / 'hub' / 'hub.yaml'} says what to do with {args.site}.conf\n"
     )
+    return DONE
 
 
 def _wanted(args: argparse.Namespace) -> Wanted:
@@ -69,17 +79,15 @@ def _wanted(args: argparse.Namespace) -> Wanted:
                 "url": args.hub,
                 "password_file": "uplink.password",
                 "tls": {"ca": args.ca.resolve()} if args.ca else None,
-                "frames": args.frames,
                 "share_pictures": args.share_pictures,
             }
         )
     except ValidationError as error:
         raise ConfigError(f"--hub: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
-    return Wanted(args.site, uplink)
+    return Wanted(args.site, uplink, args.frames)
 
 
-async def _list(args: argparse.Namespace) -> None:
-    config = read_config(args.config)
+async def _list(config: Config, as_json: bool) -> None:
     async with bus_access(config, "site list") as bus:
         sites = await read_sites(bus)
-    sys.stdout.write(json.dumps(sites, indent=2) + "\n" if args.json else table(sites))
+    sys.stdout.write(json.dumps(sites, indent=2) + "\n" if as_json else table(sites))

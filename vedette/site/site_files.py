@@ -1,6 +1,6 @@
 """What `vedette site init` writes: a folder for the site, and one for the hub."""
 
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,18 +8,15 @@ from vedette.errors import ConfigError
 from vedette.private_file import write_private
 from vedette.roles.users import new_password
 from vedette.site.leaf_server import LINK_CHECKS, uplink_block
-from vedette.site.leaf_user import user_block
+from vedette.site.leaf_user import gateway_user, leaf_user
 from vedette.site_settings import Uplink
 
 _SITE_CONFIG = """\
-# Site {site}, whose hub is {url}. `vedette check` explains it, `vedette up` runs it.
+# Site {site}, whose hub is {url}. `vedette check` explains it, `vedette {command}` runs it.
 
 site: {site}
 
-uplink:                          # the embedded nats-server is a leaf node of the hub's
-  url: {url}
-  password_file: uplink.password
-{options}
+{connection}
 cameras: {{}}
 #  gate:
 #    url: "rtsp://operator:${{GATE_PASSWORD}}@10.0.0.5:554/stream1"
@@ -30,9 +27,21 @@ pipelines:
     sampling: {{fps: 2}}
     stages:
       - {{model: coco-detector@^1, labels: [person, car], confidence: 0.4}}
+"""
 
+_UPLINK = """\
+uplink:                          # the embedded nats-server is a leaf node of the hub's
+  url: {url}
+  password_file: uplink.password
+{options}
 retention: {{detections_h: 24, detections_gib: 10, events_days: 7, events_gib: 10}}
 """
+
+_CLIENT = """\
+nats:                            # the hub's: frames are inferred there
+  url: {url}
+  roles: roles
+{options}"""
 
 _SERVER = """\
 # The nats-server of site {site}, where it is not the embedded one of `vedette up`: nats-server --config nats.conf
@@ -60,6 +69,8 @@ class Wanted:
 
     site: str
     uplink: Uplink
+    frames: bool = False
+    """Its gateways are clients of the hub's server, and nothing else runs there."""
 
 
 def write_site(wanted: Wanted, out: Path) -> list[Path]:
@@ -68,15 +79,7 @@ def write_site(wanted: Wanted, out: Path) -> list[Path]:
     Raises:
         ConfigError: a file is there already, or can't be written.
     """
-    password = new_password()
-    site, uplink = wanted.site, wanted.uplink
-    files = {
-        out / "site" / "site.yaml": _config(wanted),
-        out / "site" / "uplink.password": f"{password}\n",
-        out / "site" / "nats.conf": _server(wanted, password),
-        out / "hub" / f"{site}.conf": user_block(site, password, uplink.frames, uplink.share_pictures),
-        out / "hub" / "hub.yaml": _HUB_NOTE.format(site=site, key="frames_from" if uplink.frames else "sites"),
-    }
+    files = {out / name: text for name, text in _files(wanted, new_password()).items()}
     for path in files:
         if path.exists():
             raise ConfigError(f"{path}: is there already; a site's credentials are made once (move it away first)")
@@ -89,21 +92,37 @@ def write_site(wanted: Wanted, out: Path) -> list[Path]:
     return list(files)
 
 
+def _files(wanted: Wanted, password: str) -> dict[str, str]:
+    site = wanted.site
+    key = "frames_from" if wanted.frames else "sites"
+    common = {"site/site.yaml": _config(wanted), "hub/hub.yaml": _HUB_NOTE.format(site=site, key=key)}
+    if wanted.frames:
+        login = json.dumps({"user": site, "password": password})
+        return {**common, "site/roles/gateway.json": login, f"hub/{site}.conf": gateway_user(site, password)}
+    return {
+        **common,
+        "site/uplink.password": f"{password}\n",
+        "site/nats.conf": _server(wanted, password),
+        f"hub/{site}.conf": leaf_user(site, password, wanted.uplink.share_pictures),
+    }
+
+
 def _config(wanted: Wanted) -> str:
     uplink = wanted.uplink
-    said: Sequence[str] = [
+    options = [
         *([f"  tls: {{ca: {uplink.tls.ca}}}\n"] if uplink.tls else []),
-        *(["  frames: true               # they cross, and are inferred at the hub\n"] if uplink.frames else []),
         *(["  share_pictures: true\n"] if uplink.share_pictures else []),
     ]
-    return _SITE_CONFIG.format(site=wanted.site, url=uplink.url.reveal(), options="".join(said))
+    url = uplink.url.reveal()
+    connection = (_CLIENT if wanted.frames else _UPLINK).format(url=url, options="".join(options))
+    command = "gateway" if wanted.frames else "up"
+    return _SITE_CONFIG.format(site=wanted.site, url=url, connection=connection, command=command)
 
 
 def _server(wanted: Wanted, password: str) -> str:
-    store = [f"jetstream {{ store_dir: data, domain: {wanted.site}, max_memory_store: 1Gi, max_file_store: 25Gi }}"]
     lines = [
         *LINK_CHECKS,
-        *(store if not wanted.uplink.frames else ["# No jetstream: the hub's streams are used through the link."]),
+        f"jetstream {{ store_dir: data, domain: {wanted.site}, max_memory_store: 1Gi, max_file_store: 25Gi }}",
         *uplink_block(wanted.site, wanted.uplink, password),
     ]
     return _SERVER.format(site=wanted.site, lines="\n".join(lines))

@@ -10,7 +10,7 @@ class Link:
 
     def __init__(self, far_port: int) -> None:
         self.port = 0
-        self._far_port = far_port
+        self.far_port = far_port
         self._server: asyncio.Server | None = None
         self._whole = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -41,7 +41,7 @@ class Link:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._far_port)
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.far_port)
         except OSError:
             writer.transport.abort()
             return

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from tests.vedette.site.link import Link, linked
 from tests.waiting import until_async
 from vedette.background import background
 from vedette.bus import Bus, connect
-from vedette.bus_address import address_of, site_folder
+from vedette.bus_address import address_of
 from vedette.child import die_with_parent
 from vedette.config import Config
 from vedette.config_file import load_config
@@ -41,6 +42,11 @@ class Place:
         self.server.prepare()
         self._process = subprocess.Popen(self.server.command(), stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
 
+    def reload(self) -> None:
+        """As `nats-server --signal reload`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
@@ -53,6 +59,17 @@ class Place:
         found = re.search(r'leafnodes \{\s+listen: "127.0.0.1:(\d+)"', (self.server.folder / "nats.conf").read_text())
         assert found
         return int(found[1])
+
+    def restart_with(self, user: Path) -> None:
+        """A hub, which knows one user more then."""
+        users = self.server.folder / "sites"
+        users.mkdir(exist_ok=True)
+        (users / user.name).write_text(user.read_text())
+        addresses = {"nats": "127.0.0.1:0", "leaf": f"127.0.0.1:{self.leaf_port}"}
+        self.kill()
+        self.config = self.config.model_copy(update={"listen": type(self.config.listen).model_validate(addresses)})
+        self.server = EmbeddedNats(self.config)
+        self.start()
 
     async def connect(self, role: Role) -> Bus:
         address = await asyncio.to_thread(address_of, self.config, role)
@@ -84,6 +101,23 @@ async def running_hub(config: Config) -> AsyncIterator[Place]:
 
 
 @asynccontextmanager
+async def gateway_of(folder: Path, site: str, hub: Place) -> AsyncIterator[tuple[Config, Link]]:
+    """A site that sends frames, as `vedette site init --frames` makes it: its configuration and its way to the hub."""
+    async with linked(0) as link:
+
+        def start() -> Config:
+            wanted = Uplink.model_validate({"url": f"nats://127.0.0.1:{link.port}", "password_file": "x"})
+            write_site(Wanted(site, wanted, frames=True), folder / site)
+            hub.restart_with(folder / site / "hub" / f"{site}.conf")
+            return load_config(folder / site / "site" / "site.yaml")
+
+        config = await asyncio.to_thread(start)
+        address = await asyncio.to_thread(address_of, hub.config)
+        link.far_port = int(address.url.reveal().rpartition(":")[2])
+        yield config, link
+
+
+@asynccontextmanager
 async def running_site(
     folder: Path, site: str, hub: Place, retention: dict[str, float] | None = None, **uplink: bool
 ) -> AsyncIterator[Edge]:
@@ -95,18 +129,13 @@ async def running_site(
         edge = await asyncio.to_thread(Edge, config, link)
 
         def start() -> None:
-            users = site_folder(hub.config.site) / "sites"
-            users.mkdir(exist_ok=True)
-            (users / f"{site}.conf").write_text((folder / site / "hub" / f"{site}.conf").read_text())
-            hub.kill()
-            listen = type(hub.config.listen).model_validate({"nats": "127.0.0.1:0", "leaf": f"127.0.0.1:{port}"})
-            hub.config = hub.config.model_copy(update={"listen": listen})
-            hub.server = EmbeddedNats(hub.config)
-            hub.start()
+            hub.restart_with(folder / site / "hub" / f"{site}.conf")
             edge.start()
 
         await asyncio.to_thread(start)
         try:
+            async with await edge.connect("operator"):  # the streams are there, as with any process of Vedette
+                pass
             yield edge
         finally:
             await asyncio.to_thread(edge.kill)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from nats.aio.msg import Msg
 
 from tests.vedette.site.places_of_work import (
     Place,
@@ -113,11 +114,11 @@ async def test_live_events_reach_who_listens_while_the_backlog_drains_and_are_st
     ):
         heard: list[str] = []
 
-        async def hear(message: object) -> None:
-            heard.append(message.data.decode())  # type: ignore[attr-defined]
+        async def hear(message: Msg) -> None:
+            heard.append(message.data.decode())
 
         await until_linked(bus, SITE)
-        await listener.client.subscribe(f"vedette.detections.{SITE}.>", cb=hear)
+        await listener.client.subscribe("vedette.detections.*.*.*", cb=hear)
         await listener.settle()
 
         async def crosses() -> bool:
