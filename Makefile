@@ -8,7 +8,7 @@ TENSORRT := tensorrt-cu13-libs==10.16.1.11
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system test-images check format lock bench chaos soak gpu-check clean
+.PHONY: help demo test test-system test-images check format lock sbom bench chaos soak gpu-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -58,6 +58,14 @@ check: $(READY) ## lint, formatting, types, generated files
 	$(BIN)/python models/build/coco_detector.py --check
 	$(BIN)/python models/build/faces.py --check
 
+.venv-sbom/ready: sbom/cyclonedx.lock
+	@$(PYTHON) -m venv .venv-sbom
+	.venv-sbom/bin/pip install --quiet --disable-pip-version-check -r sbom/cyclonedx.lock
+	@touch $@
+
+sbom: $(READY) .venv-sbom/ready ## docs/sbom.json anew: what it is made of, with versions and licences
+	.venv-sbom/bin/cyclonedx-py environment --output-format JSON $(BIN)/python | $(BIN)/python -m sbom
+
 format: $(READY) ## rewrite what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -85,4 +93,4 @@ gpu-check: ## with an NVIDIA GPU: is it used, does it agree with the CPU, what d
 	PYTHONPATH=. $(GPU_VENV)/bin/python -m inference.gpu_check --to gpu-check
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(GPU_VENV) gpu-check .venv-kserve .venv-chart .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(GPU_VENV) gpu-check .venv-kserve .venv-chart .venv-sbom .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
