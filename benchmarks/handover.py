@@ -103,7 +103,7 @@ class _Run:
         }
 
     async def _kill(self, gateway: GatewayProcess) -> dict[str, float]:
-        its = (await self._here.owned())[gateway.name]
+        its = self._here.owned()[gateway.name]
         self._begin()
         killed_s = monotonic()
         await gateway.kill()
@@ -117,7 +117,7 @@ class _Run:
         }
 
     async def _pause(self, gateway: GatewayProcess) -> dict[str, float]:
-        its = (await self._here.owned())[gateway.name]
+        its = self._here.owned()[gateway.name]
         self._begin()
         gateway.pause()
         await asyncio.sleep(_PAUSE_S)

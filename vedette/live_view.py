@@ -17,7 +17,7 @@ _PICTURE_HOLDS_S = 5.0
 """What was in a camera's latest picture is not what is in it now, after this long."""
 _STATUS_HOLDS_S = 30.0
 """Published every 10 s; one that is absent for this long is unknown."""
-_COLOURS = {"live": "green", "connecting": "yellow", "stalled": "yellow", "offline": "red"}
+_COLOURS = {"live": "green", "connecting": "yellow", "stalled": "yellow", "offline": "red", "unassigned": "red"}
 
 
 @dataclass(slots=True)

@@ -26,7 +26,6 @@ async def test_members_are_seen_at_once_and_not_once_they_leave_or_are_silent(
             await until(lambda: seen() == {own.name, other.name}, "both are seen")
         await until(lambda: seen() == {own.name}, "one has left")
         ahead_s = 10.0  # we were paused
-        assert not watch.fresh or seen() <= {own.name}
         await until(lambda: watch.fresh and seen() == {own.name}, "it is known again who lives")
         nats_server.kill()
         await until(lambda: not watch.fresh, "without a bus nothing is known")

@@ -11,11 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from gateway.sharing.stand import Stand, stand_of
 from tests.gateway.run_gateway import PEOPLE, SITE, Witness, configured
 from tests.nats_server import NatsServer
-from tests.waiting import until, until_async
+from tests.waiting import until
+from vedette.background import background
 from vedette.bus import Bus
-from vedette.members import Member, live_members
+from vedette.member_watch import MemberWatch
+from vedette.members import Member
 from vedette.rendezvous import first
 
 STOPS_WITHIN_S = 60.0
@@ -47,8 +50,8 @@ class GatewayProcess:
 class Site:
     """Starts gateways of one site, and looks at who has which camera."""
 
-    def __init__(self, server: NatsServer, bus: Bus, folder: Path, cameras: dict[str, str]) -> None:
-        self.bus = bus
+    def __init__(self, server: NatsServer, members: MemberWatch, folder: Path, cameras: dict[str, str]) -> None:
+        self._members = members
         self.running: list[GatewayProcess] = []
         self._server = server
         self._folder = folder
@@ -56,7 +59,7 @@ class Site:
 
     async def start(self, capacity: float | str = 4.0) -> GatewayProcess:
         """Another gateway, once it says that it is alive."""
-        known = {member.name for member in await self.gateways()}
+        known = {member.name for member in self.gateways()}
         file = self._folder / f"gateway-{len(self.running)}.yaml"
         config = configured(self._server, {})
         cameras = {name: {"url": url, "pipeline": "people"} for name, url in self._cameras.items()}
@@ -75,50 +78,57 @@ class Site:
             started = GatewayProcess(await asyncio.create_subprocess_exec(*words, stderr=log))
         self.running.append(started)
 
-        async def name() -> str:
+        def new() -> list[str]:
             assert started.process.returncode is None, self.log()
-            return next((member.name for member in await self.gateways() if member.name not in known), "")
+            return [member.name for member in self.gateways() if member.name not in known]
 
-        await until_async(name, lambda: f"it is a member: {self.log()}")
-        started.name = await name()
+        await until(new, lambda: f"it is a member: {self.log()}")
+        started.name = new()[0]
         return started
 
-    async def gateways(self) -> list[Member]:
-        return [member for member in await live_members(self.bus, SITE) if member.kind == "gateway"]
+    def gateways(self) -> list[Member]:
+        return self._members.live("gateway")
 
-    async def owned(self) -> dict[str, set[str]]:
+    def owned(self) -> dict[str, set[str]]:
         """Cameras by gateway, as they say it themselves."""
-        return {member.name: set(member.detail.get("owns", ())) for member in await self.gateways()}  # type: ignore[call-overload]
+        return {member.name: set(_stand(member).owns) for member in self.gateways()}
 
     async def settled(self) -> dict[str, set[str]]:
         """Wait until every camera is with the gateway that should have it, all having room; who has which."""
 
-        async def at_rest() -> bool:
-            owned = await self.owned()
-            weights = {member.name: float(str(member.detail["weight"])) for member in await self.gateways()}
-            return owned == {
+        def at_rest() -> bool:
+            weights = {member.name: _stand(member).weight for member in self.gateways()}
+            return bool(weights) and self.owned() == {
                 gateway: {camera for camera in self._cameras if first(camera, weights) == gateway}
                 for gateway in weights
             }
 
-        await until_async(at_rest, lambda: f"the cameras are shared out: {self.log()}", 90)
-        return await self.owned()
+        await until(at_rest, lambda: f"the cameras are shared out: {self.log()}", 90)
+        return self.owned()
 
     def log(self) -> str:
         return "".join(file.read_text()[-3000:] for file in sorted(self._folder.glob("*.log")))
 
 
+def _stand(member: Member) -> Stand:
+    stand = stand_of(member.detail)
+    assert stand is not None
+    return stand
+
+
 @asynccontextmanager
 async def site(server: NatsServer, bus: Bus, folder: Path, cameras: dict[str, str]) -> AsyncIterator[Site]:
     """A site without a gateway yet; those that it is given end with it."""
-    one = Site(server, bus, folder, cameras)
-    try:
-        yield one
-    finally:
-        for gateway in one.running:
-            if gateway.process.returncode is None:
-                gateway.process.kill()
-                await gateway.process.wait()
+    members = MemberWatch(bus, SITE)
+    one = Site(server, members, folder, cameras)
+    async with background(members.run()):
+        try:
+            yield one
+        finally:
+            for gateway in one.running:
+                if gateway.process.returncode is None:
+                    gateway.process.kill()
+                    await gateway.process.wait()
 
 
 async def until_live(witness: Witness, *cameras: str) -> None:

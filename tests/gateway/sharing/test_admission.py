@@ -92,6 +92,6 @@ def test_what_a_gateway_says_is_read_by_others_and_nonsense_is_left_out() -> Non
 
 def test_a_camera_behind_a_gate_or_of_keyframes_is_decoded_sparsely() -> None:
     plain = {"url": "rtsp://host/a", "pipeline": "people"}
-    sparse = [{"gate": {"mode": "activity"}}, {"sampling": {"keyframes": True}}]
+    sparse: list[dict[str, object]] = [{"gate": {"mode": "activity"}}, {"sampling": {"keyframes": True}}]
     assert way_of(Camera.model_validate(plain)) == "whole"
-    assert [way_of(Camera.model_validate(plain | more)) for more in sparse] == ["sparse", "sparse"]
+    assert [way_of(Camera.model_validate({**plain, **more})) for more in sparse] == ["sparse", "sparse"]

@@ -1,4 +1,4 @@
-"""Gateways as processes share cameras: one joins, is paused, is killed, is full; all are restarted one by one."""
+"""Gateways as processes share cameras: they join, are paused, killed, stopped, and full."""
 
 import asyncio
 from pathlib import Path
@@ -13,7 +13,16 @@ from vedette.bus import Bus
 NAMES = [f"cam-{n}" for n in range(6)]
 
 
-async def test_a_gateway_that_joins_is_paused_and_is_killed_never_shares_a_camera_with_another(
+def epochs(witness: Witness) -> dict[str, int]:
+    return {name: witness.of(name)[-1].headers.epoch for name in NAMES}
+
+
+async def until_taken_over(witness: Witness, cameras: set[str], since: dict[str, int]) -> None:
+    """Wait for frames of other owners of all of `cameras`."""
+    await until(lambda: all(epochs(witness)[name] > since[name] for name in cameras), "others have them", 90)
+
+
+async def test_gateways_that_join_are_paused_killed_and_restarted_never_share_a_camera(
     nats_server: NatsServer, bus: Bus, tmp_path: Path
 ) -> None:
     witness = await Witness.on(bus)
@@ -22,52 +31,34 @@ async def test_a_gateway_that_joins_is_paused_and_is_killed_never_shares_a_camer
         async with site(nats_server, bus, tmp_path, urls) as here:
             first = await here.start(capacity=4.0)
             await until_live(witness, *NAMES)
-            epochs = {name: witness.of(name)[-1].headers.epoch for name in NAMES}
+            alone = epochs(witness)
             second = await here.start(capacity=24.0)
-            shares = await here.settled()
-            moved = shares[second.name]
-            assert moved
+            its = (await here.settled())[second.name]
+            assert its
             await until_live(witness, *NAMES)
-            stayed = {name: epochs[name] for name in NAMES if name not in moved}
-            assert {name: witness.of(name)[-1].headers.epoch for name in stayed} == stayed
+            assert {name for name, epoch in epochs(witness).items() if epoch != alone[name]} == its
 
             second.pause()
-            paused = {name: witness.of(name)[-1].headers.epoch for name in NAMES}
-            await until(
-                lambda: all(witness.of(name)[-1].headers.epoch > paused[name] for name in moved), "others have them", 90
-            )
+            paused = epochs(witness)
+            await until_taken_over(witness, its, paused)
             await asyncio.sleep(10 - 2 * MEMBERSHIP_TTL_S)  # the pause itself is what is tested
             second.go_on()
-            assert (await here.settled())[second.name] == moved
+            assert (await here.settled())[second.name] == its
             await until_live(witness, *NAMES)
 
-            before = {name: witness.of(name)[-1].headers.epoch for name in NAMES}
+            killed = epochs(witness)
             await second.kill()
-            await until(
-                lambda: all(witness.of(name)[-1].headers.epoch > before[name] for name in moved), "others have them", 90
-            )
-            await first.stop()
-    assert_never_two_owners(witness)
+            await until_taken_over(witness, its, killed)
 
-
-async def test_a_rolling_restart_leaves_every_camera_with_an_owner(
-    nats_server: NatsServer, bus: Bus, tmp_path: Path
-) -> None:
-    witness = await Witness.on(bus)
-    async with simulated(*NAMES) as cameras:
-        urls = {name: cameras.url(name) for name in NAMES}
-        async with site(nats_server, bus, tmp_path, urls) as here:
-            old = [await here.start(), await here.start()]
+            third = await here.start()
             await here.settled()
             await until_live(witness, *NAMES)
-            for one in old:
-                await one.stop()
-                await here.start()
-                await here.settled()
-            await until_live(witness, *NAMES)
+            stopped, last = epochs(witness), here.owned()[first.name]
+            await first.stop()
+            await until_taken_over(witness, last, stopped)
+            await until(lambda: here.owned() == {third.name: set(NAMES)}, "all are the last one's")
     assert_never_two_owners(witness)
-    states = {status.state for status in witness.statuses}
-    assert "unassigned" not in states
+    assert "unassigned" not in {status.state for status in witness.statuses}
 
 
 async def test_what_is_beyond_the_capacity_is_unassigned_until_there_is_more(
@@ -84,4 +75,4 @@ async def test_what_is_beyond_the_capacity_is_unassigned_until_there_is_more(
             big = await here.start(capacity="off")
             await until_live(witness, *NAMES)
             await until(lambda: all(witness.is_(name, "live") for name in NAMES), "their states are theirs again", 90)
-            assert (await here.owned()) == {small.name: set(), big.name: set(NAMES)}
+            assert here.owned() == {small.name: set(), big.name: set(NAMES)}

@@ -36,6 +36,7 @@ const STATES = {
   ],
   stalled: () => [s("path", { d: "M8 2.500l6 10.500H2z", fill: "currentColor" })],
   offline: () => [s("path", { d: "M3.500 3.500l9 9M12.500 3.500l-9 9", stroke: "currentColor", "stroke-width": 2.4 })],
+  unassigned: () => [s("path", { d: "M3.500 3.500l9 9M12.500 3.500l-9 9", stroke: "currentColor", "stroke-width": 2.4 })],
   unknown: () => [
     s("circle", { cx: 8, cy: 8, r: 4.5, fill: "none", stroke: "currentColor", "stroke-width": 1.8, "stroke-dasharray": "2.400 2.200" }),
   ],

@@ -9,7 +9,7 @@ import { session } from "./session.js";
 import { Tile } from "./tile.js";
 import { count, stateOf } from "./words.js";
 
-const ORDER = ["offline", "stalled", "unknown", "connecting", "live", "disabled"];
+const ORDER = ["offline", "unassigned", "stalled", "unknown", "connecting", "live", "disabled"];
 
 export function wallPage() {
   const grid = h("div", { class: "wall" });

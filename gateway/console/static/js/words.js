@@ -21,7 +21,7 @@ export const KIND_NAMES = {
   "input.change": "Picture good or bad",
 };
 const ENDS = { lost: "no longer detected", left: "left the picture", silence: "no more frames", final: "recording ended" };
-const STATES = { live: "Live", connecting: "Connecting", stalled: "Stalled", offline: "Offline", unknown: "Unknown", disabled: "Disabled" };
+const STATES = { live: "Live", connecting: "Connecting", stalled: "Stalled", offline: "Offline", unassigned: "Unassigned", unknown: "Unknown", disabled: "Disabled" };
 
 /** Of a camera: `{key, label, detail}`. */
 export function stateOf(camera) {
