@@ -101,8 +101,8 @@ class RenewedClient(Client):
         await super()._process_err(err_msg)
 
     async def _process_connect_init(self) -> None:
-        """A connection that failed is closed and forgotten: the library leaves it open while it tries again, and after a
-        failed TLS handshake waits for its end for ever (nats-py 2.16)."""
+        """A connection that failed is closed and forgotten. The library leaves it open while it tries again, and after
+        a failed TLS handshake waits for its end for ever (nats-py 2.16)."""
         try:
             await super()._process_connect_init()
         except BaseException:
