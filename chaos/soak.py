@@ -36,7 +36,7 @@ async def soak(minutes: float, seed: int, save: bool, say: Say) -> int:
             plan = Plan(folder, seed, models=MODELS, faces=True, settings=lambda urls: settings(urls, receiver.url))
             async with running(plan) as system:
                 say(f"{len(system.processes)} processes start …")
-                if names := await system.until_ready():
+                if names := await system.until_started():
                     say(f"not ready in time: {', '.join(names)}; logs are in {folder}")
                     return 1
                 async with busy(system):
@@ -49,7 +49,7 @@ async def soak(minutes: float, seed: int, save: bool, say: Say) -> int:
         say(f"logs are in {folder}")
         raise
     outcome = _result(panels, minutes, counted, loads)
-    print(outcome.text())
+    print(_table(outcome))
     if save:
         outcome.save()
         title = f"Vedette, everything on, {minutes:g} minutes; machine's load {min(loads):.1f} to {max(loads):.1f}"
@@ -98,7 +98,7 @@ def _result(panels: Panels, minutes: float, counted: dict[str, Any], loads: list
                 continue
             slope = _slope(settled)
             slopes[f"{name}: {quantity}"] = {
-                "last": settled[-1][1],
+                "last": round(settled[-1][1], 3),
                 "an_hour": round(slope.per_hour, 2),
                 "interval": [round(slope.low, 2), round(slope.high, 2)],
             }
@@ -121,6 +121,17 @@ def _result(panels: Panels, minutes: float, counted: dict[str, Any], loads: list
         },
         at_most={"growing_count": 0, "tracebacks_count": 0, "deaths_count": 0},
     )
+
+
+def _table(outcome: Result) -> str:
+    """The slopes as lines, and then the rest."""
+    lines = [f"{'':42}{'last':>9} {'an hour':>9}   95 % interval"]
+    for name, slope in outcome.figures["slopes"].items():
+        low, high = slope["interval"]
+        grows = "  GROWS" if name in outcome.figures["growing"] else ""
+        lines.append(f"{name:42}{slope['last']:9.2f} {slope['an_hour']:9.2f}   {low:.2f} to {high:.2f}{grows}")
+    rest = {name: value for name, value in outcome.figures.items() if name not in ("slopes", "growing")}
+    return "\n".join([*lines, *(f"{name}: {value}" for name, value in rest.items())])
 
 
 def _slope(line: Line) -> Slope:

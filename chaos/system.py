@@ -34,6 +34,7 @@ KINDS = ("gateway", "inference", "events")
 EACH = 2
 READY_WITHIN_S = 180.0
 _LOOK_EVERY_S = 0.1
+_HOPELESS_DEATHS = 3
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,17 @@ class System:
     async def until_ready(self, within_s: float = READY_WITHIN_S) -> list[str]:
         """Wait for all processes to be ready; returns the names of those that are not in time."""
         return await self._until(self._unready, within_s)
+
+    async def until_started(self) -> list[str]:
+        """The same at the beginning, where a process that ends again and again need not be waited for."""
+
+        async def unready_unless_hopeless() -> list[str]:
+            return [] if self._hopeless() else await self._unready()
+
+        return await self._until(unready_unless_hopeless, READY_WITHIN_S) or self._hopeless()
+
+    def _hopeless(self) -> list[str]:
+        return [process.name for process in self.processes if len(process.deaths) >= _HOPELESS_DEATHS]
 
     async def until_seen(self, since: dt.datetime, within_s: float) -> list[str]:
         """Wait for detections of every camera from frames of after `since`; returns the cameras that have none."""

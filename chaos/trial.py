@@ -25,6 +25,10 @@ _SETTLE_S = 1.5
 Strike = Callable[[System], Awaitable[None]]
 
 
+class NoEffect(Exception):
+    """A fault did not happen: nothing is shown by it."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """Something that fails."""
@@ -77,8 +81,8 @@ class Trial:
 
     async def prepare(self) -> list[str]:
         """Wait for the system, let a recording run undisturbed, learn what is usual; returns what is wrong already."""
-        if names := await self.system.until_ready():
-            return [f"{name} was not ready in time" for name in names]
+        if names := await self.system.until_started():
+            return [f"{name} did not become ready" for name in names]
         if names := await self.system.until_seen(dt.datetime.now(dt.UTC), RECOVERS_WITHIN_S):
             return [f"no detections of {name}" for name in names]
         recording = await self.system.record()
@@ -93,7 +97,10 @@ class Trial:
         deaths = {process.name: len(process.deaths) for process in self.system.processes}
         tracebacks = {process.name: process.tracebacks() for process in self.system.processes}
         begun_s = monotonic()
-        await fault.strike(self.system)
+        try:
+            await fault.strike(self.system)
+        except NoEffect as error:
+            verdict.wrong.append(f"the fault had no effect: {error}")
         verdict.lasted_s = round(monotonic() - begun_s, 1)
         await self._recovered(verdict)
         verdict.dark_s = round(max(self.system.witness.longest_gap_s(name, begun_s, monotonic()) for name in NAMES), 1)

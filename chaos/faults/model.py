@@ -8,10 +8,10 @@ from time import monotonic
 
 from chaos.service import Service
 from chaos.system import System
-from chaos.trial import Fault
+from chaos.trial import Fault, NoEffect
 
 _CRASHES = 2
-_TAKEN_WITHIN_S = 30.0
+_TAKEN_WITHIN_S = 60.0
 
 
 @asynccontextmanager
@@ -33,7 +33,9 @@ async def _breakable(system: System, service: Service) -> AsyncIterator[Path]:
 async def _taken(file: Path) -> None:
     """Until the model has broken."""
     end_s = monotonic() + _TAKEN_WITHIN_S
-    while file.read_text() and monotonic() < end_s:
+    while file.read_text():
+        if monotonic() > end_s:
+            raise NoEffect("the model was not run")
         await asyncio.sleep(0.05)
 
 
