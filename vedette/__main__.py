@@ -33,6 +33,7 @@ COMMANDS = {
     "models": ("inference.models_command", "add, list, verify, fetch and remove models, and roll out versions"),
     "identities": ("inference.identities_command", "enrol people, list, remove and export them"),
     "watch": ("vedette.watch", "print detections as they come"),
+    "top": ("vedette.top.command", "show where the milliseconds go, in all processes of a site"),
     "analyze": ("gateway.recordings.analyze_command", "run a recording through the whole system"),
     "simulate": ("gateway.simulator.command", "serve videos as RTSP cameras"),
     "profile": ("vedette.debug.profile_command", "record a flame graph of a running process"),

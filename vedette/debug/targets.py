@@ -59,7 +59,7 @@ async def named(config: Config, word: str) -> Target:
     names = names_of(members)
     found = [member for member in members if word in names[member.name]]
     if len(found) == 1:
-        return Target(word, url=_url(found[0], config))
+        return Target(word, url=url_of(found[0], config))
     if word in _NOT_OURS:
         raise NoSuchProcess(f"{word} {_NOT_OURS[word]}")
     there = ", ".join(names[member.name][0] for member in found or members) or "none"
@@ -93,7 +93,8 @@ def _port(member: Member) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _url(member: Member, config: Config) -> str:
+def url_of(member: Member, config: Config) -> str:
+    """Where a process is asked from this machine, without a slash at the end."""
     address = Address.model_validate(member.http)
     tls = {"gateway": config.gateway.tls, "inference": config.serving.tls, "events": config.events.tls}
     scheme = "http" if tls.get(member.kind) is None else "https"

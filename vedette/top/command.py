@@ -1,0 +1,96 @@
+"""`vedette top CONFIG`: where the milliseconds go, as they go."""
+
+import argparse
+import asyncio
+import logging
+import ssl
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+
+from vedette.command_line import read_config
+from vedette.config import Config
+from vedette.errors import ConfigError
+from vedette.logs import set_up_logging
+from vedette.process import DONE, Stop
+from vedette.process import run as run_process
+from vedette.top.processes import Given, OfSite
+from vedette.top.scrape import trusted
+from vedette.top.screen import Watch, again_and_again, once
+from vedette.top.tables import SORTS
+
+_SHORTEST_S, _LONGEST_S = 0.5, 3600.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `vedette top`."""
+    parser.add_argument("config", metavar="CONFIG", type=Path, nargs="?", help="the site's file; not with --metrics")
+    parser.add_argument("--metrics", metavar="URL", action="append", help="look at this process; may be repeated")
+    parser.add_argument("--once", action="store_true", help="one look, then end")
+    parser.add_argument("--json", action="store_true", help="one JSON object a look")
+    parser.add_argument("--interval", metavar="S", type=_interval, default=2.0, help="seconds of a look; default 2")
+    parser.add_argument("--sort", choices=tuple(SORTS), default="name", help="cameras by this, the worst first; name")
+    parser.add_argument("--token-file", metavar="FILE", type=Path, help="whose text is the token for /metrics")
+    parser.add_argument("--ca", metavar="FILE", type=Path, help="PEM of the authority that https is checked by")
+    parser.epilog = (
+        "Example: vedette top configs/demo.yaml\n"
+        "         vedette top site.yaml --once --json\n"
+        "         vedette top --metrics http://10.0.0.5:8080 --metrics http://10.0.0.6:8000"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look until stopped; returns the exit status."""
+    set_up_logging(level=logging.ERROR)
+    if (args.config is None) == (not args.metrics):
+        sys.stderr.write("vedette top: give a configuration, or --metrics URL\n")
+        return 2
+    config = None if args.config is None else read_config(args.config)
+
+    async def body(stop: Stop) -> int:
+        await stop.unless_requested(_top(args, config))
+        return DONE
+
+    return run_process(body)
+
+
+async def _top(args: argparse.Namespace, config: Config | None) -> None:
+    token, context = await asyncio.to_thread(_access, args)
+    async with AsyncExitStack() as stack:
+        if config is None:
+            finder: Given | OfSite = Given(args.metrics)
+        else:
+            finder = await stack.enter_async_context(OfSite(config))
+        connector = aiohttp.TCPConnector(ssl=context)
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        show = once if args.once else again_and_again
+        title = "Vedette" if config is None else f"Vedette, site {config.site}"
+        await show(Watch(finder, session, token), args.interval, title, args.sort, args.json)
+
+
+def _access(args: argparse.Namespace) -> tuple[str | None, ssl.SSLContext]:
+    try:
+        token = None if args.token_file is None else args.token_file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--token-file: {args.token_file}: {_why(error)}") from None
+    try:
+        return token, trusted(args.ca)
+    except (OSError, ssl.SSLError) as error:
+        why = "holds no certificates in PEM" if isinstance(error, ssl.SSLError) else _why(error)
+        raise ConfigError(f"--ca: {args.ca}: {why}") from None
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror or "can't be read") if isinstance(error, OSError) else "is no text"
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not _SHORTEST_S <= seconds <= _LONGEST_S:
+        raise argparse.ArgumentTypeError(f"must be seconds from {_SHORTEST_S} to {_LONGEST_S:.0f}")
+    return seconds
