@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from time import monotonic
@@ -50,6 +51,9 @@ class Verdict:
 
     fault: str
     what: str
+    when: str = ""
+    load: float = 0.0
+    """Of the machine, when it was over: of the last minute."""
     recovered_s: float | None = None
     """From the end of the fault until all processes were ready and every camera had new detections; None: it never
     did."""
@@ -101,6 +105,7 @@ class Trial:
             await fault.strike(self.system)
         except NoEffect as error:
             verdict.wrong.append(f"the fault had no effect: {error}")
+        verdict.when, verdict.load = dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), round(os.getloadavg()[0], 1)
         verdict.lasted_s = round(monotonic() - begun_s, 1)
         await self._recovered(verdict)
         verdict.dark_s = round(max(self.system.witness.longest_gap_s(name, begun_s, monotonic()) for name in NAMES), 1)
