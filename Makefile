@@ -8,7 +8,7 @@ TENSORRT := tensorrt-cu13-libs==10.16.1.11
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system test-images check format lock sbom bench chaos soak gpu-check clean
+.PHONY: help demo test test-system test-images check format lock sbom bench panels chaos soak gpu-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -75,6 +75,15 @@ lock: $(READY) ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --extra cpu --extra s3 --extra dev \
 		--no-annotate --no-header pyproject.toml -o requirements.lock
 
+.venv-panels/ready: monitoring/pictures.lock
+	@$(PYTHON) -m venv .venv-panels
+	.venv-panels/bin/pip install --quiet --disable-pip-version-check -r monitoring/pictures.lock
+	@touch $@
+
+panels: $(READY) .venv-panels/ready ## docs/panels: a real system for 5 minutes, and what each dashboard shows of it (Debian's Prometheus)
+	$(BIN)/python -m tests.system.panel_data .venv-panels/data.json
+	.venv-panels/bin/python monitoring/pictures.py .venv-panels/data.json docs/panels
+
 bench: $(READY) ## every benchmark, three and a half hours on an idle machine; results in benchmarks/results (QUICK=1: a look, 10 minutes)
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
@@ -93,4 +102,4 @@ gpu-check: ## with an NVIDIA GPU: is it used, does it agree with the CPU, what d
 	PYTHONPATH=. $(GPU_VENV)/bin/python -m inference.gpu_check --to gpu-check
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(GPU_VENV) gpu-check .venv-kserve .venv-chart .venv-sbom .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(GPU_VENV) gpu-check .venv-kserve .venv-chart .venv-panels .venv-sbom .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
