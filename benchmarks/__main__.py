@@ -29,6 +29,7 @@ NAMES = (
     "handover",
     "snapshots",
     "scrape",
+    "tracing",
     "cut_link",
 )
 

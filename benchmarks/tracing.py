@@ -87,7 +87,7 @@ class MadeUp:
 
 
 def run(quick: bool) -> Result:
-    rounds, seconds = (1, 5) if quick else (7, 15)
+    rounds, seconds = (1, 5) if quick else (5, 10)
     measured: dict[str, list[float]] = {mode: [] for mode in MODES}
     with _collector() as url:
         for _ in range(rounds):
@@ -157,7 +157,7 @@ async def _frames(bus: Bus, seconds: int, *tracer: Any) -> float:
     if tracer:
         from inference.stream.frame_traces import FrameTraces
 
-        traces = [FrameTraces(*tracer, clock)]
+        traces = [FrameTraces(tracer[0], clock)]
     consumer = LiveConsumer(bus, plane, Results(bus, PEOPLE), tokens, frames, clock, None, *traces)
     intake = Intake(bus, WORK, work_consumer("people"), Room(plane), consumer.serve)
     member, maker = new_member("events", SITE, "127.0.0.1:0"), SnapshotMaker(bus, Snapshots(enabled=False))
