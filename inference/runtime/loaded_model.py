@@ -46,7 +46,7 @@ class LoadedModel:
             self._open_session,
             sessions=sessions,
             policy=BatchPolicy(limits.max, limits.max_delay_ms / 1000),
-            observer=_Meter(model),
+            observer=BatchMeter(model.card.name, model.version),
         )
 
     async def start(self, warm_up: Sequence[Row] | None = None) -> None:
@@ -105,15 +105,15 @@ class LoadedModel:
         return session
 
 
-class _Meter:
-    """Observes the batcher for the metrics."""
+class BatchMeter:
+    """Observes the batcher of a model's version for the metrics."""
 
-    def __init__(self, model: Model) -> None:
-        self._name = name = model.card.name
+    def __init__(self, name: str, version: str) -> None:
+        self._name = name
         self._size = metrics.BATCH_SIZE.labels(name)
         self._queue = metrics.QUEUE_TIME.labels(name)
         self._padding = metrics.BATCH_PADDING.labels(name)
-        self._version = model.version
+        self._version = version
         self._latency: dict[str, Histogram] = {}
 
     def on_batch(self, size: int, queue_s: Sequence[float], infer_s: float, protocols: Collection[str]) -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,6 +18,7 @@ from vedette.errors import BusUnavailable
 from vedette.messages import Detections, Status
 
 pytestmark = pytest.mark.timeout(300)
+_STAGES = ("decode", "encode", "publish", "prepare", "queue", "infer", "store", "total", "events")
 
 
 def next_detections(running: Site, after_s: float = 0.0) -> Detections:
@@ -230,6 +232,43 @@ def test_the_state_of_cameras_is_published(tmp_path: Path) -> None:
         status = asyncio.run(_next_status(running))
     assert status.state == "live"
     assert (status.codec, status.width, status.height) == ("h264", 768, 576)
+
+
+def test_top_shows_a_frame_s_way_through_all_processes_and_who_is_away(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        running.start()
+        next_detections(running)
+        shown: dict[str, Any] = {}
+
+        def shows_it_all() -> bool:
+            done = running.run("top", str(running.config), "--once", "--json", "--interval", "3")
+            assert done.returncode == 0, done.stderr
+            shown.update(json.loads(done.stdout))
+            rates = {stage["name"]: stage["per_s"] for stage in shown["stages"]}
+            return set(rates) == set(_STAGES) and all(rates[name] > 0 for name in _STAGES if name != "events")
+
+        until(shows_it_all, "each stage has been seen", deadline_s=200)
+        (camera,), (model,) = shown["cameras"], shown["models"]
+        assert (camera["name"], camera["up"], camera["inferred_per_s"] > 0) == ("street", True, True)
+        assert camera["cpu"] is not None
+        assert (model["name"], model["protocols"].keys()) == ("coco-detector", {"live"})
+        names = {process["name"] for process in shown["processes"]}
+        assert {"gateway", "gateway decode-0", "inference-coco-detector-0", "events"} <= names
+        assert all(process["away"] is None for process in shown["processes"])
+        with subprocess.Popen(
+            running.command("top", str(running.config), "--interval", "0.5"),
+            env={**running.environ, "COLUMNS": "60"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as top:
+            assert top.stdout is not None
+            assert next(line for line in top.stdout if line.startswith("Vedette, site"))
+            running.child("events").suspend()
+            assert next(line for line in top.stdout if line.startswith("events is away: no answer within 5 s"))
+            top.send_signal(signal.SIGINT)
+            assert "Traceback" not in top.stdout.read()
+            assert top.wait(30) == 0
 
 
 async def _next_status(running: Site) -> Status:

@@ -27,6 +27,7 @@ from inference.runtime.batching import BatcherClosed, BatcherFull, DeadlineExcee
 from inference.runtime.request import Inferred
 from inference.runtime.rows import Row
 from inference.runtime.session import ModelSession, open_session
+from inference.runtime.session_pool import Observer
 from vedette.retry import Backoff
 
 SHAPE = (4, 4, 3)
@@ -136,7 +137,7 @@ async def started(
     sessions: int = 1,
     policy: BatchPolicy = POLICY,
     backoff: Backoff = SOON,
-    observer: Notes | None = None,
+    observer: Observer | None = None,
     warm_up: Sequence[tuple[int, ...]] = (),
 ) -> AsyncIterator[Batcher[int]]:
     batcher = Batcher(model.open_session, sessions=sessions, policy=policy, backoff=backoff, observer=observer)
