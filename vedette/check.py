@@ -15,6 +15,7 @@ from vedette.sinks_settings import Mqtt
 from vedette.site.check import link_may_be_away, sites
 from vedette.site.check import missing_files as uplink_files
 from vedette.snapshots_check import snapshots_kept
+from vedette.tls.check import certificate_problems
 
 _MEAN_EVENT_BYTES = 1900
 """A detections message with its headers, as the server counts it against its bounds (before it compresses): the mean
@@ -31,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what the file resolves to; a wrong one ends with status 2 and a line a problem."""
     config = read_config(args.config)
-    refuse(args.config, [*missing_files(config), *uplink_files(config), *found_by(args.checks, config)])
+    refuse(
+        args.config,
+        [*missing_files(config), *certificate_problems(config), *uplink_files(config), *found_by(args.checks, config)],
+    )
     if args.json:
         sys.stdout.write(json.dumps(config.model_dump(mode="json"), indent=2) + "\n")
     else:
