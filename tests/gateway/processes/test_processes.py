@@ -310,6 +310,7 @@ async def test_a_process_that_is_not_needed_any_more_ends_by_itself(monkeypatch:
 async def test_a_camera_weighs_nothing_in_its_process_between_its_runs() -> None:
     async with cameras(1, plan(loop=True, paced=True)) as (camera,):
         await until(lambda: camera.reader.cost.rate, "it is measured")
+        assert camera.heard.stats.cpu_s, "and its status says so"
         assert camera.pool._costs() == [{camera.reader: camera.reader.cost.rate}]
         await end([camera.run])
         assert camera.pool._costs() == [{camera.reader: 0.0}]
