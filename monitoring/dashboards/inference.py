@@ -26,13 +26,24 @@ _LATENCY = Row(
         ),
         Panel(
             "Requests of clients",
-            "From a request's header to its answer, by protocol: p50, p95, p99.",
+            "From a request's header to its answer, by protocol; live, clip and crop are from the bus: p50, p95, p99.",
             _quantiles("vedette_inference_request_seconds", "model, protocol", "{{model}} {{protocol}}"),
             "s",
         ),
         Panel(
+            "Stages of a frame, p95",
+            "In the gateway decode, encode, publish; in a worker prepare and store. Waiting and the model are apart.",
+            (
+                Query(
+                    "histogram_quantile(0.95, sum by (stage, le) (rate(vedette_frame_stage_seconds_bucket{$S}[$R])))",
+                    "{{stage}}",
+                ),
+            ),
+            "s",
+        ),
+        Panel(
             "Requests, by status",
-            "A second; what isn't ok was refused, and why.",
+            "A second, frames and crops from the bus too; what isn't ok has no answer, and why.",
             (
                 Query(
                     "sum by (model, version, protocol, status) (rate(vedette_inference_requests_total{$S}[$R]))",
