@@ -31,6 +31,7 @@ NAMES = (
     "scrape",
     "tracing",
     "cut_link",
+    "scale",
 )
 
 

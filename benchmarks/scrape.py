@@ -43,7 +43,7 @@ def run(quick: bool) -> Result:
     """Seconds and CPU seconds of a scrape."""
     figures: dict[str, Any] = {}
     for kind in KINDS:
-        figures |= {f"{kind}_{name}": value for name, value in _measured(kind, 3 if quick else 15).items()}
+        figures |= {f"{kind}_{name}": value for name, value in measured(kind, 3 if quick else 15, CAMERAS).items()}
     return Result(
         "scrape",
         f"/metrics of a process with the series of {CAMERAS} cameras, over HTTP: median and longest.",
@@ -52,9 +52,13 @@ def run(quick: bool) -> Result:
     )
 
 
-def _measured(kind: str, times: int) -> dict[str, float]:
+def measured(kind: str, times: int, cameras: int) -> dict[str, float]:
+    """Series, size, seconds and CPU seconds of a scrape of one kind of process."""
     child = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.scrape", kind], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+        [sys.executable, "-m", "benchmarks.scrape", kind, str(cameras)],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
     )
     assert child.stdout is not None
     url, process = child.stdout.readline().strip(), psutil.Process(child.pid)
@@ -89,12 +93,12 @@ def _cpu_s(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _fill(kind: str) -> None:
+def _fill(kind: str, cameras: int) -> None:
     for module in (vedette.metrics, importlib.import_module(f"{kind}.metrics")):
         for metric in vars(module).values():
             if isinstance(metric, Counter | Gauge | Histogram) and "camera" in metric._labelnames:
                 others = [_VALUES.get(name, ("one",)) for name in metric._labelnames if name != "camera"]
-                for camera, values in itertools.product(range(CAMERAS), itertools.product(*others)):
+                for camera, values in itertools.product(range(cameras), itertools.product(*others)):
                     given = iter(values)
                     names = metric._labelnames
                     _touch(metric.labels(*(f"camera-{camera}" if name == "camera" else next(given) for name in names)))
@@ -107,12 +111,12 @@ def _touch(child: Counter | Gauge | Histogram) -> None:
         child.inc(12345.678)
 
 
-async def _serve(kind: str) -> None:
-    _fill(kind)
+async def _serve(kind: str, cameras: int) -> None:
+    _fill(kind, cameras)
     async with serve_health(Health(), Address(host="127.0.0.1", port=0), "listen") as address:
         print(f"http://{address}/metrics", flush=True)
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1]))
+    asyncio.run(_serve(sys.argv[1], int(sys.argv[2])))

@@ -110,9 +110,10 @@ class BucketWatch:
                 known[update.key] = Stored(None if removed else update.value or b"", update.revision or 0)
             elif keys is None:
                 keys = await self._count()
-            if keys is not None and len(known) >= keys:
-                yield known
             heard += 1
+            # Who is told may look at all keys: of a thousand changes that have come together it is told once.
+            if keys is not None and len(known) >= keys and (watcher._updates.empty() or heard % _BREATH == 0):
+                yield known
             if heard % _BREATH == 0:
                 if silence is not None:
                     silence.reschedule(asyncio.get_running_loop().time() + _SILENCE_S)

@@ -243,3 +243,12 @@ async def test_reading_and_following_leave_nothing_behind(bus: Bus, store: Camer
     await until(lambda: not asyncio.all_tasks() - tasks, "no task is left")
     assert len(bus._listeners) == listeners
     assert len(bus.client._subs) == subscriptions
+
+
+async def test_a_thousand_changes_that_come_together_are_told_a_few_times(store: CameraStore) -> None:
+    """Who is told looks at all of them: a look for each change took a site of thousands minutes."""
+    names = [f"cam-{number}" for number in range(1000)]
+    async with followed(store) as told:
+        await store.change(added(*names), {})
+        await until(lambda: len(told[-1].entries) == 1000, "all are told")
+        assert len(told) < 200
