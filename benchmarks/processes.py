@@ -90,6 +90,7 @@ def up(settings: dict[str, Any]) -> Iterator[Up]:
                 "inference": "127.0.0.1:0",
                 "events": "127.0.0.1:0",
             },
+            "gateway": {"capacity": "off"},
             "models": {"path": str(ROOT / "models")},
             "retention": {"detections_gib": 1, "events_gib": 1},
         }

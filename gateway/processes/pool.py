@@ -23,8 +23,8 @@ _LOOK_EVERY_S = 1.0
 class DecodePool:
     """Gives cameras their readers, each in the process that has the least to do; one that is too full gives one away.
 
-    A process is started with its first camera. One that dies or hangs is replaced; no other process notices. A camera
-    over which one crashed goes to a process apart, so that it takes others down with it only once.
+    A process is started with its first camera, or before. One that dies or hangs is replaced; no other process notices.
+    A camera over which one crashed goes to a process apart, so that it takes others down with it only once.
     """
 
     def __init__(self, processes: int, policy: BalancePolicy | None = None) -> None:
@@ -45,12 +45,18 @@ class DecodePool:
         return {one.camera: one.cost.rate for one in self._readers if one.cost.rate is not None}
 
     def reader(self, camera: str, plan: ReaderPlan, listener: Listener) -> RemoteReader:
-        """A reader for a camera; it is placed when it runs for the first time. Its process may start before: the
-        camera is dark meanwhile."""
+        """A reader for a camera; it is placed when it runs for the first time."""
         reader = RemoteReader(self, camera, plan, listener)
         self._readers.add(reader)
-        list(self._cameras)[min(len(self._readers), len(self._cameras)) - 1].begin()
         return reader
+
+    def begin(self, cameras: int) -> bool:
+        """Start the processes that so many cameras will be in; whether all run. A camera that comes then is not dark
+        for as long as one starts."""
+        slots = list(self._cameras)[:cameras]
+        for slot in slots:
+            slot.begin()
+        return all(slot.decided for slot in slots)
 
     async def run(self) -> None:
         """Keep the processes running and in balance; cancelled, end them."""

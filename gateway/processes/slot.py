@@ -33,6 +33,11 @@ class DecodeSlot:
         """CPU seconds a second of its process."""
         return (self._link.load.rate if self._link else None) or 0.0
 
+    @property
+    def decided(self) -> bool:
+        """Its process runs and has loaded what it needs, or it is known why not."""
+        return self._failure is not None or (self._link is not None and self._link.speaks)
+
     def begin(self) -> None:
         """Start the process, if it isn't yet."""
         self._wanted.set()

@@ -67,6 +67,9 @@ class Planner:
     ) -> Plan:
         """`stands`: of all live gateways, ours too; `cameras`: most important ones first; `mine`: what the last plan
         gave us, of which we have the leases of those that are `held`."""
+        weights = {name: stand.weight for name, stand in stands.items()}
+        if weights != self._ranked_for:
+            self._ranked, self._ranked_for = {}, weights
         others = {name: stand for name, stand in stands.items() if name != self._me}
         look = _Look(self._me, stands, _owners(others), {name: stand.room for name, stand in stands.items()})
         kept: set[str] = set()
@@ -122,11 +125,8 @@ class Planner:
 
     def _rank(self, camera: str, stands: Mapping[str, Stand]) -> Sequence[str]:
         """The gateways that can have a camera, the one that should have it first."""
-        weights = {name: stand.weight for name, stand in stands.items()}
-        if weights != self._ranked_for:
-            self._ranked, self._ranked_for = {}, weights
         if camera not in self._ranked:
-            self._ranked[camera] = tuple(ranking(camera, weights))
+            self._ranked[camera] = tuple(ranking(camera, self._ranked_for))
         return [name for name in self._ranked[camera] if camera not in stands[name].refuses]
 
 

@@ -23,8 +23,10 @@ from vedette.members import Member
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.2
-_AT_MOST = 10
+_AT_MOST = 4
 """Times as long as a look took the next one is waited for, at least: thousands of cameras take their time."""
+_READY_WITHIN_S = 10.0
+"""Decode processes have time to start; then cameras are taken all the same, and their statuses say what is wrong."""
 _REFUSED_S = 600.0
 """A camera that was given away, as there was too much to do, isn't wanted back before."""
 _IMPORTANCE = {"high": 0, "normal": 1, "low": 2}
@@ -39,6 +41,9 @@ class Decoding(Protocol):
 
     def costs(self) -> dict[str, float]:
         """What each camera uses, as far as it was measured."""
+
+    def begin(self, cameras: int) -> bool:
+        """Get ready for so many cameras; whether it is."""
 
 
 class Owned(Protocol):
@@ -75,6 +80,8 @@ class Sharing:
         self._planner = Planner(member.name)
         self._costs = CameraCosts()
         self._own_cpu = Meter()
+        self._begun_s: float | None = None
+        self._ready = False
         self._mine: frozenset[str] = frozenset()
         self._refused_until_s: dict[str, float] = {}
         self._stand = Stand(capacity.weight)
@@ -88,18 +95,28 @@ class Sharing:
         """Want, take and let go, until cancelled."""
         while True:
             began_s = monotonic()
-            if self._fleet.told and self._members.fresh:
-                await self._unassigned.tell(began_s, self._look(began_s).unassigned)
+            if self._fleet.told and self._members.fresh and self._is_ready(began_s):
+                plan = await self._look(began_s)
+                await self._unassigned.tell(began_s, plan.unassigned)
             await asyncio.sleep(max(_LOOK_EVERY_S, _AT_MOST * (monotonic() - began_s)))
 
-    def _look(self, now_s: float) -> Plan:
+    def _is_ready(self, now_s: float) -> bool:
+        """Whether cameras can be opened at once: before that none is taken from another gateway."""
+        desired = len(self._fleet.desired())
+        if desired and not self._ready:
+            self._begun_s = now_s if self._begun_s is None else self._begun_s
+            self._ready = self._decoding.begin(desired) or now_s - self._begun_s > _READY_WITHIN_S
+        return self._ready or not desired
+
+    async def _look(self, now_s: float) -> Plan:
         stands, desired = self._others(), self._fleet.desired()
         self._measure(now_s, stands, desired)
         if self._admission.is_overfull(now_s):
             self._give_away(now_s, stands, desired)
         held = self._held(desired)
         stands[self._me] = self._stand_now(now_s, desired, held, self._admission.room)
-        plan = self._planner.plan(now_s, stands, self._cameras(desired), self._mine, held)
+        # In a thread: with thousands of cameras it takes long when a gateway comes, and leases have to be renewed.
+        plan = await asyncio.to_thread(self._planner.plan, now_s, stands, self._cameras(desired), self._mine, held)
         new = sum(self._cost(name, desired[name]) for name in plan.mine - self._mine)
         self._carry_out(plan, desired)
         room = max(0.0, self._admission.room - new / self._speed)
