@@ -46,18 +46,24 @@ class HubKeeper:
 
     async def run(self) -> None:
         """Errors of the bus are retried."""
+        # Not a task group, which cancels once: a request of the library may swallow that (see `background.end`).
+        try:
+            await self._run()
+        finally:
+            await end(self._tasks.values())
+
+    async def _run(self) -> None:
         retry = Retry(_BACKOFF)
-        async with asyncio.TaskGroup() as group:
-            while True:
-                began_s = monotonic()
-                try:
-                    await self._keep()
-                except BusError as error:
-                    level = logging.WARNING if self._bus.connected else logging.DEBUG
-                    logger.log(level, "the sources of the hub's streams are not as they should be: %s", error)
-                    await asyncio.sleep(retry.wait_s(monotonic() - began_s))
-                await self._watch(group)
-                await asyncio.sleep(LOOK_EVERY_S)
+        while True:
+            began_s = monotonic()
+            try:
+                await self._keep()
+            except BusError as error:
+                level = logging.WARNING if self._bus.connected else logging.DEBUG
+                logger.log(level, "the sources of the hub's streams are not as they should be: %s", error)
+                await asyncio.sleep(retry.wait_s(monotonic() - began_s))
+            await self._watch()
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _keep(self) -> None:
         for stream in SOURCED:
@@ -65,11 +71,14 @@ class HubKeeper:
                 logger.info("%s sources %s", stream, ", ".join(self._wanted()) or "no site")
         self._hub = {stream: await read_stream(self._bus, stream) for stream in SOURCED}
 
-    async def _watch(self, group: asyncio.TaskGroup) -> None:
+    async def _watch(self) -> None:
+        for task in self._tasks.values():
+            if task.done():
+                task.result()  # a defect: the process ends with it
         wanted = set(self._wanted())
         for site in wanted - self._tasks.keys():
             self._watches[site] = SiteWatch(self._bus, site, self._changing)
-            self._tasks[site] = group.create_task(self._follow(self._watches[site]))
+            self._tasks[site] = asyncio.create_task(self._follow(self._watches[site]))
         for site in self._tasks.keys() - wanted:
             await end([self._tasks.pop(site)])
             del self._watches[site]
