@@ -74,6 +74,7 @@ def explanation(config: Config) -> str:
         *(_pipeline(config, name) for name in config.pipelines),
         _services(config),
         *(_sink(config, name) for name in config.sinks),
+        *(["debug      /debug of each process for who has debug.token, and for admins"] if config.debug.token else []),
         *_tracing(config),
         _retention(config),
     ]
