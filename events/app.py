@@ -1,7 +1,6 @@
 """The events process: its share of the partitions, each from detections to events."""
 
 import asyncio
-import asyncio
 import logging
 
 from events.ownership.ownership import Ownership
@@ -13,7 +12,6 @@ from vedette.background import background
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of
 from vedette.config import Config
-from vedette.cpu_capacity import core_speed, usable_cores
 from vedette.cpu_capacity import core_speed, usable_cores
 from vedette.debug.loopback import LoopbackOnly
 from vedette.debug.routes import DebugRoutes

@@ -94,11 +94,13 @@ class Site:
         return {member.name: set(_stand(member).owns) for member in self.gateways()}
 
     async def settled(self) -> dict[str, set[str]]:
-        """Wait until every camera is with the gateway that should have it, all having room; who has which."""
+        """Wait until all that run are heard, and every camera is with the one that should have it, all having room;
+        who has which."""
 
         def at_rest() -> bool:
             weights = {member.name: _stand(member).weight for member in self.gateways()}
-            return bool(weights) and self.owned() == {
+            running = {one.name for one in self.running if one.process.returncode is None}
+            return running == weights.keys() and self.owned() == {
                 gateway: {camera for camera in self._cameras if first(camera, weights) == gateway}
                 for gateway in weights
             }
