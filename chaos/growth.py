@@ -79,39 +79,43 @@ async def held(system: System) -> dict[str, Held]:
 
 
 class Usual:
-    """The most that services held in a time in which nothing failed, by kind: a new process is measured by its kind."""
+    """What all services of a kind held together in a time in which nothing failed.
+
+    Cameras and partitions wander from one service to another, and with them what is held for them.
+    """
 
     def __init__(self) -> None:
-        self._most: dict[str, Held] = {}
+        self._of: dict[str, Held] = {}
 
     async def learn(self, system: System) -> None:
-        now = await held(system)
-        for process in system.processes:
-            if process.name in now:
-                self._most[process.kind] = _greater(self._most.get(process.kind), now[process.name])
+        self._of = _by_kind(system, await held(system))
 
     async def grown(self, system: System) -> tuple[dict[str, Held], list[str]]:
-        """What is held, and what is wrong with it; what was a burst has some time to pass."""
+        """What is held, by service, and what is wrong with it; what was a burst has some time to pass."""
         end_s = asyncio.get_running_loop().time() + _SETTLES_WITHIN_S
         while True:
             now = await held(system)
             wrong = [
-                f"{process.name}: {text}"
-                for process in system.processes
-                if process.name in now and process.kind in self._most
-                for text in now[process.name].beyond(self._most[process.kind], _MEMORY_MIB.get(process.kind, 64))
+                f"{kind}: {text}"
+                for kind, all_of_it in _by_kind(system, now).items()
+                if kind in self._of
+                for text in all_of_it.beyond(self._of[kind], _MEMORY_MIB.get(kind, 64))
             ]
             if not wrong or asyncio.get_running_loop().time() > end_s:
                 return now, wrong
             await asyncio.sleep(_LOOK_EVERY_S)
 
 
-def _greater(one: Held | None, other: Held) -> Held:
-    if one is None:
-        return other
-    return Held(
-        max(one.memory_mib, other.memory_mib),
-        max(one.threads, other.threads),
-        max(one.descriptors, other.descriptors),
-        max(one.tasks or 0, other.tasks or 0) or None,
-    )
+def _by_kind(system: System, now: dict[str, Held]) -> dict[str, Held]:
+    sums: dict[str, Held] = {}
+    for process in system.processes:
+        if process.name in now:
+            one, other = now[process.name], sums.get(process.kind, Held(0, 0, 0, None))
+            tasks = None if one.tasks is None else one.tasks + (other.tasks or 0)
+            sums[process.kind] = Held(
+                round(one.memory_mib + other.memory_mib, 1),
+                one.threads + other.threads,
+                one.descriptors + other.descriptors,
+                tasks,
+            )
+    return sums

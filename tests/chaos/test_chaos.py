@@ -43,9 +43,10 @@ def folder() -> Path:
     return Path(tempfile.mkdtemp())
 
 
+@pytest.mark.timeout(600)
 def test_a_killed_worker_is_survived_and_no_process_is_left(folder: Path) -> None:
-    running = chaos(folder, "--minutes", "4", "--only", "kill-inference")
-    said, _ = running.communicate(timeout=280)
+    running = chaos(folder, "--minutes", "9", "--only", "kill-inference")
+    said, _ = running.communicate(timeout=560)
     assert running.returncode == 0, said
     assert re.search(r"\| kill-inference \| .* \| [\d.]+ s \| [\d.]+ s \| 120 frames, \d\d events \| nothing \|", said)
     assert not left(folder)
