@@ -105,7 +105,7 @@ def _sides(folder: Path) -> Iterator[tuple[Up, Crops, psutil.Popen, Path]]:
 async def _measure(
     site: Up, crops: Crops, loop: psutil.Popen, log: Path, rounds: int, seconds: float
 ) -> list[tuple[dict[str, float], dict[str, float]]]:
-    address = address_of(await asyncio.to_thread(load_config, site.config))
+    address = address_of(await asyncio.to_thread(load_config, site.config), "inference")
     async with await connect(address, "benchmark", give_up_after_s=60) as bus:
         questions = Questions(bus)
         async with background(questions.run()):

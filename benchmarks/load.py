@@ -44,7 +44,7 @@ def headers(arrived_s: float, budget_ms: float, epoch: int, seq: int) -> FrameHe
 async def replay(config_path: Path, cameras: int, fps: float, random_phases: bool, stop: Stop) -> int:
     config = load_config(config_path)
     pictures = jpegs()
-    async with await connect(address_of(config), "load") as bus, asyncio.TaskGroup() as group:
+    async with await connect(address_of(config, "gateway"), "load") as bus, asyncio.TaskGroup() as group:
         publisher = LivePublisher(bus, config.site)
         await publisher.start()
         begun_s = monotonic() + 3
