@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -28,6 +29,7 @@ from vedette.errors import BusMisfit, BusUnavailable, MalformedMessage
 from vedette.event_feeds import DurableFeed, EventFeed, LiveFeed
 from vedette.event_order import EventOrder, Verdict
 from vedette.event_parser import Event, parse_event
+from vedette.roles.permissions import role_of_user
 from vedette.secret import SecretText, SecretUrl
 from vedette.streams import stream_of
 
@@ -82,7 +84,14 @@ class _Server:
             return address_of(load_config(self.config), "subscriber")
         assert self.url is not None  # noqa: S101 -- what `subscribe` guarantees
         credentials = _creds(self.credentials) if self.credentials else None
-        return BusAddress(url=self.url, credentials=credentials, role="subscriber")
+        return BusAddress(url=self.url, credentials=credentials, role=role_of_user(_user(self.url)))
+
+
+def _user(url: SecretUrl) -> str | None:
+    try:
+        return urlsplit(url.reveal()).username
+    except ValueError:
+        return None
 
 
 def _creds(credentials: str) -> SecretText:

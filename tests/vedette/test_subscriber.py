@@ -14,10 +14,11 @@ from tests.vedette.samples import FEED, detections, encoded, status
 from tests.waiting import until, until_async
 from vedette import event_feeds, subscriber
 from vedette.bus import Bus
-from vedette.bus_address import embedded_address_file
+from vedette.bus_address import embedded_address_file, embedded_logins
 from vedette.errors import BusMisfit, BusUnavailable, ConfigError
 from vedette.event_parser import Event
 from vedette.messages import Detections, DetectionsEvent
+from vedette.roles.login import role_file
 from vedette.subjects import status as status_subject
 from vedette.subscriber import Subscription
 
@@ -327,7 +328,9 @@ async def test_a_configuration_finds_the_embedded_server(
     (tmp_path / "site.yaml").write_text("site: plant-1\n")
     file = embedded_address_file("plant-1")
     file.parent.mkdir(parents=True)
-    file.write_text(json.dumps({"url": guarded.url, "user": "u", "password": "right"}))
+    file.write_text(json.dumps({"url": guarded.url, "user": "operator", "password": "another"}))
+    embedded_logins("plant-1").mkdir()
+    role_file(embedded_logins("plant-1"), "subscriber").write_text(json.dumps({"user": "u", "password": "right"}))
     async with vedette.subscribe(config="site.yaml"):
         pass
 

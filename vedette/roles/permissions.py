@@ -67,6 +67,11 @@ def inbox_of(role: Role) -> str:
     return f"_INBOX.{role}"
 
 
+def role_of_user(name: str | None) -> Role:
+    """Of a user that `vedette up` or `vedette roles` made (`operator`, `operator-1f3a9c`); of another, subscriber."""
+    return next((role for role in ROLES if role == (name or "").partition("-")[0]), "subscriber")
+
+
 def permissions_of(role: Role, place: Place) -> Permissions:
     """The least with which a role works."""
     publish, subscribe = _RULES[role](place)

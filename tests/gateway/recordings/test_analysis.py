@@ -14,10 +14,11 @@ from gateway.recordings.recording import Summary
 from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
 from vedette.bus import Bus, connect
-from vedette.bus_address import STATE_VARIABLE, embedded_address_file
+from vedette.bus_address import STATE_VARIABLE, embedded_address_file, embedded_logins
 from vedette.config import Config
 from vedette.errors import BusMisfit
 from vedette.process import Stop
+from vedette.roles.login import role_file
 from vedette.sampling_settings import Sampling
 from vedette.streams import CLIPS, DETECTIONS
 
@@ -73,7 +74,10 @@ async def test_a_foreign_server_where_the_embedded_one_was_is_none_and_a_configu
     try:
         word = embedded_address_file("plant")
         word.parent.mkdir(parents=True)
-        word.write_text(json.dumps({"url": server.url, "user": "vedette", "password": "old"}), encoding="utf-8")
+        login = role_file(embedded_logins("plant"), "operator")
+        login.parent.mkdir()
+        for file in (word, login):
+            file.write_text(json.dumps({"url": server.url, "user": "operator", "password": "old"}), encoding="utf-8")
         assert await _running_bus(Config.model_validate({"site": "plant", "pipelines": PIPELINES})) is None
         config, _ = configured(tmp_path, server.url)
         with pytest.raises(BusMisfit, match="refuses these credentials"):
