@@ -55,7 +55,7 @@ class Tracer:
 
 @asynccontextmanager
 async def tracing(settings: Tracing | None, service: str, site: str) -> AsyncIterator[Tracer | None]:
-    """A tracer whose spans are sent while the body runs, and what is left within half a second after it; None: it is not
+    """A tracer whose spans are sent while the body runs, and what is left within half a second after it; None: it isn't
     configured, and nothing is imported.
 
     Raises ConfigError: the certificates to trust can't be read.
