@@ -30,7 +30,7 @@ _FALL_A_S = 0.01
 _OF_BUDGET = 0.4
 """No token aims at a wait of more than this part of what a frame's budget leaves for waiting: where rates are low,
 intervals are longer, and where decoding comes in bursts a frame is old when it is published."""
-_LEAST_OF_BUDGET = 0.1
+_LEAST_OF_BUDGET = 0.25
 """To which what is left is counted at least: a camera whose frames are late by themselves is no overload."""
 _SPREAD = 0.06
 """Of the rate, from camera to camera."""
