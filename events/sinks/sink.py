@@ -117,7 +117,7 @@ class Sink:
 
     async def _look(self, reader: SinkReader, lanes: Lanes[SinkEvent]) -> None:
         """Say how far it is; find out what the server gave to somebody else who never said so."""
-        missing_since = -1
+        missing: tuple[int, ...] = ()
         while True:
             try:
                 place = await reader.place()
@@ -129,12 +129,14 @@ class Sink:
             self._waiting = (place.num_pending or 0) + (place.num_ack_pending or 0)
             metrics.SINK_WAITING.labels(self.name).set(self._waiting)
             metrics.SINK_LAG.labels(self.name).set(_age_s(lanes))
+            # While there is progress the server may not have counted our latest acknowledgements yet.
+            now = (reader.delivered, place.num_ack_pending or 0, in_hand)
             if (place.num_ack_pending or 0) <= in_hand:
-                missing_since = -1
-            elif missing_since == reader.delivered:
+                missing = ()
+            elif missing == now:
                 raise SinkLost("events of it are with somebody else")
             else:
-                missing_since = reader.delivered
+                missing = now
             await asyncio.sleep(_LOOK_EVERY_S)
 
     def _forget_figures(self) -> None:
