@@ -41,7 +41,9 @@ def test_what_services_refer_to_is_there(compose: dict[str, Any]) -> None:
 
 
 def test_the_site_is_a_good_configuration_whose_models_are_served(compose: dict[str, Any]) -> None:
-    config = load_config(Path(ROOT / "configs/compose/site.yaml"), {"VEDETTE_NATS_USER": "gateway", "VEDETTE_NATS_PASSWORD": "secret"})
+    config = load_config(
+        Path(ROOT / "configs/compose/site.yaml"), {"VEDETTE_NATS_USER": "gateway", "VEDETTE_NATS_PASSWORD": "secret"}
+    )
     commands = [service.get("command", []) for service in compose["services"].values()]
     served = {command[command.index("--model") + 1] for command in commands if "--model" in command}
     assert served == set(config.model_names())
