@@ -43,6 +43,9 @@ class Fault:
     """What this machine lacks for it; None: nothing."""
     servers: int = 1
     small_disk: bool = False
+    damages: bool = False
+    """What is sent is changed on its way: a frame may come out as an error, and the NATS library write a traceback. All
+    else must hold."""
 
 
 @dataclass
@@ -109,13 +112,16 @@ class Trial:
         verdict.lasted_s = round(monotonic() - begun_s, 1)
         await self._recovered(verdict)
         verdict.dark_s = round(max(self.system.witness.longest_gap_s(name, begun_s, monotonic()) for name in NAMES), 1)
-        await self._judge_recording(recording, verdict)
+        if fault.damages:
+            await recording.result()
+        else:
+            await self._judge_recording(recording, verdict)
         verdict.wrong += await self._stored()
         held, grown = await self._usual.grown(self.system)
         verdict.held = {name: asdict(one) for name, one in held.items()}
         verdict.wrong += grown
         for process in self.system.processes:
-            if process.tracebacks() > tracebacks[process.name]:
+            if process.tracebacks() > tracebacks[process.name] and not fault.damages:
                 verdict.wrong.append(f"{process.name} wrote a traceback: see {process.log}")
             if (ends := process.deaths[deaths[process.name] :]) and fault.name.startswith("camera"):
                 verdict.wrong.append(f"{process.name} ended with {ends}: a camera's failure is its own")

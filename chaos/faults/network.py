@@ -57,5 +57,5 @@ FAULTS = (
     ),
     Fault("dark-network", f"nothing arrives for {_LASTS_S:.0f} s, and nobody is told", _dark),
     Fault("slow-network", f"100 ms and 250 kB/s each way for {_LASTS_S:.0f} s", _slow),
-    Fault("flipped-bytes", f"a byte of every 50th chunk is changed, for {_LASTS_S:.0f} s", _flip),
+    Fault("flipped-bytes", f"a byte of every 50th chunk is changed, for {_LASTS_S:.0f} s", _flip, damages=True),
 )
