@@ -67,7 +67,9 @@ _ACCOUNT = Row(
             "What becomes of sampled frames",
             "A second. Superseded and expired are no drops: they say that workers are busy.",
             (
-                Query("sum by (outcome) (rate(vedette_frames_answered_total{$S}[$R]))", "{{outcome}}"),
+                Query(
+                    "sum by (outcome) (rate(vedette_frames_answered_total{$S,outcome!='expired'}[$R]))", "{{outcome}}"
+                ),
                 Query("sum(rate(vedette_frames_superseded_total{$S}[$R]))", "superseded"),
                 Query("sum(rate(vedette_frames_expired_total{$S}[$R]))", "expired"),
             ),
