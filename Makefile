@@ -24,7 +24,7 @@ demo: $(READY) ## cameras, detections and a live view in this terminal; Ctrl-C e
 	@$(BIN)/vedette up configs/demo.yaml
 
 test: $(READY) ## all tests that need nothing but pip
-	$(BIN)/pytest -m "not system" -n 2 --dist loadfile
+	$(BIN)/pytest -m "not system" -n 3 --dist loadfile
 	@$(BIN)/pytest -m system --collect-only -q 2>/dev/null | tail -n 1 | sed -E 's/^([0-9]+).*/Not run: \1 tests that need system packages; make test-system runs them./'
 
 .venv-kserve/ready: tests/system/kserve.lock

@@ -40,6 +40,7 @@ async def serve(config: Config, listen: Address, stop: Stop) -> int:
         await stop.unless_requested(connect(address_of(config, "events"), "events")) as bus,
         tracing(config.tracing, EVENTS, config.site) as tracer,
     ):
+        health.require("partitions", lambda: False)  # until they are shared
         health.require("bus", lambda: bus.connected)
         logger.info("health and metrics on %s://%s", "http" if tls is None else "https", address)
         await _run(config, bus, tracer, health, address, stop)

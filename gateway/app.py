@@ -52,6 +52,7 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
     await asyncio.to_thread(watch_gpus)
     capacity = await asyncio.to_thread(measured_capacity, config.gateway.capacity)
     health.require("bus", lambda: False)
+    health.require("cameras", lambda: False)  # until they are known
     guard = Guard(config.gateway.api_token, listen, config.gateway.accounts)
     door, api, whip = Door(), CamerasApi(config, guard), WhipService(config.webrtc)
     console = await asyncio.to_thread(Console, config, guard)

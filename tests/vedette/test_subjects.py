@@ -37,8 +37,8 @@ def test_a_subject_of_another_shape_is_malformed(subject: str) -> None:
 
 def test_no_two_streams_take_the_same_subject() -> None:
     subjects = [subject for stream in streams(Retention()) for subject in stream.subjects or []]
-    assert len(subjects) == len(set(subjects)) == 13
-    assert all(subject.endswith(".>") for subject in subjects)
+    assert len(subjects) == len(set(subjects)) == 14
+    assert all(subject.endswith((".>", ".*")) for subject in subjects)
 
 
 def test_every_stream_and_bucket_is_bounded_and_replicated() -> None:

@@ -197,7 +197,7 @@ async def test_a_candidate_that_fails_on_a_picture_has_it_served_by_the_stable_v
         await until(lambda: plane.candidate is not None, "loaded")
         assert plane.candidate is not None
 
-        async def fail(*_: object) -> Inference:
+        async def fail(*_: object, **__: object) -> Inference:
             raise ModelFailed("no kernel")
 
         monkeypatch.setattr(plane.candidate.pictures, "infer", fail)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.nats_server import SMALL
 from tests.waiting import until_async
 from vedette.background import background
 from vedette.bus import Bus
@@ -49,7 +50,7 @@ def test_numbers_and_addresses_are_no_names(word: str, target: Target | None) ->
 async def test_a_name_is_looked_up_among_those_that_live(bus: Bus) -> None:
     url = bus.client.connected_url
     assert url is not None
-    site = Config.model_validate({"site": "plant-1", "nats": {"url": url.geturl()}})
+    site = Config.model_validate({"site": "plant-1", "nats": {"url": url.geturl()}, "retention": SMALL.model_dump()})
 
     async def all_there() -> bool:
         return len(await live_members(bus, "plant-1")) == len(MEMBERS)
