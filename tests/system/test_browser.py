@@ -65,6 +65,7 @@ async def test_a_browser_s_pictures_become_frames_until_it_leaves(
         (member,) = await live_members(bus, SITE)
         whip = f"http://{member.http}/whip/lobby"
         asked = urlencode({"whip": whip, "codec": codec, "token": "tell-nobody", "seconds": 8})
+        await until(lambda: witness.is_("lobby", "offline"), "it has the camera, and waits for a publisher")
         async with chromium(f"{shown}?{asked}", tmp_path / "profile"):
             await until(lambda: witness.is_("lobby", "live"), "live")
             await until(lambda: len(witness.of("lobby")) >= 10, "frames")

@@ -117,8 +117,8 @@ def prefixed(routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
 
 @contextlib.asynccontextmanager
 async def behind_a_prefix(*args: Any) -> AsyncIterator[Any]:
-    health, door, routes, listen, early = args
-    async with http.serve_http(health, door, prefixed(routes), listen, prefixed(early)) as address:
+    health, door, routes, listen, early, *others = args
+    async with http.serve_http(health, door, prefixed(routes), listen, prefixed(early), *others) as address:
         yield address
 
 

@@ -26,6 +26,7 @@ DISTRIBUTIONS = {
     "numpy": "numpy",
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
+    "opentelemetry": "opentelemetry-proto",
     "paho": "paho-mqtt",
     "prometheus_client": "prometheus-client",
     "pydantic": "pydantic",
