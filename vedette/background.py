@@ -24,17 +24,24 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
     A task has 3 s to clean up, then it is cancelled again: before Python 3.12 `asyncio.wait_for`, and with it each
     request of the NATS library, swallows a cancellation that comes at the moment of its result
-    (https://github.com/python/cpython/issues/86296).
+    (https://github.com/python/cpython/issues/86296). Whoever waits here and is cancelled waits on, having cancelled
+    `tasks` once more: a task group cancels its tasks only once, and would wait for ever for one that swallowed that.
     """
     every = set(tasks)
     pending = {task for task in every if not task.done()}
     for task in pending:
         if not task.cancelling():
             task.cancel()
+    interruption: asyncio.CancelledError | None = None
     while pending:
-        _, pending = await asyncio.wait(pending, timeout=_AGAIN_S)
+        try:
+            _, pending = await asyncio.wait(pending, timeout=_AGAIN_S)
+        except asyncio.CancelledError as error:
+            interruption = error
         for task in pending:
             task.cancel()
     for task in every:
         if not task.cancelled():
             task.exception()  # looked at, so that it isn't reported as never retrieved
+    if interruption is not None:
+        raise interruption

@@ -53,3 +53,29 @@ async def test_a_task_that_swallowed_its_first_cancellation_ends(monkeypatch: py
     async with asyncio.timeout(5):
         await end([task])
     assert task.cancelled()
+
+
+async def test_who_is_cancelled_while_it_waits_waits_on_for_a_task_that_swallows_cancellations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_AGAIN_S", 0.01)
+    ended: list[str] = []
+
+    async def swallows() -> None:
+        for _ in range(5):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                continue
+        ended.append("swallowed enough")
+
+    async def owner() -> None:
+        async with background(swallows()):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(owner())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await end([task])
+    assert task.cancelled()
+    assert ended == ["swallowed enough"]
