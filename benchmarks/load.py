@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 import random
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from time import monotonic
 
@@ -27,10 +28,13 @@ VIDEO = Path(__file__).parent.parent / "media" / "pedestrians.mp4"
 
 
 def jpegs(count: int = 50) -> list[bytes]:
-    """Frames of the scene as the gateway encodes them for a pipeline of 640 pixels."""
+    """The scene at 5 frames a second, as the gateway encodes it for a pipeline of 640 pixels; then back to its begin,
+    so that it can be shown again and again without people who jump."""
     encoder = PictureEncoder(640)
     with av.open(str(VIDEO)) as container:
-        return [encoder.encode(frame).jpeg for _, frame in zip(range(count), container.decode(video=0), strict=False)]
+        sampled = islice(container.decode(video=0), 0, None, 5)
+        forth = [encoder.encode(frame).jpeg for frame in islice(sampled, count)]
+    return forth + forth[-2:0:-1]
 
 
 def headers(arrived_s: float, budget_ms: float, epoch: int, seq: int) -> FrameHeaders:
@@ -56,11 +60,12 @@ async def replay(config_path: Path, cameras: int, fps: float, random_phases: boo
             feed = publisher.feed(f"cam{number}", "people", lease)
             phase = random.random() if random_phases else number / cameras  # noqa: S311 -- no secret
             due_s = begun_s + phase / fps
+            begin = random.randrange(len(pictures))  # noqa: S311 -- no secret
+            scene = islice(cycle(pictures), begin, None)
             try:
                 while not stop.requested:
                     await asyncio.sleep(max(0.0, due_s - monotonic()))
-                    picture = random.choice(pictures)  # noqa: S311 -- any will do
-                    await feed.publish(picture, partial(headers, monotonic(), config.inference.budget_ms))
+                    await feed.publish(next(scene), partial(headers, monotonic(), config.inference.budget_ms))
                     due_s += 1 / fps
             finally:
                 keeping.cancel()
