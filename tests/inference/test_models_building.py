@@ -12,8 +12,8 @@ import pytest
 
 from inference.repository.card import ModelCard
 from inference.repository.folder import Repository
+from tests.inference.build.known_heads import CASES, built, run
 from tests.inference.build.networks import network, pictures
-from tests.inference.build.test_heads import CASES, built, run
 from tests.inference.nanodet_reference import ROOT
 from vedette.__main__ import main
 

@@ -11,7 +11,7 @@ from inference.errors import InferenceError, UndecodableImage
 from inference.runtime.batch_policy import BatchPolicy
 from inference.runtime.batching import BatcherFull, DeadlineExceeded, ModelFailed
 from inference.runtime.loaded_model import BatchMeter
-from tests.inference.runtime.test_batcher import Model, image, started
+from tests.inference.runtime.held_model import Model, image, started
 
 
 def value(name: str, **labels: str) -> float:

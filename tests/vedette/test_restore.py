@@ -6,11 +6,11 @@ from pathlib import Path
 
 import vedette
 from tests.nats_server import NatsServer
+from tests.vedette.reading import publish, seqs, take
 from tests.vedette.samples import detections
 from tests.vedette.test_camera_store import SITE, added
 from tests.vedette.test_leases import held, running
 from tests.vedette.test_snapshot_store import put as put_snapshot
-from tests.vedette.test_subscriber import publish, seqs, take
 from vedette.buckets import LEASES
 from vedette.bus import connect
 from vedette.camera_record import CameraRecord, UnreadableRecord

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from inference.runtime.batch_policy import BatchCosts, BatchPolicy, CostCurve
 from inference.runtime.batcher import REQUESTS_HELD, Batcher
 from inference.runtime.session_runner import SessionRunner
-from tests.inference.runtime.test_batcher import Notes
+from tests.inference.runtime.held_model import Notes
 from tests.waiting import until
 
 POLICY = BatchPolicy(8, 0)

@@ -18,7 +18,7 @@ from inference.runtime.batch_policy import BatchCosts, BatchPolicy, CostCurve
 from inference.runtime.batcher import Batcher
 from inference.runtime.batching import WEIGHTS, BatchQueue, Item, Lane
 from inference.runtime.request import Inferred
-from tests.inference.runtime.test_batcher import Gate
+from tests.inference.runtime.held_model import Gate
 from tests.waiting import until
 
 SHAPES = ((192, 320, 3), (640, 640, 3), (32, 32, 3))

@@ -1,80 +1,22 @@
 """Pulling from a real work queue: never more than there is room for, whatever happens to the server."""
 
 import asyncio
-import contextlib
-import json
 import logging
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
 
 import pytest
 from nats.aio.msg import Msg
 
 from inference import metrics
 from inference.stream import intake as intake_module
-from inference.stream.intake import Intake, Serve
+from inference.stream.intake import Intake
 from inference.stream.room import Place, Room
-from tests.inference.worker import Camera, pending
+from tests.inference.stream.pulling import Desk, Plane, offer, pulling, waiting_requests
+from tests.inference.worker import pending
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
-from vedette import consumers
-from vedette.bus import Bus, connect
+from vedette.bus import Bus
 from vedette.consumers import work_consumer
 from vedette.streams import WORK
-
-
-class Plane:
-    def __init__(self, capacity: int = 4) -> None:
-        self.capacity = capacity
-
-
-class Desk:
-    """Serves a message when the test lets it, and acknowledges it."""
-
-    def __init__(self) -> None:
-        self.in_hand: list[str] = []
-        self.most = 0
-        self.done: list[str] = []
-        self.may_go = asyncio.Event()
-        self.failing: set[str] = set()
-
-    async def serve(self, message: Msg, place: Place) -> None:
-        camera = message.subject.rpartition(".")[2]
-        self.in_hand.append(camera)
-        self.most = max(self.most, len(self.in_hand))
-        try:
-            await self.may_go.wait()
-            if camera in self.failing:
-                raise RuntimeError(f"no luck with {camera}")
-            await message.ack_sync()
-            self.done.append(camera)
-        finally:
-            self.in_hand.remove(camera)
-
-
-@asynccontextmanager
-async def pulling(bus: Bus, serve: Serve, room: Room | None = None, pipeline: str = "people") -> AsyncIterator[Intake]:
-    intake = Intake(bus, WORK, work_consumer(pipeline), room or Room(Plane()), serve)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(intake.run())
-        await until(lambda: intake.ready, "the intake is ready")
-        try:
-            yield intake
-        finally:
-            intake.stop()
-
-
-async def offer(bus: Bus, *numbers: int, pipeline: str = "people") -> None:
-    for number in numbers:
-        await Camera(bus, f"cam-{number}", pipeline).offer()
-    await bus.client.flush()
-
-
-async def waiting_requests(bus: Bus) -> int:
-    answer = await bus.client.request(f"$JS.API.CONSUMER.INFO.{WORK}.w-people", b"", timeout=90)
-    return int(json.loads(answer.data)["num_waiting"])
 
 
 async def test_it_never_pulls_more_than_its_capacity(bus: Bus) -> None:
@@ -223,88 +165,6 @@ async def test_expired_requests_are_renewed_without_asking_for_more_than_there_i
     assert desk.most == 4
 
 
-async def test_stop_finishes_what_is_in_hand(bus: Bus) -> None:
-    desk = Desk()
-    async with pulling(bus, desk.serve) as intake:
-        await offer(bus, *range(10))
-        await until(lambda: len(desk.in_hand) == 4, "the hands are full")
-        intake.stop()
-        desk.may_go.set()
-    assert len(desk.done) == 4
-    assert await pending(bus, WORK, "w-people") == (6, 0)
-
-
-async def test_what_a_stopped_worker_had_asked_for_goes_to_another_at_once(
-    nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Long before the acknowledgement wait is over: here it is an hour."""
-    monkeypatch.setattr(consumers, "ACK_WAIT_S", 3600.0)
-    first, second = Desk(), Desk()
-    first.may_go.set()
-    second.may_go.set()
-    async with await connect(nats_server.address, "other") as other, pulling(other, second.serve):
-        for attempt in range(20):
-            async with pulling(bus, first.serve) as leaving:
-                offering = asyncio.create_task(offer(bus, *range(10 * attempt, 10 * attempt + 10)))
-                leaving.stop()
-                await offering
-            await until(partial(have_served, 10 * attempt + 10, first, second), "all are served")
-
-
-def have_served(count: int, *desks: Desk) -> bool:
-    return sum(len(desk.done) for desk in desks) == count
-
-
-async def test_what_arrives_after_a_stop_is_given_back(
-    nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumers, "ACK_WAIT_S", 3600.0)
-    first, second = Desk(), Desk()
-    second.may_go.set()
-    async with pulling(bus, first.serve) as leaving:
-        await until_async(lambda: waiting_requests(bus), "a request waits")
-        leaving._stopping = True  # as by `stop`, but the server does not know yet
-        await offer(bus, *range(4))
-        async with await connect(nats_server.address, "other") as other, pulling(other, second.serve):
-            await until(lambda: len(second.done) == 4, "the other serves them")
-    assert first.most == 0
-
-
-async def test_cancelled_it_leaves_and_its_messages_with_it(bus: Bus) -> None:
-    cancelled = []
-
-    async def serve(message: Msg, place: Place) -> None:
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            cancelled.append(message.subject)
-            raise
-
-    intake = Intake(bus, WORK, work_consumer("people"), Room(Plane()), serve)
-    task = asyncio.create_task(intake.run())
-    await until(lambda: intake.ready, "ready")
-    await offer(bus, *range(10))
-    await until_async(lambda: hands_are_full(bus), "the hands are full")
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    assert len(cancelled) == 4
-    assert await waiting_requests(bus) == 0
-
-
-async def hands_are_full(bus: Bus) -> bool:
-    return (await pending(bus, WORK, "w-people"))[1] == 4
-
-
-async def test_stop_is_quick_while_the_server_is_away(bus: Bus, nats_server: NatsServer) -> None:
-    async with pulling(bus, Desk().serve) as intake:
-        nats_server.kill()
-        await until(lambda: not bus.connected, "disconnected")
-        started = time.monotonic()
-        intake.stop()
-    assert time.monotonic() - started < 5  # the library would wait for 10 s
-
-
 async def test_too_many_requests_are_no_busy_loop(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     await bus.jetstream.add_consumer(WORK, work_consumer("people").evolve(max_waiting=1))
@@ -322,9 +182,6 @@ async def test_too_many_requests_are_no_busy_loop(bus: Bus, caplog: pytest.LogCa
             await offer(bus, *range(10))
             await until(lambda: len(first.done) + len(second.done) == 10, "all are served")
             assert refused._requests_made < 20
-
-
-# The room of several pipelines
 
 
 async def test_pipelines_share_the_room_of_their_lane(bus: Bus) -> None:
