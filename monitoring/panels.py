@@ -28,6 +28,8 @@ class Query:
 
     expr: str
     legend: str = ""
+    only_with: str | None = None
+    """What a system must have for it to give anything; None: every system has it."""
 
     @property
     def text(self) -> str:
@@ -46,7 +48,7 @@ class Panel:
     unit: Unit = "short"
     shape: Literal["lines", "numbers"] = "lines"
     only_with: str | None = None
-    """What a system must have for it to show anything; None: every system has it."""
+    """As for a query; of all of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ Errors have no text of the library's in them, which may quote the URL.
 import asyncio
 import contextlib
 import datetime as dt
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import aiohttp
 
 from vedette.camera_settings import Tls
 from vedette.errors import VedetteError
+from vedette.http_failure import FAILURES, reason
 from vedette.secret import SecretUrl
 from vedette.trust import trust
 
@@ -66,23 +66,8 @@ async def post(session: aiohttp.ClientSession, url: SecretUrl, body: bytes, head
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
                 await _drain(answer.content)
             return Answer(answer.status, retry_after_s(answer.headers.get("Retry-After"), dt.datetime.now(dt.UTC)))
-    except aiohttp.ClientConnectorCertificateError:
-        raise PostFailed("its certificate is not trusted, or not the host's") from None
-    except aiohttp.ClientSSLError:
-        raise PostFailed("no TLS could be agreed on") from None
-    except aiohttp.ClientConnectorDNSError:
-        raise PostFailed("its name is not known") from None
-    except aiohttp.ClientConnectorError as error:
-        number = error.os_error.errno or 0
-        raise PostFailed(f"no connection{f': {os.strerror(number)}' if number > 0 else ''}") from None
-    except TimeoutError:
-        raise PostFailed("no answer in time") from None
-    except aiohttp.ClientResponseError:
-        raise PostFailed("answered what is no HTTP") from None
-    except (aiohttp.ServerDisconnectedError, ConnectionResetError, BrokenPipeError):
-        raise PostFailed("ended the connection without an answer") from None
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise PostFailed(type(error).__name__) from None
+    except FAILURES as error:
+        raise PostFailed(reason(error)) from None
 
 
 def retry_after_s(value: str | None, now: dt.datetime) -> float | None:

@@ -1,5 +1,9 @@
 """Metrics that every kind of process has."""
 
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from types import ModuleType
+
 from prometheus_client import Counter, Gauge, Histogram
 
 DROPPED = Counter("vedette_frames_dropped", "Frames dropped, by reason and hop.", ["camera", "reason", "hop"])
@@ -42,3 +46,12 @@ TRACES_DROPPED = Counter(
     ["reason"],
 )
 SPANS_EXPORTED = Counter("vedette_spans_exported", "Spans that the collector has taken.")
+
+
+def forget(modules: Iterable[ModuleType], labels: Mapping[str, str]) -> None:
+    """Remove the series with these labels from all metrics of `modules`."""
+    for module in modules:
+        for metric in vars(module).values():
+            if isinstance(metric, Counter | Gauge | Histogram):
+                with suppress(ValueError):  # it has no such label
+                    metric.remove_by_labels(dict(labels))

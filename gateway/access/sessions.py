@@ -54,12 +54,16 @@ class Sessions:
         session = self._sessions.pop(key, None)
         if session is None:
             return None
-        if self._now_s() - session.used_s > UNUSED_FOR_S:
+        if not self.lasts(session):
             session.open = False
             return None
         session.used_s = self._now_s()
         self._sessions[key] = session
         return session
+
+    def lasts(self, session: Session) -> bool:
+        """Whether it has not ended; asking is no use of it."""
+        return session.open and self._now_s() - session.used_s <= UNUSED_FOR_S
 
     def end(self, cookie: str | None) -> None:
         """Signed out."""

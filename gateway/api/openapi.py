@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.console.openapi import paths as console_paths
 from vedette.camera_settings import Camera
+from vedette.debug.openapi import paths as debug_paths
 from vedette.messages import Status
 from vedette.snapshot_record import SnapshotRecord
 
@@ -71,6 +72,7 @@ def document() -> dict[str, Any]:
             },
             **_snapshots(),
             **console_paths(),
+            **debug_paths(),
         },
         "components": {
             "schemas": _schemas(),

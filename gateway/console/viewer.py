@@ -66,7 +66,7 @@ class LiveEndpoint:
         if self._live.is_full():  # others came while this one said hello
             await socket.close(code=_TRY_LATER, message=b"too many browsers are connected")
             return socket
-        viewer = Viewer(socket, self._live, (lambda: session.open) if session is not None else lambda: True)
+        viewer = Viewer(socket, self._live, lambda: session is None or self._guard.sessions.lasts(session))
         await viewer.run()
         return socket
 

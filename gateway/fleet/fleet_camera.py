@@ -1,9 +1,6 @@
 """A camera with all that it registers elsewhere in the gateway; and what makes it."""
 
-from contextlib import AsyncExitStack, suppress
-from types import ModuleType
-
-from prometheus_client import Counter, Gauge, Histogram
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import vedette.metrics
 from gateway import metrics
@@ -13,6 +10,7 @@ from gateway.fleet.hints import Hints
 from gateway.fleet.live_publisher import LivePublisher
 from gateway.fleet.rate_control import RateLimits
 from gateway.fleet.recovery import Recovery, recovery_of
+from gateway.fleet.stills import stills_given
 from gateway.pictures.sampled_frame import Output
 from gateway.reading.sampler import Sampling
 from gateway.whip.service import WhipService
@@ -27,7 +25,6 @@ from vedette.members import Member
 
 _LEAST = 20
 """Of the usual rate, where the configuration doesn't say how low it may become."""
-_METRICS: tuple[ModuleType, ...] = (metrics, vedette.metrics)
 
 
 class FleetCamera:
@@ -41,9 +38,11 @@ class FleetCamera:
         hints: Hints,
         recovery: Recovery | None,
         place: WhipDecoding | None,
+        stills: AbstractAsyncContextManager[None] | None = None,
     ) -> None:
-        """`place`: where the camera is published to."""
+        """`place`: where the camera is published to; `stills` gives pictures of its main stream."""
         self._camera = camera
+        self._stills = stills
         self._place = place
         self._status = status
         self._publisher = publisher
@@ -60,6 +59,8 @@ class FleetCamera:
                 await stack.enter_async_context(background(self._recovery.run()))
             if self._place is not None:
                 await stack.enter_async_context(self._place)
+            if self._stills is not None:
+                await stack.enter_async_context(self._stills)
             await self._camera.run()
 
     def refuse(self, why: str | None) -> None:
@@ -131,17 +132,16 @@ class FleetCameraBuilder:
             place or self._decoding,
         )
         recovery = recovery_of(site, name, camera.recovery)
-        return FleetCamera(running, status, self._publisher, self._hints, recovery, place)
+        substream = camera.substream
+        gives = substream is not None and substream.snapshots == "main"
+        stills = stills_given(self._bus, site, name, running.still) if gives else None
+        return FleetCamera(running, status, self._publisher, self._hints, recovery, place, stills)
 
     def forget(self, name: str) -> None:
         """Remove the camera's series from every metric."""
         self._leases.pop(name, None)
         self._publisher.forget(name)
-        for module in _METRICS:
-            for metric in vars(module).values():
-                if isinstance(metric, Counter | Gauge | Histogram):
-                    with suppress(ValueError):  # it has no such label
-                        metric.remove_by_labels({"camera": name})
+        vedette.metrics.forget((metrics, vedette.metrics), {"camera": name})
 
 
 def outputs_of(camera: CameraConfig, config: Config) -> list[Output]:

@@ -6,7 +6,18 @@ _BUSY = (
     "(sum by (model) (rate(model_inference_latency_seconds_sum{$S}[$R])) "
     "/ sum by (model) (vedette_sessions_in_service{$S}))"
 )
-_BUSY_AS_RECORDED = "max by (model) (vedette:session:busy_share5m{$S})"
+_RECORDED = "vedette:session:busy_share5m{$S}"
+_LONG_ENOUGH = f"(time() - min_over_time(timestamp({_RECORDED})[1d:5m]) >= 6 * 3600)"
+"""Where there is a past of six hours: of minutes the trend says nothing of weeks."""
+_A_PAST = "a past of six hours"
+
+
+def _in(days: int) -> Query:
+    trend = f"clamp_min(predict_linear({_RECORDED}[1d], {days} * 86400), 0)"
+    return Query(f"max by (model) ({trend} and {_LONG_ENOUGH})", f"{{{{model}}}} in {days} days", _A_PAST)
+
+
+_UNTIL_FULL = f"min by (model) (clamp_min(1 - {_RECORDED}, 0) / (deriv({_RECORDED}[1d]) > 0) and {_LONG_ENOUGH})"
 
 _COST = Row(
     "Cost",
@@ -76,31 +87,19 @@ _FORECAST = Row(
     (
         Panel(
             "Busy share, as it will be",
-            "Of the sessions: now, and by the trend of the last day in a week and in a month. Above 1 it has run out.",
-            (
-                Query(_BUSY_AS_RECORDED, "{{model}} now"),
-                *(
-                    Query(
-                        f"predict_linear(vedette:session:busy_share5m{{$S}}[1d], {days} * 86400)",
-                        f"{{{{model}}}} in {days} days",
-                    )
-                    for days in (7, 30)
-                ),
-            ),
+            "Of the sessions: now, and in a week and in a month by the trend of the last day, of which there must be "
+            "six hours. Above 1 it has run out.",
+            (Query(f"max by (model) ({_RECORDED})", "{{model}} now"), _in(days=7), _in(days=30)),
             "percentunit",
         ),
         Panel(
             "Time until it runs out",
-            "Until the sessions are all busy, by the trend of the last day. Nothing is shown while the load falls.",
-            (
-                Query(
-                    f"(1 - {_BUSY_AS_RECORDED}) / (max by (model) (deriv(vedette:session:busy_share5m{{$S}}[1d])) > 0)",
-                    "{{model}}",
-                ),
-            ),
+            "Until the sessions are all busy, by the trend of the last day, of which there must be six hours. "
+            "Nothing is shown while the load falls.",
+            (Query(_UNTIL_FULL, "{{model}}"),),
             "dtdurations",
             "numbers",
-            only_with="a load that grows",
+            only_with=f"a load that grows, and {_A_PAST}",
         ),
     ),
 )

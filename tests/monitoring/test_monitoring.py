@@ -59,6 +59,12 @@ def test_every_alert_has_a_runbook_that_says_what_it_means_and_what_to_do() -> N
         assert "## Do" in text, alert.name
 
 
+def test_the_page_lists_every_alert_with_its_runbook_and_severity() -> None:
+    row = re.compile(r"^\| \[(\w+)\]\(runbooks/([\w-]+)\.md\) \| .+ \| (\w+) \|$", re.MULTILINE)
+    listed = row.findall((ROOT / "docs" / "observability.md").read_text())
+    assert sorted(listed) == sorted((alert.name, alert.runbook, alert.severity) for alert in ALERTS)
+
+
 def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
     for fires in (True, False):
         assert {case.alert for case in CASES if (case.summary is not None) == fires} == {one.name for one in ALERTS}

@@ -18,9 +18,9 @@ from vedette.debug.asking import ask
 from vedette.debug.recording import ENDINGS, FASTEST_HZ, LONGEST_S, Wanted, record
 from vedette.debug.targets import NoSuchProcess, Target, given, named
 from vedette.errors import ConfigError, VedetteError
+from vedette.http_get import token_of
 from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
-from vedette.secret import SecretText
 
 _NOT_OF_A_FILE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -64,7 +64,9 @@ async def _profile(args: argparse.Namespace, config: Config | None) -> int:
     if target.pid is not None:
         making = record(target.pid, wanted)
     else:
-        token = await asyncio.to_thread(_token, args.token_file, config)
+        token = await asyncio.to_thread(token_of, args.token_file)
+        if token is None and config is not None:
+            token = config.debug.token
         making = ask(target.url, wanted, token, args.ca)
     made = await _with_progress(making, target, wanted.seconds)
     try:
@@ -94,15 +96,6 @@ async def _named(config: Config | None, word: str) -> Target:
         raise
     except VedetteError as error:
         raise type(error)(f"{error}; a process id or http://host:port needs no bus") from None
-
-
-def _token(file: Path | None, config: Config | None) -> SecretText | None:
-    if file is None:
-        return config.debug.token if config is not None else None
-    try:
-        return SecretText(file.read_text(encoding="utf-8").strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--token-file: {file}: {getattr(error, 'strerror', None) or 'is no text'}") from None
 
 
 def _check_folder(output: Path) -> None:

@@ -8,6 +8,7 @@ from time import monotonic
 from vedette.background import end
 from vedette.bus import Bus
 from vedette.errors import BusError
+from vedette.metrics import forget
 from vedette.retry import Backoff, Retry
 from vedette.site import metrics
 from vedette.site.hub_streams import HubStream, read_stream, source_sites
@@ -82,7 +83,7 @@ class HubKeeper:
         for site in self._tasks.keys() - wanted:
             await end([self._tasks.pop(site)])
             del self._watches[site]
-            metrics.forget(site, SOURCED)
+            forget((metrics,), {"edge": site})
 
     async def _follow(self, watch: SiteWatch) -> None:
         while True:

@@ -1,7 +1,5 @@
 """What `vedette hub` says of the sites whose streams it sources. `edge` is the site."""
 
-from contextlib import suppress
-
 from prometheus_client import Counter, Gauge
 
 UP = Gauge("vedette_edge_up", "1 while a site's server answers through its link.", ["edge"])
@@ -26,14 +24,3 @@ RENEWED = Counter(
 RECONNECTS = Counter(
     "vedette_edge_sourced_anew", "Times that a source was made anew after its link came back.", ["edge"]
 )
-
-
-def forget(edge: str, streams: tuple[str, ...]) -> None:
-    """A site is not sourced any more."""
-    for metric in (UP, RECONNECTS):
-        with suppress(KeyError):
-            metric.remove(edge)
-    for metric in (LAG, LATEST, LOST, RENEWED):
-        for stream in streams:
-            with suppress(KeyError):
-                metric.remove(edge, stream)

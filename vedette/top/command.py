@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import logging
-import ssl
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,12 +11,11 @@ import aiohttp
 
 from vedette.command_line import read_config
 from vedette.config import Config
-from vedette.errors import ConfigError
+from vedette.http_get import token_of, trusted_by
 from vedette.logs import set_up_logging
 from vedette.process import DONE, Stop
 from vedette.process import run as run_process
 from vedette.top.processes import Given, OfSite
-from vedette.top.scrape import trusted
 from vedette.top.screen import Watch, again_and_again, once
 from vedette.top.tables import SORTS
 
@@ -57,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _top(args: argparse.Namespace, config: Config | None) -> None:
-    token, context = await asyncio.to_thread(_access, args)
+    token = await asyncio.to_thread(token_of, args.token_file)
+    context = await asyncio.to_thread(trusted_by, args.ca)
     async with AsyncExitStack() as stack:
         if config is None:
             finder: Given | OfSite = Given(args.metrics)
@@ -68,22 +67,6 @@ async def _top(args: argparse.Namespace, config: Config | None) -> None:
         show = once if args.once else again_and_again
         title = "Vedette" if config is None else f"Vedette, site {config.site}"
         await show(Watch(finder, session, token), args.interval, title, args.sort, args.json)
-
-
-def _access(args: argparse.Namespace) -> tuple[str | None, ssl.SSLContext]:
-    try:
-        token = None if args.token_file is None else args.token_file.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--token-file: {args.token_file}: {_why(error)}") from None
-    try:
-        return token, trusted(args.ca)
-    except (OSError, ssl.SSLError) as error:
-        why = "holds no certificates in PEM" if isinstance(error, ssl.SSLError) else _why(error)
-        raise ConfigError(f"--ca: {args.ca}: {why}") from None
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror or "can't be read") if isinstance(error, OSError) else "is no text"
 
 
 def _interval(text: str) -> float:

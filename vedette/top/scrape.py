@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -12,6 +10,8 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from vedette.errors import VedetteError
+from vedette.http_get import GetFailed, get
+from vedette.secret import SecretText
 
 Labels = frozenset[tuple[str, str]]
 Series = Mapping[str, Mapping[Labels, float]]
@@ -54,28 +54,22 @@ class Scrape:
         return self.series.get(name, {}).get(frozenset())
 
 
-async def scrape(session: aiohttp.ClientSession, url: str, token: str | None = None) -> Scrape:
+async def scrape(session: aiohttp.ClientSession, url: str, token: SecretText | None = None) -> Scrape:
     """What the process at `url` says now.
 
     Raises NoMetrics.
     """
-    headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
     try:
-        async with asyncio.timeout(WITHIN_S), session.get(url, headers=headers, allow_redirects=False) as answer:
-            at_s, body = monotonic(), await _whole(answer)
-            if answer.status != 200:
-                raise NoMetrics(_why(answer.status, body))
-            return await asyncio.to_thread(lambda: Scrape(at_s, parsed(body.decode())))
-    except aiohttp.ClientConnectorCertificateError:
-        raise NoMetrics("its certificate is not trusted, or not the host's (--ca names one)") from None
-    except aiohttp.ClientConnectorError as error:
-        number = error.os_error.errno
-        raise NoMetrics(os.strerror(number).lower() if number and number > 0 else "no such host") from None
-    except TimeoutError:
-        raise NoMetrics(f"no answer within {WITHIN_S:.0f} s") from None
-    except (aiohttp.ClientError, ValueError, KeyError) as error:
-        what = "no metrics there" if isinstance(error, ValueError | KeyError) else type(error).__name__
-        raise NoMetrics(what) from None
+        answer = await get(session, url, _MOST_BYTES, aiohttp.ClientTimeout(total=WITHIN_S), token)
+    except GetFailed as error:
+        raise NoMetrics(str(error)) from None
+    at_s = monotonic()
+    if answer.status != 200:
+        raise NoMetrics(_why(answer.status, answer.body))
+    try:
+        return Scrape(at_s, await asyncio.to_thread(lambda: parsed(answer.body.decode())))
+    except (ValueError, KeyError):
+        raise NoMetrics("no metrics there") from None
 
 
 def parsed(text: str) -> Series:
@@ -90,11 +84,6 @@ def parsed(text: str) -> Series:
     return series
 
 
-def trusted(ca: str | None) -> ssl.SSLContext:
-    """Who is believed to be a process: the system's authorities, or those of a file. Raises OSError, ssl.SSLError."""
-    return ssl.create_default_context(cafile=ca)
-
-
 def _wanted(text: str) -> Iterator[str]:
     """Parsing is slow, and a process may have tens of thousands of series."""
     found = False
@@ -104,17 +93,6 @@ def _wanted(text: str) -> Iterator[str]:
             yield line
     if not found:
         raise ValueError("no metrics")
-
-
-async def _whole(answer: aiohttp.ClientResponse) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in answer.content.iter_chunked(1 << 16):
-        size += len(part)
-        if size > _MOST_BYTES:
-            raise NoMetrics(f"its metrics are over {_MOST_BYTES >> 20} MiB")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _why(status: int, body: bytes) -> str:

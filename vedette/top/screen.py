@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from vedette.errors import VedetteError
+from vedette.secret import SecretText
 from vedette.top.differences import Window
 from vedette.top.look import Look, Process, look, process
 from vedette.top.processes import Place
@@ -47,7 +48,7 @@ class Seen:
 class Watch:
     """Scrapes all processes and compares each with its last time."""
 
-    def __init__(self, finder: Finder, session: aiohttp.ClientSession, token: str | None = None) -> None:
+    def __init__(self, finder: Finder, session: aiohttp.ClientSession, token: SecretText | None = None) -> None:
         self._finder = finder
         self._session = session
         self._token = token

@@ -12,6 +12,7 @@ from inference.serving.openapi import identities, process, v2, vision
 from inference.serving.openapi.parts import problems
 from inference.serving.openapi.schemas import schemas
 from inference.serving.v2.metadata import VERSION
+from vedette.debug.openapi import paths as debug_paths
 
 
 def document() -> dict[str, Any]:
@@ -23,7 +24,7 @@ def document() -> dict[str, Any]:
             "version": VERSION,
             "description": "One model: pictures in, JSON out; Open Inference Protocol v2; roll-outs; enrolled people.",
         },
-        "paths": {**vision.paths(), **v2.paths(), **identities.paths(), **process.paths()},
+        "paths": {**vision.paths(), **v2.paths(), **identities.paths(), **process.paths(), **debug_paths()},
         "components": {
             "schemas": schemas(),
             "responses": problems(),

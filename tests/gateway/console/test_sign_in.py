@@ -12,6 +12,7 @@ from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
 
 from gateway.access.accounts import hash_password
 from gateway.api import CamerasApi, Guard, SnapshotsApi
+from gateway.api.openapi import document
 from gateway.console.console import Console
 from gateway.console.viewer import PATH
 from tests.gateway.console.run_console import next_said
@@ -20,6 +21,7 @@ from tests.gateway.run_gateway import configured
 from tests.nats_server import NatsServer
 from vedette.bus import connect
 from vedette.config import Config
+from vedette.debug.routes import PATHS
 from vedette.listen_settings import Address
 from vedette.secret import SecretText
 
@@ -86,20 +88,31 @@ async def test_without_signing_in_only_the_page_itself_is_served(browser: Browse
         assert (page.status, page.content_type) == (200, "text/html")
 
 
-def closed_routes() -> list[tuple[str, str]]:
-    """Method and path of all that is under the API, but for its description and signing in."""
+def api_routes() -> list[tuple[str, str]]:
+    """Method and path of all that is under the API."""
     config = Config.model_validate({"site": "plant"})
     guard = Guard(SecretText("another"), Address(host="127.0.0.1", port=0))
     console = Console(config, guard)
     routes = [*CamerasApi(config, guard).routes(), *SnapshotsApi(config.site, guard).routes()]
     routes += [*console.routes(), *console.early()]
+    return [(route.method, route.path.removeprefix("/api/v1")) for route in routes if "/api/v1/" in route.path]
+
+
+def closed_routes() -> list[tuple[str, str]]:
+    """But for its description and signing in; for one camera and picture."""
     open_to_all = {("GET", "/openapi.json"), ("GET", "/session"), ("POST", "/session")}
-    of_api = [(route.method, route.path.removeprefix("/api/v1")) for route in routes if "/api/v1/" in route.path]
     return [
         (method, path.format(name="gate", sha256="0" * 64))
-        for method, path in of_api
+        for method, path in api_routes()
         if (method, path) not in open_to_all
     ]
+
+
+async def test_every_route_is_described_and_so_is_what_engineers_ask() -> None:
+    paths = (await asyncio.to_thread(document))["paths"]
+    described = {(method.upper(), path) for path, item in paths.items() for method in item if method != "parameters"}
+    routes = {(method, f"/api/v1{path}") for method, path in await asyncio.to_thread(api_routes)}
+    assert described == routes | {("GET", path) for path in PATHS}
 
 
 async def test_every_route_needs_somebody_and_every_change_more_than_a_viewer(browser: Browser) -> None:
@@ -173,6 +186,21 @@ async def test_signing_out_ends_the_session_and_its_live_connection(browser: Bro
         await live.send_json({"type": "hello", "csrf": browser.csrf})
         await next_said(live, "bus")
         assert (await browser.send("DELETE", "/session"))[0] == 200
+        async with asyncio.timeout(60):
+            while not live.closed:
+                await live.receive()
+        assert live.close_code == 1008
+    assert (await browser.send("GET", "/cameras"))[0] == 401
+
+
+async def test_a_live_connection_lasts_no_longer_than_its_session(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await browser.sign_in("viewer")
+    async with browser.session.ws_connect(browser.root.replace("/api/v1", PATH)) as live:
+        await live.send_json({"type": "hello", "csrf": browser.csrf})
+        await next_said(live, "bus")
+        monkeypatch.setattr("gateway.access.sessions.UNUSED_FOR_S", 0.0)
         async with asyncio.timeout(60):
             while not live.closed:
                 await live.receive()

@@ -19,6 +19,7 @@ from inference.serving.openapi.document import document, text
 from tests.inference.guard.pictures import png
 from tests.inference.serving.edge import Answer, colours, edge, printed_by
 from tests.inference.worker import MODEL, jpegs
+from vedette.debug.routes import PATHS
 
 DOCUMENT = document()
 PICTURE = png(np.zeros((8, 8, 3), np.uint8) + np.array([10, 20, 200], np.uint8))
@@ -88,7 +89,8 @@ async def test_it_has_every_route_and_no_other(tmp_path: Path) -> None:
         given = (await served.ask("GET", "/openapi.json")).json
     of_names = {(method, path) for method, path in routes if "colours" not in path}  # short cuts of one model
     health = {("get", path) for path in ("/healthz", "/readyz", "/metrics")}
-    assert {(method, path) for method, path, _, _ in operations()} == of_names | health
+    debug = {("get", path) for path in PATHS}
+    assert {(method, path) for method, path, _, _ in operations()} == of_names | health | debug
     assert given == json.loads(text())
     admin = {(method.upper(), path) for method, path, operation, _ in operations() if "(admin)" in operation["summary"]}
     assert admin == ADMIN

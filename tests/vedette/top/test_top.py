@@ -47,7 +47,7 @@ async def test_a_process_is_compared_with_itself_and_one_that_is_away_says_why()
     (decode,) = [stage for stage in second.look.stages if stage.name == "decode" and stage.per_s]
     assert decode.p95_ms is not None
     away = [one.away for one in second.look.processes if one.away]
-    assert away == ["it wants a token (--token-file)", "no metrics there", "connection refused"]
+    assert away == ["it wants a token (--token-file)", "no metrics there", "no connection: Connection refused"]
 
 
 async def test_processes_of_a_site_are_found_on_the_bus_as_they_come_and_go(bus: Bus) -> None:
@@ -92,4 +92,4 @@ def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert main(["top", "--metrics", "http://127.0.0.1:1", "--once", "--interval", "0.5"]) == 1
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 4
-    assert "127.0.0.1:1 (127.0.0.1:1): connection refused" in said[-1]
+    assert "127.0.0.1:1 (127.0.0.1:1): no connection: Connection refused" in said[-1]
