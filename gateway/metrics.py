@@ -52,6 +52,11 @@ WANTED_FPS = Gauge(
 OFFERED_AGAIN = Counter(
     "vedette_tokens_offered_again", "Tokens published because a newer frame waited when one was served.", ["camera"]
 )
+STILLS = Counter(
+    "vedette_main_pictures",
+    "Pictures of the main stream that snapshots asked for; outcome is given or missing.",
+    ["camera", "outcome"],
+)
 RECOVERIES = Counter(
     "vedette_camera_recoveries",
     "Recovery actions for cameras that fail again and again; result is done or failed.",

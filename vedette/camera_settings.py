@@ -112,12 +112,15 @@ class SubstreamView(Settings):
 
 
 class Substream(Settings):
-    """A camera's second, smaller stream; written as its URL, or with `url` and `view`."""
+    """A camera's second, smaller stream; written as its URL, or with `url` and more."""
 
     url: Annotated[SecretUrl, AfterValidator(_stream_url)]
     """As the camera's; a network stream. `transport`, `tls`, `decode` and `matrix` of the camera are for both."""
     view: SubstreamView | None = None
     """Default: measured, by matching the two pictures."""
+    snapshots: Literal["inferred", "main"] = "inferred"
+    """`main`: snapshots of objects are cut out of the main stream's picture of that moment, where it can be had; it is
+    read while the gate is open, and for 20 s after a snapshot was wanted. Default: out of what was inferred."""
 
     @model_validator(mode="before")
     @classmethod

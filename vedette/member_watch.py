@@ -1,4 +1,4 @@
-"""The live members of a site, followed: each heartbeat as it comes, by our own clock."""
+"""The live members of a site, or of all, followed: each heartbeat as it comes, by our own clock."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -17,8 +17,9 @@ _SILENCE_S = 3.0
 class MemberWatch:
     """Who is alive and what they say of themselves; kept up by `run`."""
 
-    def __init__(self, bus: Bus, site: str, clock: Callable[[], float] = monotonic) -> None:
-        self._watch = BucketWatch(bus, MEMBERS, f"{site}.*")
+    def __init__(self, bus: Bus, site: str | None, clock: Callable[[], float] = monotonic) -> None:
+        """`site`: None is all of them."""
+        self._watch = BucketWatch(bus, MEMBERS, f"{site or '*'}.*")
         self._clock = clock
         self._heard: dict[str, tuple[int, float, Member]] = {}
         """By key: the revision, when it came, and what it says."""
@@ -42,6 +43,8 @@ class MemberWatch:
                     await self._watch.follow(lambda stored: self._hear(stored, silence))
 
     def _hear(self, stored: Mapping[str, Stored], silence: asyncio.Timeout) -> None:
+        if silence.expired():  # and the cancellation was swallowed on its way, as wait_for of Python 3.11 may do: again
+            raise asyncio.CancelledError
         now_s = self._told_s = self._clock()
         silence.reschedule(asyncio.get_running_loop().time() + _SILENCE_S)
         for key, one in stored.items():

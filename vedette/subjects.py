@@ -80,6 +80,11 @@ def hint(site: str, camera: str) -> str:
     return f"vedette.hint.{site}.{camera}"
 
 
+def still(site: str, camera: str) -> str:
+    """Where a picture of a camera's main stream is asked for; `vedette.stills` says how."""
+    return f"vedette.still.{site}.{camera}"
+
+
 def event(site: str, camera: str, kind: str) -> str:
     """Where the events of a kind (`object.new`) of a camera are published."""
     return f"vedette.events.{site}.{camera}.{kind}"

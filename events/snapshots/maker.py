@@ -10,6 +10,7 @@ from time import monotonic
 from events.metrics import SNAPSHOT_SECONDS, SNAPSHOTS
 from events.snapshots.choice import Choice
 from events.snapshots.cutting import BadPicture, Cut, cut_out, whole
+from events.snapshots.main_picture import main_picture
 from events.snapshots.picture_reader import KeptPicture, read_picture
 from events.snapshots.portrait import Portrait, sharpness_share
 from vedette.bus import Bus
@@ -19,6 +20,7 @@ from vedette.snapshot_record import Kind, SnapshotRecord
 from vedette.snapshot_store import SnapshotStore
 from vedette.snapshots_settings import Snapshots
 from vedette.subjects import Feed
+from vedette.view import WHOLE
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +72,11 @@ class SnapshotMaker:
 
     async def _cut(self, portraits: Sequence[Portrait]) -> tuple[list[Cut | None], Cut | None]:
         first = portraits[0]
-        picture = await read_picture(self._bus, Feed(first.pipeline, first.site, first.camera), first.frame)
+        main = await main_picture(self._bus, first)
+        if main is not None:
+            picture: KeptPicture | None = KeptPicture(main, WHOLE)
+        else:
+            picture = await read_picture(self._bus, Feed(first.pipeline, first.site, first.camera), first.frame)
         if picture is None:
             raise _Gone
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._work, picture, portraits)

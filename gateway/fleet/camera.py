@@ -65,6 +65,10 @@ class CameraReader(Protocol):
     def hint(self, until_s: float) -> None:
         """An object moves before the camera until then; `time.monotonic`."""
 
+    async def still(self, arrived_at: float) -> bytes:
+        """The JPEG of the main stream's picture that came at this moment (Unix seconds), of a camera with a substream
+        that gives such pictures; no bytes where there is none. Within seconds."""
+
     def close(self) -> None:
         """It will not be run again."""
 
@@ -125,6 +129,12 @@ class Camera:
             self._reader.hint(until_s)
         for pace in self._paces:
             pace.excite(monotonic(), until_s)
+
+    async def still(self, arrived_at: float) -> bytes | None:
+        """See `CameraReader.still`; None: the camera is another gateway's."""
+        if not self._lease.held or self._reader is None:
+            return None
+        return await self._reader.still(arrived_at)
 
     async def _own(self) -> None:
         self._status.farewell = "the gateway has stopped"

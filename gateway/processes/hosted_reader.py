@@ -8,7 +8,7 @@ from time import monotonic
 
 from gateway.errors import SourceError
 from gateway.processes.crash_file import CrashFile
-from gateway.processes.messages import Adjust, Ended, Live, Opened, ReaderPlan, Stalled, Usage
+from gateway.processes.messages import Adjust, Ended, Live, Opened, ReaderPlan, Stalled, Still, Usage
 from gateway.processes.outbox import Outbox
 from gateway.reading.interface import StreamInfo
 from gateway.reading.reader import Reader
@@ -33,7 +33,7 @@ class HostedReader:
         if plan.substream is None:
             self._reader = Reader(plan.url, plan.outputs, sink, self, plan.options, plan.privacy, plan.matrix)
         else:
-            self._reader = SubstreamReader(plan, plan.substream, sink, self, self._threads.working)
+            self._reader = SubstreamReader(plan, plan.substream, sink, self, self._threads.working, self._on_still)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._moves_until_s = -inf
@@ -74,6 +74,9 @@ class HostedReader:
         if self._moves_until_s > monotonic():
             self._reader.hint(self._moves_until_s)  # a reader forgets what it heard before there were frames
         self._outbox.put(Live(self.number, self._reader.stats))
+
+    def _on_still(self, number: int, jpeg: bytes) -> None:
+        self._outbox.put_still(Still(self.number, number, jpeg))
 
     def _run(self, stop: threading.Event) -> None:
         current_camera.set(self.camera)

@@ -9,7 +9,20 @@ from time import monotonic
 from typing import Protocol, cast
 
 from gateway.processes.crash_file import CrashFile
-from gateway.processes.messages import Beat, Close, Command, Ended, Live, Opened, Report, Said, Sampled, Stalled, Usage
+from gateway.processes.messages import (
+    Beat,
+    Close,
+    Command,
+    Ended,
+    Live,
+    Opened,
+    Report,
+    Said,
+    Sampled,
+    Stalled,
+    Still,
+    Usage,
+)
 from gateway.processes.placement import Meter
 from gateway.processes.wire import BrokenWire, Decoder, encode
 from vedette.child import Child
@@ -25,7 +38,7 @@ _ENVIRON = {"MALLOC_ARENA_MAX": "1"}
 """With an arena a thread, glibc's malloc keeps what tens of threads once needed at the same time, and grows by several
 MiB a minute for long; with one it is smaller and flat, and costs no more CPU."""
 
-ReaderReport = Sampled | Opened | Live | Stalled | Ended | Usage
+ReaderReport = Sampled | Still | Opened | Live | Stalled | Ended | Usage
 
 
 class Tenant(Protocol):

@@ -61,7 +61,7 @@ class Adjust:
     """Call a method of the reader that any thread may call."""
 
     reader: int
-    method: Literal["hint", "set_fps"]
+    method: Literal["hint", "set_fps", "still"]
     arguments: Sequence[Any]
 
 
@@ -79,6 +79,16 @@ class Sampled:
     frame: SampledFrame
     superseded: int = 0
     """How many of its pipeline it replaced, since the gateway hadn't taken them yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """The picture of the main stream that was asked for under this number."""
+
+    reader: int
+    number: int
+    jpeg: bytes
+    """None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +159,4 @@ class Said:
     camera: str | None
 
 
-Report = Sampled | Opened | Live | Stalled | Ended | Beat | Said
+Report = Sampled | Still | Opened | Live | Stalled | Ended | Beat | Said

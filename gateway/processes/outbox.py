@@ -5,13 +5,14 @@ import threading
 from collections.abc import Hashable
 
 from gateway.pictures.sampled_frame import SampledFrame
-from gateway.processes.messages import Beat, Ended, Live, Opened, Report, Said, Sampled, Stalled
+from gateway.processes.messages import Beat, Ended, Live, Opened, Report, Said, Sampled, Stalled, Still
 
 _LINES = 100
 
 
 class Outbox:
-    """Bounded by what there is: a frame a camera and pipeline, a state a camera, a beat, and a hundred lines of log.
+    """Bounded by what there is: a frame a camera and pipeline, a few pictures that were asked for, a state a camera, a
+    beat, and a hundred lines of log.
 
     Whoever puts something in never waits. What is replaced keeps its place, so no camera is passed over for another.
     """
@@ -28,6 +29,12 @@ class Outbox:
             waiting = self._waiting.get(key)
             superseded = waiting.superseded + 1 if isinstance(waiting, Sampled) else 0
             self._waiting[key] = Sampled(reader, frame, superseded)
+            self._changed.notify()
+
+    def put_still(self, still: Still) -> None:
+        """A picture that was asked for; no more are asked for at a time than a reader takes."""
+        with self._changed:
+            self._waiting[still.reader, Still, still.number] = still
             self._changed.notify()
 
     def put(self, report: Opened | Live | Stalled | Ended | Beat | Said) -> None:

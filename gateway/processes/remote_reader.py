@@ -1,6 +1,7 @@
 """A camera's reader, as the camera sees it; it runs in a decode process, and not for ever in the same one."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
@@ -11,7 +12,20 @@ from gateway import metrics
 from gateway.errors import ReaderBroken, ReaderLost, SourceError
 from gateway.pictures.sampled_frame import SampledFrame
 from gateway.processes.link import DecodeLink, ReaderReport
-from gateway.processes.messages import Adjust, Ended, Live, Open, Opened, ReaderPlan, Run, Sampled, Stalled, Stop, Usage
+from gateway.processes.messages import (
+    Adjust,
+    Ended,
+    Live,
+    Open,
+    Opened,
+    ReaderPlan,
+    Run,
+    Sampled,
+    Stalled,
+    Still,
+    Stop,
+    Usage,
+)
 from gateway.processes.placement import Meter
 from gateway.processes.slot import DecodeSlot
 from gateway.reading.interface import ReaderStats, StreamInfo
@@ -20,6 +34,8 @@ from vedette.logs import about_camera
 logger = logging.getLogger(__name__)
 
 _LEAVE_WITHIN_S = 1.2
+_MOST_STILLS = 8
+_STILL_WITHIN_S = 4.0
 _STUCK_BEATS = 120
 """A minute. What takes longest is to decode all that was kept, when a gate opens."""
 
@@ -77,6 +93,8 @@ class RemoteReader:
         self._cpu_s = 0.0
         self._ended: asyncio.Future[None] | None = None
         self._moves = False
+        self._stills: dict[int, asyncio.Future[bytes]] = {}
+        self._still_numbers = itertools.count()
         self._adjusted: dict[Hashable, tuple[Literal["hint", "set_fps"], Sequence[Any]]] = {}
 
     @property
@@ -130,6 +148,21 @@ class RemoteReader:
         """See `Reader.set_fps`."""
         self._adjust(("set_fps", pipeline), "set_fps", (pipeline, fps))
 
+    async def still(self, arrived_at: float) -> bytes:
+        """See `CameraReader.still`."""
+        if self._link is None or self._ended is None or len(self._stills) >= _MOST_STILLS:
+            return b""
+        number = next(self._still_numbers)
+        self._stills[number] = asyncio.get_running_loop().create_future()
+        self._link.send(Adjust(self._number, "still", (number, arrived_at)))
+        try:
+            async with asyncio.timeout(_STILL_WITHIN_S):
+                return await self._stills[number]
+        except TimeoutError:
+            return b""
+        finally:
+            del self._stills[number]
+
     def heard(self, report: ReaderReport, at_s: float) -> None:
         """From the process."""
         with about_camera(self.camera):
@@ -145,11 +178,14 @@ class RemoteReader:
             self._settle(ReaderLost(f"its decode process {why}"))
 
     def _hear(self, report: ReaderReport, at_s: float) -> None:
-        if not isinstance(report, Sampled):
+        if not isinstance(report, Sampled | Still):
             self._count(report.stats)
         match report:
             case Sampled():
                 self._listener.on_frame(report.frame, report.superseded)
+            case Still():
+                if (asked := self._stills.get(report.number)) is not None and not asked.done():
+                    asked.set_result(report.jpeg)
             case Opened():
                 self._listener.on_stream(report.info)
             case Live():

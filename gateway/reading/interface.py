@@ -62,6 +62,8 @@ class Substream:
     """With its credentials."""
     view: View | None = None
     """What it shows of the main picture, where somebody has said it."""
+    stills: bool = False
+    """Pictures of the main stream can be asked for."""
 
 
 @dataclass(frozen=True, slots=True)

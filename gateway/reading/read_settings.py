@@ -30,4 +30,4 @@ def substream_of(camera: Camera) -> Substream | None:
         return None
     given = camera.substream.view
     view = None if given is None else View(*given.offset, *given.scale)
-    return Substream(camera.substream.url.reveal(), view)
+    return Substream(camera.substream.url.reveal(), view, camera.substream.snapshots == "main")

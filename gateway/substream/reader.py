@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain, repeat
@@ -12,11 +12,13 @@ from gateway.processes.messages import ReaderPlan
 from gateway.reading.interface import ReaderObserver, ReaderStats, Substream
 from gateway.reading.tap import Sink
 from gateway.substream.sight import Sight, sight
+from gateway.substream.stills import Stills
 from gateway.substream.streams import Beside, TwoStreams, Until, start_beside
 
 logger = logging.getLogger(__name__)
 
 _SAME = 0.005
+_LEAVE_WITHIN_S = 0.5
 _AGAIN_S = (30.0, 120.0, 600.0)
 """When a view that can't be told is measured again;"""
 _HOURLY_S = 3600.0
@@ -38,8 +40,10 @@ class SubstreamReader:
         sink: Sink,
         observer: ReaderObserver,
         beside: Beside = nullcontext,
+        on_still: Callable[[int, bytes], None] | None = None,
     ) -> None:
-        """`beside` is entered by each thread that is started. Raises ValueError as `Reader` does."""
+        """`beside` is entered by each thread that is started; `on_still` hears the answers to `still`. Raises
+        ValueError as `Reader` does."""
         self.stats = ReaderStats()
         """Of the stream that decides when to sample: the substream, or the main stream where that is read alone."""
         self._plan = plan
@@ -51,16 +55,20 @@ class SubstreamReader:
         self.streams: TwoStreams | None = None
         """What is read, since both streams were looked at."""
         self._rates: dict[str, float] = {}
+        self._stills = None
+        if substream.stills and on_still is not None:
+            self._stills = Stills(plan, lambda: self.stats.gate == "open", on_still)
 
     def run(self, stop: threading.Event) -> None:
         """As `Reader.run`."""
-        while not stop.is_set():
-            seen, self._found = self._found or self._look(stop), None
-            if seen is None:
-                return
-            streams, until = self._streams_of(seen), Until(stop)
-            with self._looking_again(streams.seen, until):
-                streams.run(until)
+        with self._giving_stills(stop):
+            while not stop.is_set():
+                seen, self._found = self._found or self._look(stop), None
+                if seen is None:
+                    return
+                streams, until = self._streams_of(seen), Until(stop)
+                with self._looking_again(streams.seen, until):
+                    streams.run(until)
 
     def set_fps(self, pipeline: str, fps: float) -> None:
         """As `Reader.set_fps`."""
@@ -72,6 +80,24 @@ class SubstreamReader:
         """As `Reader.hint`."""
         if (streams := self.streams) is not None:
             streams.hint(until_s)
+
+    def still(self, number: int, arrived_at: float) -> None:
+        """Ask for the main stream's picture that came at this moment, Unix seconds. Any thread may call it."""
+        if self._stills is not None:
+            self._stills.ask(number, arrived_at)
+
+    @contextmanager
+    def _giving_stills(self, stop: threading.Event) -> Iterator[None]:
+        until = Until(stop)
+        thread = None
+        if self._stills is not None:
+            thread = start_beside("stills", self._beside, partial(self._stills.run, until))
+        try:
+            yield
+        finally:
+            until.set()
+            if thread is not None:
+                thread.join(_LEAVE_WITHIN_S)
 
     def _look(self, stop: threading.Event) -> Sight | None:
         return sight(self._plan.url, self._substream, self._plan.options, stop)

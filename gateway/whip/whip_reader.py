@@ -90,6 +90,10 @@ class WhipReader:
         """An object moves before the camera until then; `time.monotonic`."""
         self._inner.hint(until_s)
 
+    async def still(self, arrived_at: float) -> bytes:
+        """There is no other stream than what is published."""
+        return b""
+
     def close(self) -> None:
         """It will not be run again."""
         self._inner.close()

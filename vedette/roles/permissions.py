@@ -60,6 +60,8 @@ class Permissions:
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
     deny_publish: tuple[str, ...] = ()
+    answers: bool = False
+    """Once to each question that reaches it, wherever the answer goes."""
 
 
 def inbox_of(role: Role) -> str:
@@ -76,7 +78,8 @@ def permissions_of(role: Role, place: Place) -> Permissions:
     """The least with which a role works."""
     publish, subscribe = _RULES[role](place)
     denied = _places_of_sinks(place) if role == "subscriber" else ()
-    return Permissions(_sorted(publish), _sorted([*subscribe, f"{inbox_of(role)}.>"]), _sorted(denied))
+    listens = _sorted([*subscribe, f"{inbox_of(role)}.>"])
+    return Permissions(_sorted(publish), listens, _sorted(denied), answers=role == "gateway")
 
 
 def _sorted(subjects: Iterable[str]) -> tuple[str, ...]:
@@ -103,6 +106,7 @@ def _gateway(place: Place) -> _Rules:
     subscribe = [
         f"vedette.served.*.{site}.*",
         f"vedette.hint.{site}.*",
+        f"vedette.still.{site}.*",
         f"vedette.status.{site}.*",
         f"vedette.events.{site}.*.*.*",
         f"vedette.detections.{site}.*.*",
@@ -138,6 +142,7 @@ def _events(place: Place) -> _Rules:
         *(f"{_API}.STREAM.{verb}.{TRACK}" for verb in ("CREATE", "UPDATE", "INFO")),
         f"vedette.events.{site}.*.*.*",
         f"vedette.hint.{site}.*",
+        f"vedette.still.{site}.*",
         f"vedette.dead.{site}.*",
         f"$O.{SNAPSHOTS}.>",
         f"$KV.{MEMBERS}.{site}.*",

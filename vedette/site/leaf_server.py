@@ -17,7 +17,7 @@ from vedette.streams import streams
 
 LINK_CHECKS = ("ping_interval: 2s", "ping_max: 2")
 """Top-level lines of both servers: a link on which nothing comes back is given up after six seconds."""
-_PRIVATE = ("frame", "work", "served", "clip", "crop", "picture", "track", "hint", "dead", "audit")
+_PRIVATE = ("frame", "work", "served", "clip", "crop", "picture", "track", "hint", "still", "dead", "audit")
 _DESTROYS = ("CREATE", "UPDATE", "DELETE", "PURGE", "RESTORE", "SNAPSHOT")
 
 
