@@ -72,6 +72,9 @@ class Gate(Settings):
 
     mode: Literal["off", "activity"] = "off"
     """`activity`: only what moves is decoded and inferred, from its onset on. Default off."""
+    idle: Literal["keyframes", "all"] = "keyframes"
+    """What is decoded and looked at while nothing moves. `all`: every frame, so that nothing comes and goes unseen
+    between two keyframes; for substreams, where that costs little. Default keyframes."""
     refresh_s: Annotated[float, Field(ge=1, le=86400)] = 30
     """A keyframe of an idle scene is inferred so often all the same, in seconds. Default 30."""
     ignore: tuple[Polygon, ...] = ()

@@ -67,10 +67,12 @@ class ActivityGate:
 
     @property
     def blind(self) -> str | None:
-        """Why keyframes alone would see too little, for the status; None if they don't.
+        """Why keyframes alone see too little, for the status; None where they are enough.
 
         While it is not None the gate is never idle: it stays armed, and the stream is decoded whole.
         """
+        if self._policy.every_frame:
+            return "every frame is decoded, as configured"
         gap_s = self._gap.seconds
         if gap_s is None or gap_s <= self._policy.blind_gap_s * _JITTER:
             return None

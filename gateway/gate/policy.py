@@ -30,6 +30,9 @@ class GatePolicy:
     the same moment, and most of those frames expire. 0 to 1."""
     blind_gap_s: float = 4.0
     """Keyframes further apart than this see too little: the gate is then never idle."""
+    every_frame: bool = False
+    """The gate is never idle: no gap between keyframes leaves it blind. Every frame is decoded, and what is inferred is
+    gated."""
     ignore: Sequence[Polygon] = ()
     """Where nothing counts: an on-screen clock, a flag, a screen."""
 

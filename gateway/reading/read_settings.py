@@ -20,7 +20,10 @@ def gate_policy(camera: Camera, name: str) -> GatePolicy | None:
         return None
     phase = zlib.crc32(name.encode()) / 2**32
     return GatePolicy(
-        refresh_s=camera.gate.refresh_s, refresh_phase=phase, ignore=(*camera.gate.ignore, *camera.privacy)
+        refresh_s=camera.gate.refresh_s,
+        refresh_phase=phase,
+        every_frame=camera.gate.idle == "all",
+        ignore=(*camera.gate.ignore, *camera.privacy),
     )
 
 

@@ -206,6 +206,24 @@ def test_a_blind_gate_opens_for_who_walks_and_is_armed_again_after() -> None:
     assert modes[-1] is Mode.ARMED
 
 
+@pytest.mark.parametrize(("every_frame", "found"), [(False, False), (True, True)])
+def test_what_comes_and_goes_between_two_keyframes_is_seen_where_every_frame_is_looked_at(
+    every_frame: bool, found: bool
+) -> None:
+    camera = Camera(GatePolicy(every_frame=every_frame))
+    camera.run(20)
+    assert camera.gate.mode is (Mode.ARMED if every_frame else Mode.IDLE)
+    came_s = camera.time_s + 0.4
+
+    def darts(time_s: float) -> Luma:
+        gone = not 0 <= time_s - came_s < 1.2
+        return camera.scene.picture(None if gone else (60 + 60 * (time_s - came_s), 80, *PERSON))
+
+    assert (Mode.OPEN in camera.run(2 * GOP_S, darts)) is found
+    assert Mode.OPEN not in camera.run(10)[-5:]
+    assert (camera.gate.blind == "every frame is decoded, as configured") is every_frame
+
+
 def test_keyframes_exactly_four_seconds_apart_with_jitter_are_not_blind() -> None:
     gate = ActivityGate(GatePolicy())
     for step in range(100):
