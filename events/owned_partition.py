@@ -24,15 +24,15 @@ from events.snapshots.maker import SnapshotMaker
 from events.snapshots.object_snapshots import ObjectSnapshots
 from events.stream.outgoing import outgoing
 from events.stream.partition_feed import PartitionFeed
-from events.stream.publisher import Publisher, published_since
+from events.stream.publisher import Published, Publisher, published_since
 from events.stream.step_trace import begun
 from events.stream.track import ensure_track, last_minute, last_of, reach
 from vedette.bus import Bus
-from vedette.errors import BusError, BusUnavailable
+from vedette.errors import BusError
 from vedette.leases import Lease
 from vedette.messages import Hint
 from vedette.object_messages import Snapshot
-from vedette.streams import EVENTS
+from vedette.streams import DETECTIONS, EVENTS
 from vedette.subjects import PARTITIONS
 from vedette.subjects import hint as hint_subject
 from vedette.tracing.tracer import Tracer
@@ -58,7 +58,7 @@ class OwnedPartition:
         maker: SnapshotMaker,
         saved: Saved,
         store: SceneStore,
-        published: set[str],
+        published: Published,
         tracer: Tracer | None = None,
     ) -> None:
         self.ready = False
@@ -70,6 +70,8 @@ class OwnedPartition:
         self._lease = lease
         self._save_every_s = save_every_s
         self._save_position_at_s = 0.0
+        self._saved_last: int | None = None
+        """The last of `DETECTIONS`, where that is the position that was saved."""
         self._lock = asyncio.Lock()
         """Held by whoever changes, or looks at, all of it at once."""
         self._broken_off = False
@@ -77,10 +79,10 @@ class OwnedPartition:
         """Held during a save: one that is broken off would leave scenes unsaved. Taken before the other lock."""
         self._store = store
         self._feed = PartitionFeed(bus, partition, saved.position)
-        self._publisher = Publisher(bus, lambda: lease.held, published)
-        self.scenes = PartitionScenes(settings_of, saved.scenes, monotonic())
+        self._publisher = Publisher(bus, lambda: lease.held, published.ids)
+        self.scenes = PartitionScenes(settings_of, saved.scenes, monotonic(), published.pictured)
         self.snapshots = ObjectSnapshots(maker, self._announce)
-        self.snapshots.begin(self.scenes.known)
+        self.snapshots.begin(self.scenes.known, saved.names)
 
     @classmethod
     async def take_over(
@@ -123,7 +125,7 @@ class OwnedPartition:
 
     async def _announce(self, key: SceneKey, object_id: str, snapshot: Snapshot) -> None:
         """There is a snapshot now; raises PartitionLost."""
-        async with self._lock:
+        async with self._step():
             said = self.scenes.pictured(key, object_id, snapshot)
             if said is not None:
                 await self._publisher.publish([outgoing(said)], time())
@@ -154,7 +156,7 @@ class OwnedPartition:
                 tick_at_s = now_s + _TICK_EVERY_S
                 async with self._step():
                     await self._tick()
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_LOOK_EVERY_S - monotonic() % _LOOK_EVERY_S)  # all partitions at a time
 
     async def _tick(self) -> None:
         said = self.scenes.tick(dt.datetime.now(dt.UTC))
@@ -164,23 +166,13 @@ class OwnedPartition:
         self.snapshots.keep(self.scenes.known)
 
     async def save(self) -> None:
-        """What is saved is of one moment. It is written while detections go on: a batch waits for the server's disk."""
+        """Save what has changed. Where nobody has detections there is nothing to look for: that costs one question."""
         self.scenes.has_finished = False
         try:
-            held, events = await reach(self._bus, self._partition), await last_of(self._bus, EVENTS)
-            scenes: dict[SceneKey, bytes | None] = {}
-            async with self._lock:
-                self._raise_if_broken_off()
-                self._feed.prove(held)
-                for key in self.scenes.unsaved():
-                    scenes[key] = self.scenes.dumped(key)
-                    await asyncio.sleep(0)  # the other partitions' detections don't wait for all of these
-                position = self.scenes.safe(self._feed.position)
-            await self._write_names()
-            if scenes or monotonic() >= self._save_position_at_s:
-                await self._store.save(position, events, scenes)
-                self._save_position_at_s = monotonic() + _SAVE_POSITION_EVERY_S
-                metrics.SAVES.labels("saved").inc()
+            last = None if self.scenes.has_unsaved else await last_of(self._bus, DETECTIONS)
+            if last is None or last != self._saved_last:
+                position = await self._save()
+                self._saved_last = last if position == last else None
         except (BusError, EventsError):
             metrics.SAVES.labels("failed").inc()
             raise
@@ -189,12 +181,26 @@ class OwnedPartition:
             async with self._lock:
                 self.scenes.settings_changed()
 
-    async def _write_names(self) -> None:
-        """Before the position: who takes over from there hears no more of who was recognised before it."""
-        try:
-            await self.snapshots.write_names()
-        except BusUnavailable as error:  # objects that are still there are named by the next owner
-            logger.warning("partition %s: records of snapshots wait for their names: %s", self._partition, error)
+    async def _save(self) -> int | None:
+        """What is saved is of one moment. It is written while detections go on: a batch waits for the server's disk.
+
+        The position, if that was saved.
+        """
+        held, events = await reach(self._bus, self._partition), await last_of(self._bus, EVENTS)
+        scenes: dict[SceneKey, bytes | None] = {}
+        async with self._lock:
+            self._raise_if_broken_off()
+            self._feed.prove(held)
+            for key in self.scenes.unsaved():
+                scenes[key] = self.scenes.dumped(key)
+                await asyncio.sleep(0)  # the other partitions' detections don't wait for all of these
+            position, names = self.scenes.safe(self._feed.position), self.snapshots.unwritten
+        if not scenes and monotonic() < self._save_position_at_s:
+            return None
+        await self._store.save(position, events, scenes, names)
+        self._save_position_at_s = monotonic() + _SAVE_POSITION_EVERY_S
+        metrics.SAVES.labels("saved").inc()
+        return position
 
     @asynccontextmanager
     async def at_rest(self) -> AsyncIterator[None]:
@@ -207,6 +213,7 @@ class OwnedPartition:
         """Change the scenes, and publish what follows. Scenes whose events are not stored must not be saved: nobody
         would tell of them again."""
         async with self._lock:
+            self._raise_if_broken_off()
             self._broken_off = True
             yield
             self._broken_off = False

@@ -10,7 +10,7 @@ worker may publish again what its predecessor has published, and doubles fall aw
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from events.objects.announcer import Announcer, SceneEvent
@@ -34,6 +34,7 @@ _MOST_LATE = 250
 """After so many messages in a row that are before the newest by (epoch, seq), and after it by capture time, that one is
 not believed any more: it was forged, or the leases, whose revisions epochs are, were made anew."""
 _IDLE_GATES = ("refresh", "onset")
+NOTHING_PICTURED: Mapping[str, int] = {}
 
 
 class Scene:
@@ -45,9 +46,17 @@ class Scene:
     """
 
     def __init__(
-        self, site: str, camera: str, pipeline: str, settings: SceneSettings, tracker: Tracker | None = None
+        self,
+        site: str,
+        camera: str,
+        pipeline: str,
+        settings: SceneSettings,
+        tracker: Tracker | None = None,
+        pictured: Mapping[str, int] = NOTHING_PICTURED,
     ) -> None:
+        """`pictured`: how many snapshots of objects, by id, others have told of that this one may not have counted."""
         self.counts: Counter[str] = Counter()
+        self.pictured_before = pictured
         self._site, self._camera, self._pipeline = site, camera, pipeline
         self._settings = settings
         self._tracker = tracker or ByteTracker(settings.tracking)
@@ -57,16 +66,25 @@ class Scene:
         self._state = SceneState()
 
     @classmethod
-    def restored(cls, site: str, camera: str, pipeline: str, settings: SceneSettings, state: dict[str, Any]) -> "Scene":
+    def restored(
+        cls,
+        site: str,
+        camera: str,
+        pipeline: str,
+        settings: SceneSettings,
+        state: dict[str, Any],
+        pictured: Mapping[str, int] = NOTHING_PICTURED,
+    ) -> "Scene":
         """Go on from another scene's `state()`; the settings may be others.
 
         Raises:
             ValueError: the state is of another version, or damaged.
         """
-        scene = cls(site, camera, pipeline, settings)
+        scene = cls(site, camera, pipeline, settings, pictured=pictured)
         scene._state = loaded(state)
         for seen in scene._state.objects.values():
             scene._places.forget_others(seen)
+            seen.pictured = max(seen.pictured, pictured.get(seen.id, 0))
         return scene
 
     def state(self) -> dict[str, Any]:
@@ -235,9 +253,9 @@ class Scene:
             yield from self._end(track, "lost", announcer)
         for track, sighting in step.begun:
             detection = found[sighting.index]
-            state.objects[track.id] = begun(
-                track, event_id, sighting.index, detection, state.now_s, state.captured_s, aspect
-            )
+            seen = begun(track, event_id, sighting.index, detection, state.now_s, state.captured_s, aspect)
+            seen.pictured = self.pictured_before.get(seen.id, 0)
+            state.objects[track.id] = seen
         for track, sighting in (*step.matched, *step.begun):
             yield from self._follow(track, sighting, found[sighting.index], aspect, announcer)
 

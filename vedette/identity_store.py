@@ -27,7 +27,7 @@ class UnknownPerson(VedetteError):
         super().__init__(f"nobody called {person!r} is in the gallery {gallery}")
 
 
-class People:
+class OpenedRecords:
     """Records as a bucket has them, each decoded once as it lies there."""
 
     def __init__(self, sealer: Sealer) -> None:
@@ -62,7 +62,7 @@ class IdentityStore:
             BusUnavailable: not connected, or no answer.
         """
         known = await BucketWatch(self._bus, IDENTITIES, f"{gallery or '*'}.*").read()
-        return await asyncio.to_thread(People(self._sealer).take, known)
+        return await asyncio.to_thread(OpenedRecords(self._sealer).take, known)
 
     async def find(self, gallery: str, person: str) -> IdentityEntry:
         """Who has this name or id.
@@ -88,7 +88,7 @@ class IdentityStore:
         """
         person, *former = persons_of(gallery, name, self._sealer)
         for one in former:  # enrolled before the key was followed by another one
-            for entry in People(self._sealer).take(
+            for entry in OpenedRecords(self._sealer).take(
                 await BucketWatch(self._bus, IDENTITIES, key_of(gallery, one)).read()
             ):
                 if isinstance(entry, IdentityRecord):
@@ -96,7 +96,7 @@ class IdentityStore:
         key, edits = key_of(gallery, person), 0
         while True:
             known = await BucketWatch(self._bus, IDENTITIES, key).read()
-            entries = People(self._sealer).take(known)
+            entries = OpenedRecords(self._sealer).take(known)
             had = entries[0] if entries and isinstance(entries[0], IdentityRecord) else None
             record = change(had)
             value, revision = encode(record, self._sealer), known[key].revision if key in known else 0
@@ -143,7 +143,7 @@ class IdentityStore:
         `tell` is called in a thread, as records are opened there: ten thousand take a second or two. Of changes that
         come meanwhile the last is told.
         """
-        people = People(self._sealer)
+        people = OpenedRecords(self._sealer)
         changed, latest = asyncio.Event(), dict[str, Stored]()
         told: dict[str, Stored] | None = None
 
@@ -165,5 +165,5 @@ def one_of(entries: Iterable[IdentityEntry], *persons: str) -> IdentityEntry | N
     return next((entry for entry in entries if entry.person in persons), None)
 
 
-def _tell(tell: Callable[[list[IdentityEntry]], None], people: People, known: Mapping[str, Stored]) -> None:
+def _tell(tell: Callable[[list[IdentityEntry]], None], people: OpenedRecords, known: Mapping[str, Stored]) -> None:
     tell(people.take(known))

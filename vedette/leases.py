@@ -25,6 +25,8 @@ _LOOK_EVERY_S = 0.2
 """For one who waits;"""
 _LOOK_AGAIN_S = 0.1
 """and when the owner has missed a renewal: the end of the lease is near."""
+_TOGETHER_S = 0.125
+"""Renewals are made at whole multiples of this: those of several leases share a write and a read of the connection."""
 _SAFETY_S = 0.5
 _KINDS = {"TRACK": "partition", "SINK": "sink"}
 """What a lease is of, by the first part of its key; a camera's begins with its site."""
@@ -79,7 +81,8 @@ class Lease:
             while True:
                 await self._take_or_renew()
                 self._changed.set()
-                await asyncio.sleep(self._pause_s)
+                early_s = monotonic() % _TOGETHER_S if self._pause_s == RENEW_EVERY_S else 0.0
+                await asyncio.sleep(self._pause_s - early_s)
         finally:
             await self._give_back()
 

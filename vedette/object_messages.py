@@ -1,8 +1,8 @@
 """The events of `events/`: an object's life, zones, lines, identities, and a camera's picture. One frozen class each.
 
-An object's events have the id `<object id>/<revision>`; those without an object `<detections id>/<noun.verb>`. Both are
-the same in a replay, so that doubles fall away. An `object.update` that only says that there is a snapshot now has the
-id `<object id>/<sha256>` and the revision of the event before it.
+An object's events have the ids `<object id>/1`, `<object id>/2`, …; those without an object
+`<detections id>/<noun.verb>`. Both are the same in a replay, so that doubles fall away. An `object.update` that only
+says that there is a snapshot now has the id `<object id>/<sha256>`, and isn't counted there, but in `revision`.
 """
 
 import datetime as dt

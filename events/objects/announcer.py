@@ -34,6 +34,8 @@ class SceneEvent:
     data: EventData
     time: dt.datetime
     """Capture time of the frame after which it was known."""
+    pictured: int = 0
+    """The how manieth it is of its object that only says that there is a snapshot; 0: it says something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Announcer:
             camera=self.camera,
             pipeline=self.pipeline,
             frame=self.frame,
-            revision=seen.revision,
+            revision=seen.revision + seen.pictured,
             object=self.state_of(seen, motion),
             model=self.model,
             **more,
@@ -64,21 +66,24 @@ class Announcer:
         return SceneEvent(kind, f"{seen.id}/{seen.revision}", said, self.frame.captured_at)
 
     def pictured(self, seen: TrackedObject, motion: Motion, snapshot: Snapshot) -> SceneEvent:
-        """There is a snapshot of `seen`. No revision is counted, and the id is of the picture: what is stored does not
-        follow from the detections, and a replay must come to the same ids without it.
+        """There is a snapshot of `seen`. Its id is of the picture, and the ids of the others don't count it: what is
+        stored does not follow from the detections, and a replay must come to the same ids without it.
         """
+        seen.pictured += 1
         said = ObjectUpdate(
             site=self.site,
             camera=self.camera,
             pipeline=self.pipeline,
             frame=self.frame,
-            revision=seen.revision,
+            revision=seen.revision + seen.pictured,
             object=self.state_of(seen, motion),
             model=self.model,
             snapshot=snapshot,
             changed=("snapshot",),
         )
-        return SceneEvent(OBJECT_UPDATE, f"{seen.id}/{snapshot.sha256}", said, self.frame.captured_at)
+        return SceneEvent(
+            OBJECT_UPDATE, f"{seen.id}/{snapshot.sha256}", said, self.frame.captured_at, pictured=seen.pictured
+        )
 
     def state_of(self, seen: TrackedObject, motion: Motion) -> ObjectState:
         """What is known of it."""

@@ -55,7 +55,9 @@ class TrackedObject:
     stillness: Stillness
     path: Path
     revision: int = 0
-    """0: it was never spoken of."""
+    """Its events that follow from detections; 0: it was never spoken of."""
+    pictured: int = 0
+    """Its events that only said that there is a snapshot."""
     said: Said | None = None
     said_s: float = 0.0
     confidence: float = 0.0

@@ -7,15 +7,17 @@ from typing import Generic, Protocol, TypeVar
 
 from events import metrics
 from events.ownership.shares import share_of
-from vedette.background import end
+from vedette.background import background, end
 from vedette.bus import Bus
-from vedette.errors import BusUnavailable
-from vedette.members import Member, live_members
+from vedette.member_watch import MemberWatch
+from vedette.members import Member
 from vedette.subjects import PARTITIONS
 
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.5
+_LOOK_FIRST_EVERY_S = 0.05
+"""Until it is known who else is there."""
 
 
 class Worker(Protocol):
@@ -40,7 +42,7 @@ class Ownership(Generic[W]):
         """`weight`: as our heartbeats say it."""
         self.workers: dict[int, W] = {}
         """By partition; those that are about to end too."""
-        self._bus = bus
+        self._members = MemberWatch(bus, None)
         self._member = member
         self._build = build
         self._weight = weight
@@ -65,10 +67,10 @@ class Ownership(Generic[W]):
     async def run(self) -> None:
         """Until `stop`, and until all partitions are left."""
         tasks: set[asyncio.Task[None]] = set()
-        async with asyncio.TaskGroup() as group:
+        async with background(self._members.run()), asyncio.TaskGroup() as group:
             try:
                 while not self._stopping.is_set():
-                    await self._look()
+                    self._look()
                     for partition in sorted(self._share - self.workers.keys()):
                         task = group.create_task(self._run(partition, self._build(partition)))
                         tasks.add(task)
@@ -90,13 +92,11 @@ class Ownership(Generic[W]):
         finally:
             del self.workers[partition]
 
-    async def _look(self) -> None:
-        try:
-            members = await live_members(self._bus, None)
-        except BusUnavailable as error:
-            logger.debug("who else is there is not known: %s", error)
+    def _look(self) -> None:
+        """Without a bus nobody is heard, and the share stays as it is."""
+        if not self._members.fresh:
             return
-        workers = {member.name: _weight(member) for member in members if member.kind == self._member.kind}
+        workers = {member.name: _weight(member) for member in self._members.live(self._member.kind)}
         share = share_of(self._member.name, workers | {self._member.name: self._weight}, PARTITIONS)
         if share != self._share or not self._known:
             logger.info("%s of %s partitions are this worker's", len(share), PARTITIONS)
@@ -105,7 +105,7 @@ class Ownership(Generic[W]):
     async def _pause(self) -> None:
         waiting = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait((waiting,), timeout=_LOOK_EVERY_S)
+            await asyncio.wait((waiting,), timeout=_LOOK_EVERY_S if self._known else _LOOK_FIRST_EVERY_S)
         finally:
             await end((waiting,))
 

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from events import metrics
-from events.scene import SceneEvent, SceneSettings
+from events.scene import NOTHING_PICTURED, SceneEvent, SceneSettings
 from events.scenes.camera_scene import CameraScene, SceneKey
 from events.scenes.hints import Hints
 from events.scenes.intake import Refused, admitted
@@ -35,8 +35,17 @@ SettingsOf = Callable[[SceneKey], SceneSettings]
 class PartitionScenes:
     """Scenes begin with their first detections. Times are monotonic."""
 
-    def __init__(self, settings_of: SettingsOf, saved: Mapping[SceneKey, dict[str, Any]], now_s: float) -> None:
+    def __init__(
+        self,
+        settings_of: SettingsOf,
+        saved: Mapping[SceneKey, dict[str, Any]],
+        now_s: float,
+        pictured: Mapping[str, int] = NOTHING_PICTURED,
+    ) -> None:
+        """`pictured`: how many snapshots of objects, by id, a predecessor has told of, as far as that may be after
+        what it saved."""
         self._settings_of = settings_of
+        self._pictured = pictured
         self._scenes: dict[SceneKey, CameraScene] = {}
         self._changed: set[SceneKey] = set()
         """Since they were saved; those that are gone too."""
@@ -92,7 +101,7 @@ class PartitionScenes:
         if scene is None:
             if len(self._scenes) >= MOST_SCENES:
                 raise Refused("cameras", f"there are {MOST_SCENES} cameras in this partition already")
-            scene = self._scenes[key] = CameraScene.begun(key, self._settings_of(key), event)
+            scene = self._scenes[key] = CameraScene.begun(key, self._settings_of(key), event, self._pictured)
         return scene
 
     def _say_refused(self, key: SceneKey, refused: Refused) -> None:
@@ -104,7 +113,10 @@ class PartitionScenes:
     def pictured(self, key: SceneKey, object_id: str, snapshot: Snapshot) -> SceneEvent | None:
         """The event of an object's new snapshot; None: it has ended."""
         scene = self._scenes.get(key)
-        return None if scene is None else scene.scene.pictured(object_id, snapshot)
+        said = None if scene is None else scene.scene.pictured(object_id, snapshot)
+        if said is not None:
+            self._changed.add(key)
+        return said
 
     @property
     def known(self) -> dict[str, tuple[SceneKey, str | None]]:
@@ -149,6 +161,11 @@ class PartitionScenes:
                 self._scenes[key] = scene.with_settings(settings)
                 self._changed.add(key)
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether `unsaved` has any."""
+        return bool(self._changed)
+
     def unsaved(self) -> set[SceneKey]:
         """What has changed, or is gone, since this was asked last."""
         changed, self._changed = self._changed, set()
@@ -169,7 +186,7 @@ class PartitionScenes:
 
     def _restore(self, key: SceneKey, state: dict[str, Any], now_s: float) -> None:
         try:
-            self._scenes[key] = CameraScene.restored(key, self._settings_of(key), state)
+            self._scenes[key] = CameraScene.restored(key, self._settings_of(key), state, self._pictured)
         except (ValueError, KeyError, TypeError) as error:
             logger.error("%s: what was saved can't be read, its objects begin anew: %s", "/".join(key), error)
         else:

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nats.errors import Error as NatsError
@@ -27,6 +27,10 @@ from vedette.errors import BusUnavailable
 
 logger = logging.getLogger(__name__)
 
+Names = Mapping[str, tuple[SceneKey, str]]
+"""By object: where it is, and who."""
+NOBODY: Names = {}
+
 _VERSION = 1
 _READ_WITHIN_S = 10.0
 
@@ -40,6 +44,8 @@ class Saved:
     events: int
     """Sequence of `EVENTS` at that moment: what follows from later detections comes after it."""
     scenes: Mapping[SceneKey, dict[str, Any]] = field(default_factory=dict)
+    names: Names = field(default_factory=dict)
+    """What the records of snapshots didn't say yet."""
 
 
 class SceneStore:
@@ -63,12 +69,14 @@ class SceneStore:
         try:
             async with asyncio.timeout(_READ_WITHIN_S):
                 saved = await self._claim(beginning)
-                return Saved(saved.position, saved.events, await self._scenes())
+                return replace(saved, scenes=await self._scenes())
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{SCENES}: {describe(error)}") from error
 
-    async def save(self, position: int, events: int, scenes: Mapping[SceneKey, bytes | None]) -> None:
-        """Write what has changed; a scene that is None is deleted.
+    async def save(
+        self, position: int, events: int, scenes: Mapping[SceneKey, bytes | None], names: Names = NOBODY
+    ) -> None:
+        """Write what has changed, and all of `names`; a scene that is None is deleted.
 
         Raises:
             PartitionLost: another worker has claimed the partition meanwhile: nothing was written.
@@ -80,7 +88,7 @@ class SceneStore:
         while len(writes) >= MOST_WRITES:  # scenes may be ahead of the position: they know what they have seen
             await self._make([*writes[: MOST_WRITES - 1], self._write(self._key, self._record)])
             writes = writes[MOST_WRITES - 1 :]
-        self._record = self._encoded(position, events)
+        self._record = self._encoded(Saved(position, events, names=names))
         await self._make([*writes, self._write(self._key, self._record)])
 
     async def _claim(self, beginning: Saved) -> Saved:
@@ -92,7 +100,7 @@ class SceneStore:
             value, revision = b"", (error.entry.revision or 0) if error.entry else 0
         self._revisions = {self._key: revision}
         saved = _saved(value, self._key) or beginning
-        self._record = self._encoded(saved.position, saved.events)
+        self._record = self._encoded(saved)
         await self._make([self._write(self._key, self._record)])
         return saved
 
@@ -124,12 +132,21 @@ class SceneStore:
     def _write(self, key: str, value: bytes | None) -> Write:
         return Write(key, value, self._revisions.get(key, 0))
 
-    def _encoded(self, position: int, events: int) -> bytes:
-        record = {"version": _VERSION, "owner": self._owner, "position": position, "events": events}
-        return json.dumps(record).encode()
+    def _encoded(self, saved: Saved) -> bytes:
+        record: dict[str, Any] = {"version": _VERSION, "owner": self._owner}
+        record |= {"position": saved.position, "events": saved.events}
+        if saved.names:
+            record["names"] = {one: [*key, person] for one, (key, person) in saved.names.items()}
+        return json.dumps(record, ensure_ascii=False).encode()
 
     def _scene_key(self, key: SceneKey) -> str:
         return f"{self._key}.{'.'.join(key)}"
+
+
+def _names(record: Mapping[str, Any]) -> Names:
+    """A worker of an older version writes none."""
+    names = dict(record.get("names", {}))
+    return {str(one): (SceneKey(site, camera, line), person) for one, (site, camera, line, person) in names.items()}
 
 
 def _saved(value: bytes, key: str) -> Saved | None:
@@ -139,7 +156,7 @@ def _saved(value: bytes, key: str) -> Saved | None:
         record = json.loads(value)
         if record["version"] != _VERSION:
             raise ValueError(f"version {record['version']}")
-        return Saved(int(record["position"]), int(record["events"]))
+        return Saved(int(record["position"]), int(record["events"]), names=_names(record))
     except (ValueError, KeyError, TypeError) as error:
         logger.error("%s of %s can't be read and begins anew: %s", key, SCENES, error)
         return None

@@ -1,6 +1,7 @@
 """Objects cut out of a JPEG: decoded once, however many there are. No ports; slow, so not in the event loop."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from vedette.snapshots_settings import Snapshots
 from vedette.view import Box, View
+
+logger = logging.getLogger(__name__)
 
 _MOST_PIXELS = 50_000_000
 _MEASURED_SIDE = 128
@@ -41,7 +44,8 @@ def whole(jpeg: bytes) -> Cut:
 
 
 def cut_out(jpeg: bytes, view: View, boxes: Sequence[Box], settings: Snapshots) -> list[Cut | None]:
-    """Each box with its margin; None: the picture doesn't show it. Boxes are of what the picture shows `view` of.
+    """Each box with its margin; None: the picture doesn't show it, or it can't be cut out. Boxes are of what the
+    picture shows `view` of.
 
     Raises BadPicture.
     """
@@ -52,7 +56,7 @@ def cut_out(jpeg: bytes, view: View, boxes: Sequence[Box], settings: Snapshots) 
         raise BadPicture("can't be decoded") from error
     if picture is None:
         raise BadPicture("can't be decoded")
-    return [_cut(np.asarray(picture, np.uint8), _in_view(box, view), settings) for box in boxes]
+    return [_cut_or_none(np.asarray(picture, np.uint8), _in_view(box, view), settings) for box in boxes]
 
 
 def size_of(jpeg: bytes) -> tuple[int, int]:
@@ -72,6 +76,15 @@ def size_of(jpeg: bytes) -> tuple[int, int]:
         fill = marker == 0xFF
         at += 1 if fill else 2 if marker in _WITHOUT_LENGTH else 2 + int.from_bytes(jpeg[at + 2 : at + 4])
     raise BadPicture("is no JPEG")
+
+
+def _cut_or_none(picture: NDArray[np.uint8], box: Box, settings: Snapshots) -> Cut | None:
+    """One that can't be cut out doesn't cost the others."""
+    try:
+        return _cut(picture, box, settings)
+    except (cv2.error, ValueError, OverflowError, BadPicture) as error:
+        logger.warning("an object can't be cut out: %s", error)
+        return None
 
 
 def _cut(picture: NDArray[np.uint8], box: Box, settings: Snapshots) -> Cut | None:

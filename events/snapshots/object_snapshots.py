@@ -9,8 +9,9 @@ predecessor's and ours are one.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
 
 from events.metrics import SNAPSHOTS
@@ -26,7 +27,8 @@ from vedette.snapshot_record import SnapshotRecord
 logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S = 1.0
-_MOST_NAMES = 10_000
+_MOST_NAMES = 1000
+"""They are saved with the partition's position: one message, of 1 MiB."""
 
 Announce = Callable[[SceneKey, str, Snapshot], Awaitable[None]]
 """Publishes that there is a snapshot of an object; raises what ends the partition."""
@@ -41,7 +43,6 @@ class ObjectSnapshots:
         self._choice = Choice(maker.settings.better, maker.settings.every_s)
         self._names: dict[str, str] = {}
         self._unwritten: OrderedDict[str, tuple[SceneKey, str]] = OrderedDict()
-        """Who an object is, where the records of its pictures don't say so yet."""
         self._unread: dict[str, SceneKey] = {}
         """Objects of which a predecessor may have stored pictures."""
         self._read: set[str] = set()
@@ -51,9 +52,18 @@ class ObjectSnapshots:
         self._writing = asyncio.Lock()
         self._woken = asyncio.Event()
 
-    def begin(self, known: dict[str, tuple[SceneKey, str | None]]) -> None:
-        """Objects that a predecessor has followed, by id; and who they are. (A predecessor may have died before it
-        wrote that to the store.)"""
+    @property
+    def unwritten(self) -> dict[str, tuple[SceneKey, str]]:
+        """By object, who it is, where the records of its pictures don't say so yet. To be saved with the partition:
+        nobody hears once more of who was recognised before that."""
+        return dict(self._unwritten)
+
+    def begin(
+        self, known: Mapping[str, tuple[SceneKey, str | None]], unwritten: Mapping[str, tuple[SceneKey, str]]
+    ) -> None:
+        """Objects that a predecessor has followed, by id, and who they are; and what it has left `unwritten`."""
+        for object_id, (key, person) in unwritten.items():
+            self._note_name(key, object_id, person)
         for object_id, (key, name) in known.items():
             self._unread[object_id] = key
             if name is not None:
@@ -66,6 +76,7 @@ class ObjectSnapshots:
         for portrait in portraits:
             if behind and portrait.object not in self._read:
                 self._unread[portrait.object] = SceneKey(portrait.site, portrait.camera, portrait.pipeline)
+                self._woken.set()
             if self._choice.offer(portrait):
                 self._woken.set()
         for reason, number in self._choice.dropped.items():
@@ -85,7 +96,7 @@ class ObjectSnapshots:
             self._unread.pop(data.object.id, None)
         if snapshot is None:
             return said
-        return SceneEvent(said.kind, said.id, data.model_copy(update={"snapshot": snapshot}), said.time)
+        return replace(said, data=data.model_copy(update={"snapshot": snapshot}))
 
     def keep(self, known: Iterable[str]) -> None:
         """Forget all objects but these, from time to time."""
@@ -101,7 +112,7 @@ class ObjectSnapshots:
         """Until cancelled; raises what ends the partition."""
         while True:
             try:
-                await self.write_names()
+                await self._write_names()
                 await self._take()
                 await self._until_due()
                 continue
@@ -114,12 +125,8 @@ class ObjectSnapshots:
                 SNAPSHOTS.labels("defect").inc()
             await asyncio.sleep(_LOOK_AGAIN_S)  # whatever is due: not again at once
 
-    async def write_names(self) -> None:
-        """Let the store know all that `named` has heard of who the objects are.
-
-        Raises:
-            BusUnavailable: not now; it is tried again.
-        """
+    async def _write_names(self) -> None:
+        """Let the store know all that `named` has heard of who the objects are."""
         async with self._writing:
             while self._unwritten:
                 object_id, (key, person) = next(iter(self._unwritten.items()))
@@ -178,7 +185,7 @@ class ObjectSnapshots:
 
     async def _until_due(self) -> None:
         due_s = self._choice.due_s()
-        wait_s = _LOOK_AGAIN_S if due_s is None else min(_LOOK_AGAIN_S, max(0.0, due_s - monotonic()))
+        wait_s = None if due_s is None else min(_LOOK_AGAIN_S, max(0.0, due_s - monotonic()))
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._woken.wait()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from events import metrics
 from events.errors import PartitionLost
@@ -21,6 +22,24 @@ logger = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first_s=0.1, cap_s=2.0)
 _HEADERS = {"Content-Type": CLOUDEVENT_CONTENT_TYPE}
+_PICTURED = "Vedette-Pictured"
+"""The how manieth snapshot of its object an event tells of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a predecessor may have published after its last save."""
+
+    ids: set[str] = field(default_factory=set)
+    pictured: dict[str, int] = field(default_factory=dict)
+    """Of objects, by id, how many snapshots were told."""
+
+    def note(self, ident: str, pictured: str) -> None:
+        """An event, by its id and header."""
+        self.ids.add(ident)
+        if pictured.isdecimal() and len(pictured) < 10:
+            object_id = ident.partition("/")[0]
+            self.pictured[object_id] = max(int(pictured), self.pictured.get(object_id, 0))
 
 
 class Publisher:
@@ -49,7 +68,7 @@ class Publisher:
 
     async def _store(self, event: Outgoing) -> None:
         retry = Retry(_BACKOFF)
-        headers = _HEADERS if event.traceparent is None else {**_HEADERS, HEADER: event.traceparent}
+        headers = _headers(event)
         while True:
             if not self._is_ours():
                 raise PartitionLost("the lease has run out")
@@ -69,22 +88,32 @@ class Publisher:
             return
 
 
-async def published_since(bus: Bus, partition: int, sequence: int, last: int) -> set[str]:
-    """Ids of the partition's events behind `sequence` of the stream, up to `last`.
+def _headers(event: Outgoing) -> dict[str, str]:
+    headers = dict(_HEADERS)
+    if event.traceparent is not None:
+        headers[HEADER] = event.traceparent
+    if event.pictured:
+        headers[_PICTURED] = str(event.pictured)
+    return headers
+
+
+async def published_since(bus: Bus, partition: int, sequence: int, last: int) -> Published:
+    """The partition's events behind `sequence` of the stream, up to `last`.
 
     Raises ReaderBroken.
     """
-    ids: set[str] = set()
+    published = Published()
     if sequence >= last:
-        return ids
+        return published
     async with OrderedReader(bus, EVENTS, "vedette.events.>", sequence + 1, headers_only=True) as reader:
         left = reader.pending_at_start
         while left > 0:
             message = await reader.next()
             site, camera = message.subject.split(".")[2:4]
             if partition_of(site, camera) == partition:
-                ids.add((message.headers or {}).get("Nats-Msg-Id", ""))
+                headers = message.headers or {}
+                published.note(headers.get("Nats-Msg-Id", ""), headers.get(_PICTURED, ""))
             left = message.metadata.num_pending
             if message.metadata.sequence.stream >= last:
                 break
-    return ids
+    return published

@@ -1,5 +1,6 @@
 """A picture and what was found in it to the crops that further models want. Pure."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from inference.identities.alignment import Unalignable, aligned
 from inference.picture_answer import Found
 from inference.repository.card import ImageInput
 from inference.repository.crop import Crop
+
+logger = logging.getLogger(__name__)
 
 QUALITY = 95
 """Of a crop's JPEG, its colours at full resolution: it has been through a frame's JPEG already."""
@@ -42,12 +45,22 @@ class Cut:
 
 
 def cut_all(jpeg: bytes, wanted: Sequence[Cutting]) -> list[Cut | None]:
-    """The crops of a frame; None where one can't be cut: no landmarks, or a box without an area.
+    """The crops of a frame; None where one can't be cut: no landmarks, a box without an area, or one that OpenCV or
+    JPEG have no room for (32767 and 65500 pixels a side).
 
     Raises UndecodableImage.
     """
     picture = decode(jpeg, upright=False)
-    return [cut(picture, one) for one in wanted]
+    return [_cut_or_none(picture, one) for one in wanted]
+
+
+def _cut_or_none(picture: NDArray[np.uint8], wanted: Cutting) -> Cut | None:
+    """One that can't be cut doesn't cost the others."""
+    try:
+        return cut(picture, wanted)
+    except (cv2.error, ValueError, OverflowError) as error:
+        logger.warning("a crop of %s can't be cut: %s", wanted.found.bbox, error)
+        return None
 
 
 def cut(picture: NDArray[np.uint8], wanted: Cutting) -> Cut | None:

@@ -29,7 +29,7 @@ from vedette.identity_record import (
     encode,
     person_of,
 )
-from vedette.identity_store import IdentityStore, People, UnknownPerson
+from vedette.identity_store import IdentityStore, OpenedRecords, UnknownPerson
 from vedette.sealing import Sealer
 
 ANNA = record("Anna Müller", vector(1), vector(2))
@@ -89,7 +89,7 @@ def test_a_name_that_cant_be_displayed_is_refused(name: str) -> None:
 
 def test_another_value_at_the_same_revision_is_another_person() -> None:
     """As in a bucket that was made anew."""
-    people, other = People(SEALER), record("anna müller", vector(9))
+    people, other = OpenedRecords(SEALER), record("anna müller", vector(9))
     for one in (ANNA, other):
         (entry,) = people.take({KEY: Stored(encode(one, SEALER), 1)})
         assert isinstance(entry, IdentityRecord) and entry.name == one.name

@@ -71,6 +71,12 @@ def test_a_box_of_the_main_picture_is_cut_out_of_the_part_that_the_substream_sho
     assert outside is None
 
 
+def test_a_box_that_cant_be_cut_out_costs_no_other() -> None:
+    broken, cut = cut_out(jpeg(scene()), WHOLE, [(float("nan"), 0.0, 0.5, 0.5), (0.25, 0.25, 0.25, 0.5)], PLAIN)
+    assert broken is None
+    assert redness(opened(cut)) > 0.95
+
+
 def test_a_blurred_object_is_less_sharp_whatever_its_size() -> None:
     noise = np.random.default_rng(1)
     texture = cv2.resize(noise.integers(0, 255, (24, 24, 3), np.uint8), (384, 384), interpolation=cv2.INTER_CUBIC)

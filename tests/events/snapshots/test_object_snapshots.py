@@ -11,6 +11,7 @@ from events.snapshots.maker import Made
 from events.snapshots.object_snapshots import ObjectSnapshots
 from events.snapshots.portrait import Portrait
 from tests.events.snapshots.test_choice import portrait
+from tests.waiting import until
 from vedette.background import background
 from vedette.errors import BusUnavailable
 from vedette.object_messages import Snapshot
@@ -23,6 +24,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.is_away = False
+        self.written: dict[str, str] = {}
         self.meanwhile: Callable[[], None] = lambda: None
 
     async def of_object(self, site: str, camera: str, object_id: str) -> list[Any]:
@@ -37,6 +39,9 @@ class FakeStore:
         return True
 
     async def name(self, site: str, camera: str, object_id: str, person: str) -> int:
+        if self.is_away:
+            raise BusUnavailable("away")
+        self.written[object_id] = person
         return 0
 
 
@@ -67,15 +72,28 @@ def snapshots_of(maker: FakeMaker) -> ObjectSnapshots:
 async def test_who_an_object_was_is_known_until_its_last_picture_is_taken() -> None:
     maker = FakeMaker()
     snapshots = snapshots_of(maker)
-    snapshots.begin({"01A": (GATE, "Anna")})
+    snapshots.begin({"01A": (GATE, "Anna")}, {})
     snapshots._choice.store("01A", Snapshot(sha256="first", width=1, height=1), 0.001, 0.5)
     snapshots.see([portrait("01A")], behind=False)
-    await snapshots.write_names()
+    await snapshots._write_names()
     snapshots.keep([])  # it has ended
     maker.store.meanwhile = lambda: snapshots.keep([])
     async with background(snapshots.run()):
         await maker.made.wait()
     assert maker.named == [("01A", "Anna")]
+
+
+async def test_names_that_nobody_wrote_are_handed_on_and_what_is_known_since_goes_before_them() -> None:
+    first, second = FakeMaker(), FakeMaker()
+    left, taken = snapshots_of(first), snapshots_of(second)
+    first.store.is_away = True
+    left.begin({"01A": (GATE, "Anna"), "01B": (GATE, "Ben")}, {})
+    async with background(left.run()):
+        await asyncio.sleep(0)
+    taken.begin({"01B": (GATE, "Zoë")}, left.unwritten)
+    async with background(taken.run()):
+        await until(lambda: not taken.unwritten, "all are written")
+    assert (first.store.written, second.store.written) == ({}, {"01A": "Anna", "01B": "Zoë"})
 
 
 async def test_what_a_predecessor_has_is_looked_up_once_an_object_and_before_its_next_picture() -> None:

@@ -71,6 +71,16 @@ def test_a_face_without_landmarks_that_make_one_gives_no_crop(points: list[tuple
     assert cut(ramp(), Cutting(Crop(align="face"), face, SMALL)) is None
 
 
+@pytest.mark.parametrize("box", [(float("nan"), 0.2, 0.5, 0.5), (0.0, 0.5, 1.0, 0.005)])
+def test_a_crop_that_cant_be_cut_costs_no_other(box: Box) -> None:
+    wide = simplejpeg.encode_jpeg(ramp(7000, 200), colorspace="BGR")
+    thing = Found("thing", 0.9, (0.25, 0.25, 0.5, 0.5))
+    wanted = [Cutting(Crop(enlarge=10.0), Found("thing", 0.9, box), LARGE), Cutting(Crop(enlarge=1.0), thing, LARGE)]
+    broken, found = cut_all(wide, wanted)
+    assert broken is None
+    assert pixels(found).shape[2] == 3
+
+
 def test_what_is_no_picture_raises() -> None:
     with pytest.raises(UndecodableImage):
         cut_all(group("obama")[:500], [])
