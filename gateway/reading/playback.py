@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from functools import partial
 from math import inf
 from time import monotonic
 
@@ -91,20 +92,16 @@ class Playback:
 
     def _decoding(self, lead: Lead | None) -> Frames:
         options, stats = self._options, self._stats
+        gate_out = partial(_gate_out, self._account)
         decoder = StreamDecoder(self._source, options.decode, stats, self._account)
         most_bytes = options.decode.buffer_bytes
         decoding = Decoding(decoder, self._strategy, self._emitter.due_s, most_bytes, stats)
         if lead is not None:
-            return FollowingDecoding(decoding, lead, most_bytes, stats, self._gate_out)
+            return FollowingDecoding(decoding, lead, most_bytes, stats, gate_out)
         if options.gate is None:
             return decoding
-        self._gated = GatedDecoding(decoding, options.gate, self._emitter, most_bytes, stats, self._gate_out)
+        self._gated = GatedDecoding(decoding, options.gate, self._emitter, most_bytes, stats, gate_out)
         return self._gated
-
-    def _gate_out(self, packet: VideoPacket) -> None:
-        """The gate has kept it out."""
-        if isinstance(packet.opaque, Stamp):
-            self._account.mark(packet.opaque.arrived_s, "gated")
 
     def _take(self, packet: VideoPacket, stop: threading.Event) -> None:
         self._wait_for(packet, stop)
@@ -196,3 +193,10 @@ class Playback:
         if apart_s is None and not (silent or self._keyframes):
             return self._strategy.keyframe_gap_s or _UNKNOWN_GAP_S
         return apart_s
+
+
+def _gate_out(account: Account, packet: VideoPacket) -> None:
+    """The gate has kept it out. Not a method: what calls it is held by the playback, and neither should wait for the
+    garbage collector, with seconds of packets and a decoder's pictures."""
+    if isinstance(packet.opaque, Stamp):
+        account.mark(packet.opaque.arrived_s, "gated")

@@ -120,4 +120,7 @@ class Reader:
             failure = SourceError(Reason.ENDED, f"{self._url}: the camera ended the stream")
         finally:
             self._playback = None
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # or it and this frame, with the source in it, hold one another until they are collected

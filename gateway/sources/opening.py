@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from time import monotonic
 
 import av
@@ -47,7 +48,8 @@ class Source:
 
     def __post_init__(self) -> None:
         uninterrupted = self.live and not self.input.polled
-        pump = Pump(lambda: pumped(self.container, self.stream, self.stamped), self.container.close)
+        read = partial(pumped, self.container, self.stream, self.stamped)  # which does not hold what holds the pump
+        pump = Pump(read, self.container.close)
         object.__setattr__(self, "pump", pump if uninterrupted else None)
 
     @property
@@ -120,7 +122,10 @@ def open_source(
     finally:
         if not done:
             _give_up(opening, url)
-    return opening.result() if done else None
+    try:
+        return opening.result() if done else None
+    finally:
+        del opening  # or its error and this frame hold one another until they are collected
 
 
 _given_up: dict[str, "Future[Source]"] = {}
@@ -156,6 +161,8 @@ def _settle(opening: "Future[Source]", url: str, transport: Transport, tls: Tls,
         opening.set_result(_open(url, transport, tls, timeout_s))
     except BaseException as error:  # noqa: BLE001 - it belongs to the thread that waits
         opening.set_exception(error)
+    finally:
+        del opening
 
 
 def _open(url: str, transport: Transport, tls: Tls, timeout_s: float) -> Source:

@@ -78,7 +78,10 @@ def demuxed(container: InputContainer, stream: VideoStream) -> "Iterator[VideoPa
             continue
         except av.FFmpegError as error:
             failure = SourceError(Reason.ENDED, f"reading failed: {error.strerror}")
-        raise failure  # not from PyAV's error, whose text holds the URL with its password
+        try:
+            raise failure  # not from PyAV's error, whose text holds the URL with its password
+        finally:
+            del failure  # or it and this frame, with the container in it, hold one another until they are collected
     raise SourceError(Reason.UNDECODABLE, "the stream is damaged beyond reading")
 
 

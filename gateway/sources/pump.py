@@ -47,9 +47,12 @@ class Pump(Generic[T]):
             item = self._items.get(timeout=within_s)
         except Empty:
             raise TimeoutError from None
-        if isinstance(item, Exception):
-            raise item
-        return item
+        try:
+            if isinstance(item, Exception):
+                raise item
+            return item
+        finally:
+            del item  # or an error and this frame hold one another, and with them the container, until collected
 
     def abandon(self) -> None:
         """Nothing is taken any more."""
