@@ -1,6 +1,8 @@
 """How the NATS library is set up for this system: credentials, time limits, no buffer, errors that are told to us."""
 
 import asyncio
+from collections.abc import Callable
+from time import monotonic
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -30,6 +32,26 @@ class ConnectionListener(Protocol):
     def failed(self, error: Exception) -> None: ...
 
 
+class Attempts:
+    """How long to wait before each attempt to connect again. After a connection that lasted it begins anew: a process
+    that has been through many outages in its life is back as soon as one that has seen none."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._retry = Retry(RECONNECT)
+        self._clock = clock
+        self._since_s: float | None = None
+
+    def succeeded(self) -> None:
+        """There is a connection."""
+        self._since_s = self._clock()
+
+    def wait_s(self) -> float:
+        """There is none any more, or still none."""
+        lasted_s = 0.0 if self._since_s is None else self._clock() - self._since_s
+        self._since_s = None
+        return self._retry.wait_s(lasted_s)
+
+
 async def open_client(
     client: Client, address: BusAddress, access: Access, name: str, listener: ConnectionListener
 ) -> None:
@@ -40,7 +62,7 @@ async def open_client(
         BusMisfit: the credentials are wrong.
     """
     established = False
-    retry = Retry(RECONNECT)
+    attempts = Attempts()
 
     async def on_error(error: Exception) -> None:
         # Until the first connect has succeeded the library would retry for ever on its own: raising here ends it.
@@ -53,7 +75,11 @@ async def open_client(
             # A connect that fails in the moment of its cancellation swallows that (asyncio.wait_for before Python
             # 3.12), and the library would reconnect for ever after `close`. This is what ends its loop.
             raise asyncio.CancelledError
-        return None, retry.wait_s(0.0)
+        return None, attempts.wait_s()
+
+    async def on_reconnect() -> None:
+        attempts.succeeded()
+        await listener.reconnected()
 
     login, certificates = access.login, access.certificates
     user, password, token = _login(login, address.url.reveal())
@@ -69,7 +95,7 @@ async def open_client(
             inbox_prefix=inbox_of(address.role) if address.role else "_INBOX",
             error_cb=on_error,
             disconnected_cb=listener.disconnected,
-            reconnected_cb=listener.reconnected,
+            reconnected_cb=on_reconnect,
             closed_cb=listener.ended,
             reconnect_to_server_handler=next_server,
             max_reconnect_attempts=-1,
@@ -88,6 +114,7 @@ async def open_client(
         raise BusMisfit(f"nats.credentials needs the package {error.name}: pip install 'nats-py[nkeys]'") from error
     finally:
         established = True
+        attempts.succeeded()
 
 
 def _login(login: Login, url: str) -> tuple[str | None, str | None, str | None]:
