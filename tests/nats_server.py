@@ -1,7 +1,9 @@
 """A real nats-server for tests, on a free port, that can be killed and come back on the same one."""
 
+import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from vedette.bus_address import BusAddress
@@ -67,3 +69,23 @@ class NatsServer:
     def close(self) -> None:
         if self._process is not None:
             self.kill()
+
+
+class GuardedServer(NatsServer):
+    """With a configuration of its own: users, certificates."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        (folder / "nats.conf").write_text(text)
+        super().__init__(folder, "-c", str(folder / "nats.conf"))
+
+    def reload(self) -> None:
+        """As `nats-server --signal reload`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+
+def started(server: GuardedServer) -> Iterator[GuardedServer]:
+    """The body of a fixture."""
+    server.start()
+    yield server
+    server.close()

@@ -23,12 +23,14 @@ GPU = {
     "cacheClaim": "engines",
     "startSeconds": 1800,
 }
-EXTERNAL_NATS = {
+EXTERNAL_NATS: dict[str, Any] = {
     "enabled": False,
     "url": "tls://hub.example:4222",
     "streamReplicas": 3,
     "credentials": {"gateway": "nats-gateway", "inference": "nats-inference", "events": "nats-events"},
 }
+HUB = {"hub": {"sites": ["plant-1"], "frames_from": ["kiosk"]}}
+LEAF = {"sites": ["plant-1", "kiosk"], "users": "sites", "serviceType": "LoadBalancer"}
 ALL_MONITORING = {"serviceMonitor": True, "rules": True, "dashboards": True, "labels": {"release": "prometheus"}}
 
 MATRIX: dict[str, dict[str, Any]] = {
@@ -39,6 +41,17 @@ MATRIX: dict[str, dict[str, Any]] = {
         "secrets": {"existing": ["passwords"], "files": ["tls"], "keys": "keys"},
         "image": {"digests": {"gateway": "sha256:" + "0" * 64}, "pullSecrets": ["registry"]},
     },
+    "a hub with a cluster of NATS": {"config": HUB, "nats": {"replicas": 3, "leaf": LEAF}},
+    "a hub on an existing server": {
+        "config": HUB,
+        "nats": {
+            **EXTERNAL_NATS,
+            "credentials": {**EXTERNAL_NATS["credentials"], "operator": "nats-operator"},
+            "tls": {"clientSecret": "nats-client"},
+        },
+    },
+    "certificates of one's own": {"nats": {"tls": {"serverSecret": "server", "clientSecret": "client"}}},
+    "a bus in plain text": {"nats": {"tls": {"enabled": False}}},
     "GPUs and a cluster of NATS": {"models": {"coco-detector": GPU}, "nats": {"replicas": 3, "storageClass": "fast"}},
     "scaled by CPU and requests": {"modelDefaults": {"autoscaling": {"mode": "hpa"}}},
     "scaled by saturation": {"modelDefaults": {"autoscaling": {"mode": "keda"}}},
@@ -56,6 +69,8 @@ MATRIX: dict[str, dict[str, Any]] = {
         },
         "models": {"next": {"model": "coco-detector"}},
         "monitoring": ALL_MONITORING,
+        "config": HUB,
+        "nats": {"leaf": LEAF},
     },
     "the least": {
         "nats": {"enabled": False, "url": "nats://nats:4222"},

@@ -11,6 +11,7 @@ import pytest
 
 from tests.system.chart import CHART, ROOT, Chart, Manifest, of_kind, one_of
 from tests.system.chart_values import CASCADE, FACES, MATRIX, SECRETS
+from tests.system.test_chart_nats import write_secret
 from vedette.config_file import load_config
 
 pytestmark = pytest.mark.system
@@ -53,6 +54,8 @@ def test_the_configuration_passes_vedette_check(chart: Chart, tmp_path: Path) ->
     manifests = chart.render({"config": CASCADE, "secrets": SECRETS, "models": FACES})
     file = tmp_path / "vedette.yaml"
     text = one_of(manifests, "ConfigMap", "site-vedette")["data"]["vedette.yaml"]
+    certificates = write_secret(one_of(manifests, "Secret", "site-nats-client-tls"), tmp_path / "tls")
+    text = text.replace("/run/secrets/nats-tls", str(certificates))
     file.write_text(text.replace("/usr/share/vedette/models", str(ROOT / "models")))
     gateway = one_of(manifests, "Deployment", "site-vedette-gateway")
     (created,) = [one for one in of_kind(manifests, "Secret") if "stringData" in one]

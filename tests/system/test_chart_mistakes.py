@@ -17,6 +17,23 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a NATS image of no version": ({"nats": {"image": "nats:latest"}}, "at '/nats/image'"),
     "no URL of an existing server": ({"nats": {"enabled": False}}, "nats.url: is needed where nats.enabled is false"),
     "two servers": ({"nats": {"url": "nats://n:4222"}}, "nats.enabled: true runs another one"),
+    "half of the certificates": (
+        {"nats": {"tls": {"serverSecret": "mine"}}},
+        "nats.tls: serverSecret and clientSecret go together",
+    ),
+    "a certificate in plain text": (
+        {"nats": {"enabled": False, "url": "nats://n:4222", "tls": {"clientSecret": "mine"}}},
+        "nats.tls.clientSecret: wants a nats.url tls://",
+    ),
+    "sites without their users": ({"nats": {"leaf": {"sites": ["a"]}}}, "wants nats.enabled, nats.tls.enabled and"),
+    "a site that the server doesn't know": (
+        {"config": {"hub": {"sites": ["a"]}}},
+        "config.hub: a is not in nats.leaf.sites",
+    ),
+    "a disk that the retention doesn't fit on": (
+        {"config": {"retention": {"events_gib": 25}}},
+        "nats.fileStore: 40Gi is too small: config.retention asks for 47.5Gi",
+    ),
     "an even cluster": ({"nats": {"replicas": 2}}, "at '/nats/replicas': value must be one of 1, 3, 5"),
     "a model's name that is no label": ({"models": {"coco_detector": {}}}, "'coco_detector' does not match pattern"),
     "a quantity that is none": (

@@ -1,42 +1,81 @@
-"""The NATS servers of the chart, as it configures them: run on loopback, alone and as a cluster."""
+"""The NATS servers of the chart, as it configures them: run on loopback, alone and as a cluster, and as a hub."""
 
 import asyncio
+import base64
 import os
-import socket
+import ssl
 import subprocess
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import nats
 import pytest
 
-from tests.system.chart import Chart, one_of
+from tests.free_ports import free_ports
+from tests.system.chart import Chart, Manifest, of_kind, one_of
+from tests.system.chart_values import HUB
+from tests.vedette.site.places_of_work import SITE, all_there, keeping, producing, running_site
 from tests.waiting import until_async
+from vedette.bus import connect
+from vedette.bus_address import BusAddress, address_of
 from vedette.child import die_with_parent
+from vedette.config_file import load_config
 from vedette.embedded_nats import server_binary
+from vedette.errors import BusMisfit, BusUnavailable
 from vedette.roles.permissions import ROLES
+from vedette.secret import SecretUrl
+from vedette.tls.client import load_client
+from vedette.tls.settings import ClientTls
 
 VARIABLES = [f"NATS_{role.upper()}_PASSWORD" for role in (*ROLES, "route")]
+
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
 
 class Servers:
-    """What the StatefulSet would run, with free ports in place of 4222, 6222 and 8222, and loopback of names."""
+    """What the StatefulSet would run, with free ports in place of 4222, 6222, 8222 and 7422, and loopback of names."""
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, values: dict[str, Any]) -> None:
         chart = Chart()
-        manifests = chart.render({"nats": {"replicas": number, "memoryStore": "64Mi", "fileStore": "64Mi"}})
+        self.manifests = chart.render(values)
         chart.close()
-        self.ports = free_ports(3 * number)
-        self._folder = folder
-        self._config: str = one_of(manifests, "ConfigMap", "site-nats")["data"]["nats.conf"]
-        pod = one_of(manifests, "StatefulSet", "site-nats")["spec"]["template"]["spec"]
-        self._routes = [said for said in pod["containers"][0]["args"] if said.startswith("--routes=")]
-        self._children = [self._start(index) for index in range(number)]
+        stateful = one_of(self.manifests, "StatefulSet", "site-nats")["spec"]
+        self.number: int = stateful["replicas"]
+        self.ports = free_ports(4 * self.number)
+        self.folder = folder
+        self._config: str = one_of(self.manifests, "ConfigMap", "site-nats")["data"]["nats.conf"]
+        (container,) = stateful["template"]["spec"]["containers"]
+        self._routes = [said for said in container["args"] if said.startswith("--routes=")]
+        self.secrets = {
+            secret["metadata"]["name"]: write_secret(secret, folder / secret["metadata"]["name"])
+            for secret in of_kind(self.manifests, "Secret")
+            if secret["type"] == "kubernetes.io/tls"
+        }
+        (folder / "sites").mkdir()
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        self._children = [self._start(index) for index in range(self.number)]
 
     @property
-    def url(self) -> str:
-        return f"nats://events:p4ss@127.0.0.1:{self.ports[0]}"
+    def leaf_port(self) -> int:
+        return self.ports[3]
+
+    def restart_with(self, user: Path) -> None:
+        """A site's file is in the Secret `nats.leaf.users` before the server starts."""
+        (self.folder / "sites" / user.name).write_text(user.read_text())
+        (self.folder / "sites" / "kiosk.conf").write_text('user: "kiosk"\npassword: "p4ss"\n')
+        self.start()
+
+    @property
+    def client_tls(self) -> ClientTls | None:
+        """What Vedette's processes connect with; None: in plain text."""
+        if not self.secrets:
+            return None
+        files = self.secrets["site-nats-client-tls"]
+        return ClientTls(ca=files / "ca.crt", certificate=files / "tls.crt", key=files / "tls.key")
 
     def close(self) -> None:
         for child in self._children:
@@ -44,10 +83,13 @@ class Servers:
             child.wait()
 
     def _start(self, index: int) -> subprocess.Popen[bytes]:
-        folder = self._folder / str(index)
+        folder = self.folder / str(index)
         folder.mkdir()
         text = self._config.replace("/data", str(folder / "data")).replace("/tmp/nats.pid", str(folder / "pid"))
-        for usual, port in zip((4222, 6222, 8222), self.ports[3 * index :], strict=False):
+        text = text.replace("../../run/secrets/nats-sites", "../sites")
+        if self.secrets:
+            text = text.replace("/run/secrets/nats-tls", str(self.secrets["site-nats-tls"]))
+        for usual, port in zip((4222, 6222, 8222, 7422), self.ports[4 * index :], strict=False):
             text = text.replace(f"0.0.0.0:{usual}", f"127.0.0.1:{port}")
         file = folder / "nats.conf"
         file.write_text(text)
@@ -58,37 +100,59 @@ class Servers:
         )
 
     def _on_loopback(self, routes: str) -> str:
-        for index, port in enumerate(self.ports[1::3]):
+        for index, port in enumerate(self.ports[1::4]):
             routes = routes.replace(f"site-nats-{index}.site-nats-headless:6222", f"127.0.0.1:{port}")
         return routes.replace("$(NATS_ROUTE_PASSWORD)", "p4ss")
 
 
-@pytest.mark.parametrize("number", [1, 3])
-async def test_nats_runs_as_the_chart_configures_it(tmp_path: Path, number: int) -> None:
-    servers = await asyncio.to_thread(Servers, tmp_path, number)
+def write_secret(secret: Manifest, folder: Path) -> Path:
+    """As the kubelet does it."""
+    folder.mkdir()
+    for name, text in secret["data"].items():
+        (folder / name).write_bytes(base64.b64decode(text))
+    return folder
+
+
+@asynccontextmanager
+async def prepared(folder: Path, values: dict[str, Any]) -> AsyncIterator[Servers]:
+    folder.mkdir()
+    servers = await asyncio.to_thread(Servers, folder, values)
     try:
-        await until_async(lambda: _stores(servers.url, number), "a stream with a copy on each server")
-        assert b"Authorization Violation" in await _refusal(servers.ports[0])
+        yield servers
     finally:
         await asyncio.to_thread(servers.close)
 
 
-async def _refusal(port: int) -> bytes:
-    """What the server says to a wrong password."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        await reader.readline()
-        writer.write(b'CONNECT {"user": "events", "pass": "wrong"}\r\nPING\r\n')
-        return await reader.readline()
-    finally:
-        writer.close()
-        await writer.wait_closed()
+@pytest.mark.parametrize(("number", "tls"), [(1, True), (3, True), (1, False)])
+async def test_nats_runs_as_the_chart_configures_it(tmp_path: Path, number: int, tls: bool) -> None:
+    values = {"nats": {"replicas": number, "tls": {"enabled": tls}}}
+    async with prepared(tmp_path / "nats", values) as servers:
+        await asyncio.to_thread(servers.start)
+        mutual = servers.client_tls
+        context = None if mutual is None else (await asyncio.to_thread(load_client, mutual)).context
+        await until_async(lambda: stores(servers, number, context), "a stream with a copy on each server")
+        with pytest.raises(BusMisfit, match="refuses these credentials"):
+            await connect(address(servers, "wrong", mutual), "stranger", 0)
+        if mutual is not None:
+            bare = mutual.model_copy(update={"certificate": None, "key": None})
+            with pytest.raises(BusUnavailable, match=r"(?i)certificate|ssl|connection|eof|timeout"):
+                await connect(address(servers, "p4ss", bare), "stranger", 0)
 
 
-async def _stores(url: str, copies: int) -> bool:
+def address(servers: Servers, password: str, tls: ClientTls | None) -> BusAddress:
+    return BusAddress(SecretUrl(url(servers, password)), tls=tls, role="events")
+
+
+async def stores(servers: Servers, copies: int, context: ssl.SSLContext | None) -> bool:
     """Whether a stream with so many copies can be made, and takes a message."""
     try:
-        client = await nats.connect(url, allow_reconnect=False, connect_timeout=5, inbox_prefix="_INBOX.events")
+        client = await nats.connect(
+            url(servers, "p4ss"),
+            tls=context,
+            allow_reconnect=False,
+            connect_timeout=5,
+            inbox_prefix="_INBOX.events",
+        )
     except (OSError, nats.errors.Error):
         return False
     try:
@@ -100,10 +164,33 @@ async def _stores(url: str, copies: int) -> bool:
         await client.close()
 
 
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on just now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+def url(servers: Servers, password: str) -> str:
+    return f"{'tls' if servers.secrets else 'nats'}://events:{password}@127.0.0.1:{servers.ports[0]}"
+
+
+async def test_the_chart_s_hub_gathers_what_a_site_detects(tmp_path: Path) -> None:
+    leaf = {"sites": [SITE, "kiosk"], "users": "sites"}
+    async with prepared(tmp_path / "nats", {"config": HUB, "nats": {"leaf": leaf}}) as servers:
+        authority = servers.secrets["site-nats-tls"] / "ca.crt"
+        async with running_site(tmp_path, SITE, servers, tls={"ca": str(authority)}) as edge:
+            address = await asyncio.to_thread(hub_address, servers)
+            async with (
+                await connect(address, "hub", give_up_after_s=60) as bus,
+                keeping(bus, SITE),
+                producing(edge) as producer,
+            ):
+                await producer.publish(10)
+                await all_there(bus, producer)
+                assert bus.refused is None
+
+
+def hub_address(servers: Servers) -> BusAddress:
+    """As the pod of `vedette hub` has it, from its configuration, environment and mounts."""
+    text: str = one_of(servers.manifests, "ConfigMap", "site-vedette")["data"]["vedette.yaml"]
+    text = text.replace("/run/secrets/nats-tls", str(servers.secrets["site-nats-client-tls"]))
+    text = text.replace("site-nats:4222", f"127.0.0.1:{servers.ports[0]}")
+    file = servers.folder / "vedette.yaml"
+    file.write_text(text)
+    pod = one_of(servers.manifests, "Deployment", "site-vedette-hub")["spec"]["template"]["spec"]
+    environment = {one["name"]: one.get("value", "p4ss") for one in pod["containers"][0]["env"]}
+    return address_of(load_config(file, environment))

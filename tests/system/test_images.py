@@ -11,10 +11,10 @@ import nats
 import psutil
 import pytest
 
+from tests.free_ports import free_ports
 from tests.nats_server import NatsServer
 from tests.system.chart import ROOT
 from tests.system.images import Image, Images
-from tests.system.test_chart_nats import free_ports
 from tests.waiting import until_async
 
 pytestmark = [pytest.mark.system, pytest.mark.images, pytest.mark.timeout(3600)]

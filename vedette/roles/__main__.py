@@ -17,11 +17,12 @@ VARIABLES: Mapping[Role, str] = {role: f"NATS_{role.upper()}_PASSWORD" for role 
 MODELS = "vedette-models"
 _MADE = "# Made by: python -m vedette.roles"
 _SERVER = """\
-# The nats-server of compose.yaml: a user a role, reached from its network and from this machine.
+# The nats-server of compose.yaml: a user a role, mutual TLS; reached from its network and from this machine.
 server_name: compose
 listen: 0.0.0.0:4222
-http: 0.0.0.0:8222
-jetstream { store_dir: /data, max_memory_store: 1Gi, max_file_store: 32Gi }
+http: 127.0.0.1:8222
+tls { cert_file: /run/tls/server.pem, key_file: /run/tls/server.key, ca_file: /run/tls/ca.pem, verify: true }
+jetstream { store_dir: /data, max_memory_store: 1Gi, max_file_store: 40Gi }
 authorization { users: ["""
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import ssl
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from vedette.errors import ConfigError
 from vedette.ids import is_id
 from vedette.process import DONE, FAILED, Stop
 from vedette.process import run as run_process
-from vedette.site.site_files import Wanted, write_site
+from vedette.site.site_files import AUTHORITY, Wanted, write_site
 from vedette.site.site_listing import read_sites, table
 from vedette.site_settings import Uplink
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--hub", metavar="URL", required=True, help="where the hub takes leaf nodes (with --frames: clients)"
     )
     init.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the files are written")
-    init.add_argument("--ca", metavar="PEM", type=Path, help="the authority of the hub's certificate")
+    init.add_argument("--ca", metavar="PEM", type=Path, help="the authority of the hub's certificate; it is copied")
     init.add_argument("--frames", action="store_true", help="they cross, and are inferred at the hub")
     init.add_argument("--share-pictures", action="store_true", help="programs at the hub may read its pictures")
     listing = verbs.add_parser("list", help="which sites the hub sources, how late they are, and what is lost")
@@ -73,18 +74,33 @@ def _init(args: argparse.Namespace) -> int:
 def _wanted(args: argparse.Namespace) -> Wanted:
     if not is_id(args.site):
         raise ConfigError(f"{args.site!r} is no site's name: lower case letters, digits, - and _")
+    if args.frames and args.share_pictures:
+        raise ConfigError("--share-pictures: with --frames all pictures are the hub's anyhow")
+    authority = _authority(args.ca) if args.ca else None
     try:
         uplink = Uplink.model_validate(
             {
                 "url": args.hub,
                 "password_file": "uplink.password",
-                "tls": {"ca": args.ca.resolve()} if args.ca else None,
+                "tls": {"ca": AUTHORITY} if args.ca else None,
                 "share_pictures": args.share_pictures,
             }
         )
     except ValidationError as error:
         raise ConfigError(f"--hub: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
-    return Wanted(args.site, uplink, args.frames)
+    if authority is not None and not args.hub.startswith(("tls://", "wss://")):
+        raise ConfigError("--ca: is for --hub tls://…; this connection would not be encrypted")
+    return Wanted(args.site, uplink, args.frames, authority)
+
+
+def _authority(file: Path) -> str:
+    try:
+        ssl.create_default_context(cafile=str(file))
+        return file.read_text(encoding="utf-8")
+    except ssl.SSLError:
+        raise ConfigError(f"--ca: {file}: is no PEM file of a certificate") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--ca: {file}: {getattr(error, 'strerror', None) or 'is not text'}") from None
 
 
 async def _list(config: Config, as_json: bool) -> None:

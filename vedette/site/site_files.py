@@ -45,7 +45,8 @@ nats:                            # the hub's: frames are inferred there
 
 _SERVER = """\
 # The nats-server of site {site}, where it is not the embedded one of `vedette up`: nats-server --config nats.conf
-# It listens on loopback. Give it users (docs/security.md) before it listens elsewhere.
+# It listens on loopback. Give it users (docs/security.md) before it listens elsewhere. Paths are relative to the folder
+# that it is started in.
 server_name: {site}
 listen: 127.0.0.1:4222
 {lines}
@@ -63,6 +64,9 @@ hub:
 """
 
 
+AUTHORITY = "ca.pem"
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A site to be."""
@@ -71,6 +75,8 @@ class Wanted:
     uplink: Uplink
     frames: bool = False
     """Its gateways are clients of the hub's server, and nothing else runs there."""
+    authority: str | None = None
+    """PEM: who has signed the hub's certificate. The site gets a copy, as `AUTHORITY`."""
 
 
 def write_site(wanted: Wanted, out: Path) -> list[Path]:
@@ -96,6 +102,8 @@ def _files(wanted: Wanted, password: str) -> dict[str, str]:
     site = wanted.site
     key = "frames_from" if wanted.frames else "sites"
     common = {"site/site.yaml": _config(wanted), "hub/hub.yaml": _HUB_NOTE.format(site=site, key=key)}
+    if wanted.authority is not None:
+        common[f"site/{AUTHORITY}"] = wanted.authority
     if wanted.frames:
         login = json.dumps({"user": site, "password": password})
         return {**common, "site/roles/gateway.json": login, f"hub/{site}.conf": gateway_user(site, password)}
@@ -122,7 +130,7 @@ def _config(wanted: Wanted) -> str:
 def _server(wanted: Wanted, password: str) -> str:
     lines = [
         *LINK_CHECKS,
-        f"jetstream {{ store_dir: data, domain: {wanted.site}, max_memory_store: 1Gi, max_file_store: 25Gi }}",
+        f"jetstream {{ store_dir: data, domain: {wanted.site}, max_memory_store: 1Gi, max_file_store: 40Gi }}",
         *uplink_block(wanted.site, wanted.uplink, password),
     ]
     return _SERVER.format(site=wanted.site, lines="\n".join(lines))

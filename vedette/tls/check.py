@@ -10,9 +10,11 @@ from vedette.tls.server import load
 
 
 def certificate_problems(config: Config) -> list[Problem]:
-    """Of the gateway, the events workers and towards the bus; inference has a check of its own."""
+    """Of the gateway, the events workers, the bus and the link to a hub; inference has a check of its own."""
     gateway, events = config.gateway.tls, config.events.tls
     nats = config.nats.tls if config.nats is not None else None
+    uplink = config.uplink.tls if config.uplink is not None else None
+    hub = config.hub.tls if config.hub is not None else None
     loads: list[Callable[[], object]] = []
     if gateway is not None:
         loads.append(lambda: load(gateway, ("gateway", "tls")))
@@ -20,6 +22,10 @@ def certificate_problems(config: Config) -> list[Problem]:
         loads.append(lambda: load(events, ("events", "tls")))
     if nats is not None:
         loads.append(lambda: load_client(nats))
+    if uplink is not None:
+        loads.append(lambda: load_client(uplink, ("uplink", "tls")))
+    if hub is not None:
+        loads.append(lambda: load(hub, ("hub", "tls")))
     return [problem for one in loads for problem in _problems(one)]
 
 

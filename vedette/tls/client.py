@@ -18,22 +18,23 @@ class ClientCertificates:
     context: ssl.SSLContext
 
 
-def load_client(settings: ClientTls) -> ClientCertificates:
-    """The files, and a context of these; the metric is told when the own certificate ends.
+def load_client(settings: ClientTls, place: KeyPath = PLACE) -> ClientCertificates:
+    """The files, and a context of these; the metric is told when the own certificate ends. `place` is where `settings`
+    are in the configuration, and its first word the metric's label.
 
     Raises:
         ConfigError: a file can't be used; names key and file.
     """
-    files = read_files(settings, PLACE)
+    files = read_files(settings, place)
     context = ssl.create_default_context() if settings.ca is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     authorities, certificate, key = settings.ca, settings.certificate, settings.key
     if authorities is not None:
-        use(PLACE, "ca", authorities, lambda: context.load_verify_locations(authorities), "certificate")
+        use(place, "ca", authorities, lambda: context.load_verify_locations(authorities), "certificate")
     if certificate is not None and key is not None:
-        use(PLACE, "certificate", certificate, lambda: _trusting(certificate), "certificate")
-        use(PLACE, "key", key, lambda: context.load_cert_chain(certificate, key, password=lambda: b""), "certificate")
-        note_expiry(files["certificate"], "nats")
+        use(place, "certificate", certificate, lambda: _trusting(certificate), "certificate")
+        use(place, "key", key, lambda: context.load_cert_chain(certificate, key, password=lambda: b""), "certificate")
+        note_expiry(files["certificate"], str(place[0]))
     return ClientCertificates(files, context)
 
 

@@ -9,7 +9,8 @@
 {{- define "vedette.config" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- $_ := set $config "site" .Values.site -}}
-{{- $nats := dict "url" (printf "nats://${VEDETTE_NATS_USER}:${VEDETTE_NATS_PASSWORD}@%s:4222" (include "vedette.natsHost" .)) -}}
+{{- $scheme := ternary "tls" "nats" .Values.nats.tls.enabled -}}
+{{- $nats := dict "url" (printf "%s://${VEDETTE_NATS_USER}:${VEDETTE_NATS_PASSWORD}@%s:4222" $scheme (include "vedette.natsHost" .)) -}}
 {{- if .Values.nats.enabled -}}
 {{- $_ := set $nats "replicas" (min 3 (int .Values.nats.replicas)) -}}
 {{- else -}}
@@ -18,6 +19,10 @@
 {{- if .Values.nats.credentials -}}
 {{- $_ := set $nats "credentials" "${file:/run/secrets/nats/nats.creds}" -}}
 {{- end -}}
+{{- end -}}
+{{- if include "vedette.natsClientTls" . -}}
+{{- $files := "/run/secrets/nats-tls" -}}
+{{- $_ := set $nats "tls" (dict "ca" (printf "%s/ca.crt" $files) "certificate" (printf "%s/tls.crt" $files) "key" (printf "%s/tls.key" $files)) -}}
 {{- end -}}
 {{- $_ := set $config "nats" (mustMergeOverwrite (deepCopy (dig "nats" dict $config)) $nats) -}}
 {{- $ours := dict

@@ -17,6 +17,47 @@
 {{- end -}}
 {{- end }}
 
+{{/* Certificates of the bus, and the users of a hub's sites */}}
+{{- define "vedette.busMistakes" -}}
+{{- $nats := .Values.nats -}}
+{{- if and $nats.enabled $nats.tls.enabled (ne (empty $nats.tls.serverSecret) (empty $nats.tls.clientSecret)) -}}
+{{- fail "nats.tls: serverSecret and clientSecret go together; without both the chart makes the certificates" -}}
+{{- end -}}
+{{- if and $nats.enabled (not $nats.tls.enabled) $nats.tls.clientSecret -}}
+{{- fail "nats.tls.clientSecret: is of no use with nats.tls.enabled: false" -}}
+{{- end -}}
+{{- if and (not $nats.enabled) $nats.tls.clientSecret (not (hasPrefix "tls://" $nats.url)) -}}
+{{- fail "nats.tls.clientSecret: wants a nats.url tls://…" -}}
+{{- end -}}
+{{- if and $nats.leaf.sites (not (and $nats.enabled $nats.tls.enabled $nats.leaf.users)) -}}
+{{- fail "nats.leaf.sites: wants nats.enabled, nats.tls.enabled and the Secret nats.leaf.users" -}}
+{{- end -}}
+{{- if and $nats.enabled (hasSuffix "Gi" $nats.fileStore) -}}
+{{- $kept := .Values.config.retention | default dict -}}
+{{- $wanted := 1.0 -}}
+{{- range $key, $usual := dict "detections_gib" 10 "events_gib" 10 "snapshots_gib" 10 -}}
+{{- $wanted = addf $wanted (dig $key $usual $kept) -}}
+{{- end -}}
+{{- range $key, $usual := dict "clips_mib" 1024 "dead_mib" 256 "audit_mib" 256 -}}
+{{- $wanted = addf $wanted (divf (dig $key $usual $kept) 1024) -}}
+{{- end -}}
+{{- if gt $wanted (trimSuffix "Gi" $nats.fileStore | float64) -}}
+{{- fail (printf "nats.fileStore: %s is too small: config.retention asks for %.1fGi" $nats.fileStore $wanted) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.config.hub -}}
+{{- if $nats.enabled -}}
+{{- range concat (.sites | default list) (.frames_from | default list) -}}
+{{- if not (has . $nats.leaf.sites) -}}
+{{- fail (printf "config.hub: %s is not in nats.leaf.sites, so that the server doesn't know it" .) -}}
+{{- end -}}
+{{- end -}}
+{{- else if and $nats.credentials (not $nats.credentials.operator) -}}
+{{- fail "nats.credentials.operator: is needed for config.hub" -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{- define "vedette.mistakes" -}}
 {{- $values := .Values -}}
 {{- if has $values.image.tag (list "latest" "main" "master" "edge" "stable" "nightly") -}}
@@ -37,6 +78,7 @@
 {{- if and $values.nats.enabled $values.nats.credentials -}}
 {{- fail "nats.credentials: are of an existing server, and nats.enabled: true runs another one" -}}
 {{- end -}}
+{{- include "vedette.busMistakes" . -}}
 {{- if lt (int $values.gateway.terminationGracePeriodSeconds) (add 15 (int $values.gateway.drainSeconds) | int) -}}
 {{- fail (printf "gateway.terminationGracePeriodSeconds: %d s is too short: gateway.drainSeconds (%d s) and 15 s for the process itself are needed" (int $values.gateway.terminationGracePeriodSeconds) (int $values.gateway.drainSeconds)) -}}
 {{- end -}}

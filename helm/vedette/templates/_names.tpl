@@ -22,6 +22,16 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
+{{/* The kinds of pods of Vedette's own, as JSON */}}
+{{- define "vedette.components" -}}
+{{- $components := list "gateway" "inference" "events" -}}
+{{- if .Values.config.hub }}{{ $components = append $components "hub" }}{{ end -}}
+{{ toJson $components }}
+{{- end }}
+
+{{/* Role on the bus of a component: that of the hub is a command's */}}
+{{- define "vedette.role" -}}{{ ternary "operator" . (eq . "hub") }}{{- end }}
+
 {{/* Image of a short name: (dict "root" $ "image" "gateway") */}}
 {{- define "vedette.image" -}}
 {{- $image := .root.Values.image -}}
@@ -69,6 +79,14 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "vedette.natsHost" -}}{{ printf "%s-nats" .Release.Name | trunc 52 | trimSuffix "-" }}{{- end }}
 {{- define "vedette.natsSecret" -}}
 {{ .Values.nats.existingSecret | default (printf "%s-nats" .Release.Name | trunc 52 | trimSuffix "-") }}
+{{- end }}
+{{/* The Secret with the certificate of Vedette's processes towards the bus, or nothing */}}
+{{- define "vedette.natsClientTls" -}}
+{{- if .Values.nats.tls.clientSecret -}}
+{{ .Values.nats.tls.clientSecret }}
+{{- else if and .Values.nats.enabled .Values.nats.tls.enabled -}}
+{{ include "vedette.natsHost" . }}-client-tls
+{{- end -}}
 {{- end }}
 {{- define "vedette.keysSecret" -}}
 {{ .Values.secrets.keys | default (printf "%s-keys" (include "vedette.name" .)) }}

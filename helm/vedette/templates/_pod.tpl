@@ -53,12 +53,12 @@ capabilities:
   value: {{ .decodeProcesses | default 1 | quote }}
 {{- if .root.Values.nats.enabled }}
 - name: VEDETTE_NATS_USER
-  value: {{ .component }}
+  value: {{ include "vedette.role" .component }}
 - name: VEDETTE_NATS_PASSWORD
   valueFrom:
     secretKeyRef:
       name: {{ include "vedette.natsSecret" .root }}
-      key: {{ .component }}
+      key: {{ include "vedette.role" .component }}
 {{- end }}
 {{- with .values.env }}
 {{ toYaml . }}
@@ -98,6 +98,11 @@ envFrom:
 {{- if include "vedette.credentials" . }}
 - name: nats
   mountPath: /run/secrets/nats
+  readOnly: true
+{{- end }}
+{{- if include "vedette.natsClientTls" .root }}
+- name: nats-tls
+  mountPath: /run/secrets/nats-tls
   readOnly: true
 {{- end }}
 {{- range .root.Values.secrets.files }}
@@ -144,6 +149,12 @@ envFrom:
     secretName: {{ . }}
     defaultMode: 0440
 {{- end }}
+{{- with include "vedette.natsClientTls" .root }}
+- name: nats-tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
 {{- range .root.Values.secrets.files }}
 - name: {{ printf "files-%s" . | trunc 63 | trimSuffix "-" }}
   secret:
@@ -154,7 +165,7 @@ envFrom:
 
 {{/* The Secret with the role's .creds file, or nothing */}}
 {{- define "vedette.credentials" -}}
-{{- if not .root.Values.nats.enabled }}{{ get .root.Values.nats.credentials .component }}{{ end -}}
+{{- if not .root.Values.nats.enabled }}{{ get .root.Values.nats.credentials (include "vedette.role" .component) }}{{ end -}}
 {{- end }}
 
 {{/* A probe's question: (dict "scheme" "http" "path" "/readyz" "port" "http") */}}

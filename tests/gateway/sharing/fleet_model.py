@@ -15,6 +15,8 @@ class Model:
     costs: dict[str, float]
     capacities: dict[str, float]
     """Of the gateways that live."""
+    stalled: frozenset[str] = frozenset()
+    """Those that do nothing and are not heard of: their leases end, and what they meant to run they still mean to."""
     leases: dict[str, str] = field(default_factory=dict)
     """Owner by camera."""
     moves: list[tuple[str, str | None, str]] = field(default_factory=list)
@@ -31,16 +33,17 @@ class Model:
     def round(self) -> None:
         """All look, one after another; then what was let go is free, and what is free goes to one who wants it."""
         self._now_s += ROUND_S
-        self.leases = {camera: owner for camera, owner in self.leases.items() if owner in self.capacities}
+        live = [gateway for gateway in self.capacities if gateway not in self.stalled]
+        self.leases = {camera: owner for camera, owner in self.leases.items() if owner in live}
         self.plans = {name: plan for name, plan in self.plans.items() if name in self.capacities}
-        for gateway in self.capacities:
+        for gateway in live:
             self.plans[gateway] = self._plan(gateway)
-        self._said = {gateway: self._stand(gateway) for gateway in self.capacities}
+        self._said = {gateway: self._stand(gateway) for gateway in live}
         for camera, owner in list(self.leases.items()):
             if camera not in self.plans[owner].mine:
                 del self.leases[camera]
         for camera in self.costs:
-            takers = [name for name, plan in self.plans.items() if camera in plan.mine]
+            takers = [name for name in live if camera in self.plans[name].mine]
             if camera not in self.leases and takers:
                 self.leases[camera] = takers[-1]  # whichever is faster
                 self.moves.append((camera, self._last.get(camera), takers[-1]))

@@ -93,6 +93,22 @@ def test_the_cameras_of_a_gateway_that_dies_are_others_two_rounds_later(
     assert {camera for camera, _, _ in model.moves} == before
 
 
+@settings(max_examples=25)
+@given(CAMERAS, GATEWAYS, some.lists(some.sets(some.integers(0, 4)), max_size=30))
+def test_gateways_that_stalled_in_any_order_have_their_shares_again(
+    cameras: dict[str, float], gateways: dict[str, float], stalls: list[set[int]]
+) -> None:
+    gateways = {name: capacity + 10 for name, capacity in gateways.items()}
+    model = settled(cameras, gateways)
+    for stalled in stalls:
+        model.stalled = frozenset(name for number, name in enumerate(gateways) if number in stalled)
+        model.round()
+    model.stalled = frozenset()
+    model.run(SETTLED)
+    shares = {name: {camera for camera in cameras if ranking(camera, gateways)[0] == name} for name in gateways}
+    assert {name: model.of(name) for name in gateways} == shares
+
+
 def test_what_no_gateway_has_room_for_is_said_once_and_taken_when_there_is_room() -> None:
     model = settled({f"cam-{n}": 0.1 for n in range(30)}, {"a": 1.0, "b": 1.0})
     said = [name for plan in model.plans.values() for name in plan.unassigned]

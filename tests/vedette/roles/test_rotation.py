@@ -1,10 +1,8 @@
 """Users and certificates of the bus are replaced while a process runs: it connects again, and goes on."""
 
 import asyncio
-import os
 import re
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from nats.aio.msg import Msg
 from prometheus_client import REGISTRY
 
 from tests.gateway.certificates import Certificate, self_signed
-from tests.nats_server import SMALL, NatsServer
+from tests.nats_server import SMALL, GuardedServer, NatsServer, started
 from tests.waiting import until, until_async
 from vedette.bus import Bus, connect
 from vedette.bus_address import BusAddress, address_of
@@ -28,24 +26,6 @@ from vedette.secret import SecretUrl
 from vedette.tls.check import certificate_problems
 
 PLACE = Place("plant-1")
-
-
-class GuardedServer(NatsServer):
-    """With the users of a folder, and TLS where there are certificates."""
-
-    def __init__(self, folder: Path, text: str) -> None:
-        (folder / "nats.conf").write_text(text)
-        super().__init__(folder, "-c", str(folder / "nats.conf"))
-
-    def reload(self) -> None:
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGHUP)
-
-
-def started(server: GuardedServer) -> Iterator[GuardedServer]:
-    server.start()
-    yield server
-    server.close()
 
 
 @pytest.fixture

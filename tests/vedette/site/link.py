@@ -11,6 +11,10 @@ class Link:
     def __init__(self, far_port: int) -> None:
         self.port = 0
         self.far_port = far_port
+        self.tries = 0
+        """Connections so far."""
+        self.sent = bytearray()
+        """What came from the site."""
         self._server: asyncio.Server | None = None
         self._whole = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -38,6 +42,7 @@ class Link:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        self.tries += 1
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -48,7 +53,7 @@ class Link:
         both = {writer, far_writer}
         self._writers |= both
         try:
-            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+            await asyncio.gather(self._pump(reader, far_writer, self.sent), self._pump(far_reader, writer, None))
         finally:
             self._writers -= both
             for each in both:
@@ -56,10 +61,12 @@ class Link:
                 with suppress(OSError):
                     await each.wait_closed()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, noted: bytearray | None) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
                 await self._whole.wait()
+                if noted is not None:
+                    noted += data
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()

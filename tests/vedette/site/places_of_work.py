@@ -8,7 +8,9 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
+from nats.errors import Error as NatsError
 from ruamel.yaml import YAML
 
 from tests.vedette.site.link import Link, linked
@@ -27,6 +29,7 @@ from vedette.site.site_files import Wanted, write_site
 from vedette.site_settings import Uplink
 from vedette.streams import DETECTIONS, EVENTS
 
+SITE = "plant-1"
 SMALL = {"detections_gib": 0.25, "events_gib": 0.25, "snapshots_gib": 0.1, "clips_mib": 16, "dead_mib": 16}
 
 
@@ -76,6 +79,16 @@ class Place:
         return await connect(address, "test", give_up_after_s=30, keeps_streams=role != "subscriber")
 
 
+class TakesSites(Protocol):
+    """A hub, as far as a site needs one."""
+
+    @property
+    def leaf_port(self) -> int: ...
+
+    def restart_with(self, user: Path) -> None:
+        """It knows one user more then."""
+
+
 class Edge(Place):
     """A site, and what cuts it off."""
 
@@ -84,7 +97,7 @@ class Edge(Place):
         self.link = link
 
 
-def hub_config(**hub: list[str]) -> Config:
+def hub_config(**hub: object) -> Config:
     return Config.model_validate(
         {"site": "cloud", "hub": hub, "listen": {"nats": "127.0.0.1:0", "leaf": "127.0.0.1:0"}, "retention": SMALL}
     )
@@ -119,12 +132,13 @@ async def gateway_of(folder: Path, site: str, hub: Place) -> AsyncIterator[tuple
 
 @asynccontextmanager
 async def running_site(
-    folder: Path, site: str, hub: Place, retention: dict[str, float] | None = None, **uplink: bool
+    folder: Path, site: str, hub: TakesSites, retention: dict[str, float] | None = None, **uplink: object
 ) -> AsyncIterator[Edge]:
     """As `vedette site init` makes it. The hub has to be told of its user: it is started (again) here."""
     port = await asyncio.to_thread(lambda: hub.leaf_port)
     async with linked(port) as link:
-        wanted = Uplink.model_validate({"url": f"nats://127.0.0.1:{link.port}", "password_file": "x", **uplink})
+        scheme = "tls" if "tls" in uplink else "nats"
+        wanted = Uplink.model_validate({"url": f"{scheme}://127.0.0.1:{link.port}", "password_file": "x", **uplink})
         config = await asyncio.to_thread(_initiated, folder, Wanted(site, wanted), retention)
         edge = await asyncio.to_thread(Edge, config, link)
 
@@ -146,6 +160,8 @@ def _initiated(folder: Path, wanted: Wanted, retention: dict[str, float] | None)
     path = folder / wanted.site / "site" / "site.yaml"
     settings = YAML(typ="safe").load(path)
     settings |= {"listen": {"nats": "127.0.0.1:0"}, "retention": SMALL | (retention or {})}
+    if wanted.uplink.tls is not None:
+        settings["uplink"]["tls"] = wanted.uplink.tls.model_dump(mode="json", exclude_none=True)
     path.write_text(json.dumps(settings))
     return load_config(path)
 
@@ -192,7 +208,10 @@ class Producer:
 
 async def until_count(bus: Bus, stream: str, count: int) -> None:
     async def there() -> bool:
-        return (await bus.jetstream.stream_info(stream)).state.messages >= count
+        try:
+            return (await bus.jetstream.stream_info(stream)).state.messages >= count
+        except (NatsError, TimeoutError):  # its leader has just died
+            return False
 
     await until_async(there, f"{stream} has {count} messages")
 

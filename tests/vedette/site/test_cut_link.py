@@ -1,20 +1,17 @@
 """The hub's streams over a link that is cut: nothing twice, in order, and what is lost is said."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from nats.aio.msg import Msg
 
 from tests.vedette.site.places_of_work import (
+    SITE,
     Place,
     all_there,
-    hub_config,
     keeping,
     numbers,
     producing,
-    running_hub,
     running_site,
     until_count,
     until_linked,
@@ -25,14 +22,6 @@ from vedette.site import metrics
 from vedette.site.site_listing import read_sites, table
 from vedette.streams import DETECTIONS, EVENTS
 from vedette.subscriber import subscribe
-
-SITE = "plant-1"
-
-
-@pytest.fixture
-async def hub() -> AsyncIterator[Place]:
-    async with running_hub(hub_config(sites=[SITE])) as hub:
-        yield hub
 
 
 async def stored(bus: Bus) -> tuple[list[str], list[str]]:

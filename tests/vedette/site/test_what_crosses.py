@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,13 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from tests.vedette.site.places_of_work import (
+    SITE,
     Edge,
     Place,
     gateway_of,
-    hub_config,
     keeping,
     numbers,
     producing,
-    running_hub,
     running_site,
     until_count,
     until_linked,
@@ -30,16 +28,8 @@ from vedette.errors import BusUnavailable
 from vedette.secret import SecretText
 from vedette.streams import DETECTIONS, EVENTS
 
-SITE = "plant-1"
 
-
-@pytest.fixture
-async def hub() -> AsyncIterator[Place]:
-    async with running_hub(hub_config(sites=[SITE], frames_from=["kiosk"])) as hub:
-        await asyncio.to_thread(let_everything_out, hub)
-        yield hub
-
-
+@pytest.fixture(autouse=True)
 def let_everything_out(hub: Place) -> None:
     """A user at the hub who may do anything there, as its administrator may."""
     users = hub.server.folder / "sites"
