@@ -40,6 +40,7 @@ from inference.stream.results import Results
 from inference.stream.room import Room
 from inference.stream.server_clock import ServerClock
 from inference.stream.tokens import Tokens
+from vedette.audit.trail import AuditTrail
 from vedette.background import background, end
 from vedette.bus import Bus, connect
 from vedette.bus_address import BusAddress, address_of
@@ -89,7 +90,7 @@ async def serve(config: Config, model_name: str, listen: WorkerAddress, stop: St
             logger.info("%s %s starts; health and metrics on %s://%s", model_name, version, edge.scheme, address)
             logger.info("Open Inference Protocol over gRPC on %s", grpc)
             try:
-                await _run(config, plane, available, rollouts, people, health, address, stop)
+                await _run(config, plane, available, rollouts, people, edge.changes.trail, health, address, stop)
             finally:
                 health.stopping = True
                 await plane.close(grace_s=0.5)
@@ -118,6 +119,7 @@ async def _run(
     available: AvailableVersions,
     rollouts: RolloutRoutes,
     people: IdentityRoutes,
+    changes: AuditTrail,
     health: Health,
     address: Address,
     stop: Stop,
@@ -133,6 +135,7 @@ async def _run(
         if bus is None:
             bus = await stop.unless_requested(connect(bus_address, f"inference {name}"))
             await connected.enter_async_context(bus)
+        await connected.enter_async_context(background(changes.run(bus)))
         store = RolloutStore(bus)
         rollouts.connect(RolloutControl(available, store), bus)
         people.connect(bus)

@@ -12,6 +12,7 @@ from inference.identities.reader_source import ReaderSource
 from inference.identities.shown import enrolled_as_json
 from inference.identities_command.galleries import add_gallery, gallery_of, identity_access
 from inference.repository.opening import open_repository
+from vedette.audit.commands import note_command
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.config import Config
 from vedette.identity_record import MOST_FACES, checked_name
@@ -83,7 +84,9 @@ async def _enrol(config: Config, gallery: str, name: str, pictures: list[Picture
         open_repository(config, bus) as repository,
         ReaderSource(config, repository, bus).reader() as reader,
     ):
-        return await enrol(store, reader, gallery, name, pictures, threshold, replace)
+        done = await enrol(store, reader, gallery, name, pictures, threshold, replace)
+        await note_command(bus, config.site, "identities enrol", gallery)
+        return done
 
 
 def told(done: Enrolled) -> str:

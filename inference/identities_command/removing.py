@@ -7,6 +7,7 @@ import sys
 from inference.identities.enrolment import Removed, remove
 from inference.identities.shown import removed_as_json
 from inference.identities_command.galleries import add_gallery, gallery_of, identity_access
+from vedette.audit.commands import note_command
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.config import Config
 from vedette.process import DONE, FAILED, Stop
@@ -48,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
 
 async def _remove(config: Config, gallery: str, name: str) -> Removed:
     async with identity_access(config) as (bus, store):
-        return await remove(store, SnapshotStore(bus), gallery, name)
+        done = await remove(store, SnapshotStore(bus), gallery, name)
+        await note_command(bus, config.site, "identities remove", gallery)
+        return done
 
 
 def told(done: Removed, gallery: str) -> str:

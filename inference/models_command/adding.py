@@ -14,6 +14,7 @@ from inference.build.labels import read_labels
 from inference.build.onnx_file import OnnxFile, read_onnx
 from inference.build.recipe import Made, Wishes, make
 from inference.errors import ModelError
+from inference.models_command.noting import note_change
 from inference.repository.card import VERSION, ModelCard
 from inference.repository.opening import open_repository
 from inference.repository.repository import ModelRepository
@@ -89,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
             made = await stop.unless_requested(asyncio.to_thread(make, file, wishes, there))
             if not args.dry_run:
                 await stop.unless_requested(enter(made, repository))
+                await note_change(config, "add", f"{args.name}@{args.version}")
             _tell(args, file, made, repository.where)
         return DONE
 

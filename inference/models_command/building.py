@@ -10,6 +10,7 @@ from inference.build.entry import replace_file
 from inference.build.fused_graph import fuse
 from inference.build.onnx_file import inspect, read_onnx
 from inference.build.proof import prove
+from inference.models_command.noting import note_change
 from inference.repository.card import ModelCard
 from inference.repository.folder import no_version
 from inference.repository.opening import open_repository
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
                 await asyncio.to_thread(args.output.write_bytes, graph)
             elif same:
                 await stop.unless_requested(replace_file(repository, card.name, version, graph))
+                await note_change(config, "build", f"{card.name}@{version}")
         sys.stdout.write(f"{card.name}@{version}: sha256 {digest}\n")
         if not same:
             sys.stderr.write(f"vedette: the card says {card.versions[version].sha256}\n")

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from inference.models_command.noting import note_change
 from inference.repository.changes import copy_version
 from inference.repository.model import Model
 from inference.repository.opening import cache_of, open_repository, store_of
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
                 await stop.unless_requested(_fetch_all(repository, references, args.json))
                 return DONE
             async with await asyncio.to_thread(_source, config, args.source) as source:
-                await stop.unless_requested(_copy_all(source, repository, references, args.json))
+                await stop.unless_requested(_copy_all(config, source, repository, references, args.json))
         return DONE
 
     return run_process(body, stopped=FAILED)
@@ -97,9 +98,13 @@ async def _fetch_all(repository: ModelRepository, references: list[str], as_json
         _tell(model, {"offline": repository.offline}, f"is at {model.path}{offline}", as_json)
 
 
-async def _copy_all(source: ModelRepository, target: ModelRepository, references: list[str], as_json: bool) -> None:
+async def _copy_all(
+    config: Config, source: ModelRepository, target: ModelRepository, references: list[str], as_json: bool
+) -> None:
     for reference in references:
         copied = await copy_version(source, target, reference)
+        if not copied.was_there:
+            await note_change(config, "pull", f"{copied.model.card.name}@{copied.model.version}")
         how = "was there already" if copied.was_there else f"copied from {source.where}"
         told = {"to": target.where, "from": source.where, "was_there": copied.was_there}
         _tell(copied.model, told, f"is in {target.where}: {how}", as_json)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from inference.models_command.noting import note_change
 from inference.repository.changes import remove_model, remove_version
 from inference.repository.opening import open_repository
 from inference.repository.references import Reference
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
             else:
                 removing = remove_version(repository, wanted.name, ".".join(map(str, wanted.numbers)))
             await stop.unless_requested(removing)
+        await note_change(config, "remove", str(wanted))
         sys.stdout.write(f"{wanted} is no more in {config.models.where}\n")
         return DONE
 

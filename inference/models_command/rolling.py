@@ -17,6 +17,7 @@ from inference.rollout.settings import Rollout
 from inference.rollout.starting import bounds_of
 from inference.rollout.status import replicas_of
 from inference.rollout.store import RolloutStore
+from vedette.audit.commands import note_command
 from vedette.bus import Bus
 from vedette.bus_access import bus_access
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
@@ -66,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
     async def body(stop: Stop) -> int:
         async with _access(config, args.model) as (control, bus):
             shown = await stop.unless_requested(_act(control, args))
+            if _changes(args):
+                keys = ["end"] if getattr(args, "end", False) else list(_given(args))
+                await note_command(bus, config.site, f"models {args.action}", args.model, keys)
             replicas = await stop.unless_requested(replicas_of(bus, args.model))
         body = {**shown.as_json(), "replicas": replicas}
         sys.stdout.write(json.dumps(body) + "\n" if args.json else "\n".join(told(body)) + "\n")
@@ -89,13 +93,21 @@ async def _act(control: RolloutControl, args: argparse.Namespace) -> Shown:
     if args.end:
         return await control.end(args.revision)
     shown = await control.show()
-    given = {key: getattr(args, key) for key in ("stable", "candidate", "share", "shadow", "sample")}
-    given = {key: value for key, value in given.items() if value is not None}
-    if args.no_shadow:
-        given["shadow"] = None
-    if not given and not args.retry:
+    if not _changes(args):
         return shown
-    return await control.set(_changed(shown, given), shown.revision if args.revision is None else args.revision)
+    return await control.set(_changed(shown, _given(args)), shown.revision if args.revision is None else args.revision)
+
+
+def _changes(args: argparse.Namespace) -> bool:
+    """Whether anything is to be changed; else it is looked at."""
+    return args.action != "rollout" or args.end or args.retry or bool(_given(args))
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings of the roll-out that were given."""
+    found = {key: getattr(args, key, None) for key in ("stable", "candidate", "share", "shadow", "sample")}
+    found = {key: value for key, value in found.items() if value is not None}
+    return {**found, "shadow": None} if getattr(args, "no_shadow", False) else found
 
 
 def _changed(shown: Shown, given: Mapping[str, Any]) -> Rollout:

@@ -41,6 +41,7 @@ class UrlStore:
         self._options = dict(options)
         self._system: Any = None
         self._root = ""
+        self._opening = asyncio.Lock()
 
     @property
     def where(self) -> str:
@@ -87,17 +88,19 @@ class UrlStore:
         await self._asked(self._system._rm_file(f"{self._root}/{path}"), path)
 
     async def close(self) -> None:
-        if self._system is None:
+        async with self._opening:
+            held, self._system = [self._system], None
+        if held == [None]:
             return
         from fsspec.asyn import get_loop
 
-        held, self._system = [self._system], None
         # s3fs closes its connections when it is forgotten, in the event loop that runs then: it must be its own.
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_forget(held), get_loop()))
 
     async def _open(self) -> None:
-        if self._system is None:
-            self._system, self._root = await asyncio.to_thread(_connect, self._url, self._options)
+        async with self._opening:  # two would make two, and one of them would be forgotten in this event loop
+            if self._system is None:
+                self._system, self._root = await asyncio.to_thread(_connect, self._url, self._options)
 
     async def _size(self, path: str) -> int:
         said = await self._asked(self._system._info(f"{self._root}/{path}"), path)

@@ -22,6 +22,7 @@ from inference.rollout.control import RolloutControl, Shown
 from inference.rollout.record import RolloutRefused, faults
 from inference.rollout.settings import Rollout
 from inference.rollout.status import replicas_of
+from inference.serving.audit import note_keys
 from inference.serving.body import read_body
 from inference.serving.http import problem
 from inference.serving.refusal import Refused
@@ -69,6 +70,7 @@ class RolloutRoutes:
             rollout = Rollout.model_validate_json(await read_body(request, _MOST_BYTES))
         except ValidationError as error:
             raise Refused("invalid", faults(error)) from None
+        note_keys(request, rollout.model_fields_set)
         return await self._answer(request, lambda control, revision: control.set(rollout, revision))
 
     async def _delete(self, request: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ Exceptions that a waiter may get (all are `InferenceError`):
 
 import math
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -27,6 +28,8 @@ there is; each must get its share."""
 CAUTION = 1.2
 """A crowd's requests slow down the machine that they wait for; whoever is refused at once can go elsewhere."""
 WEIGHTS: Mapping[Lane, int] = {"live": 3, "request": 2, "complete": 1}
+_AVERAGE_S = 2.0
+"""Over so long it is seen how busy a lane keeps the sessions: a camera's frames come more often."""
 
 
 class DeadlineExceeded(InferenceError):
@@ -94,14 +97,27 @@ class _Waiting(Generic[AnyItem]):
     stride: float
     turn: float = 0.0
     entries: list[tuple[Rank, AnyItem]] = field(default_factory=list)
+    _busy: float = 0.0
+    _seen_at: float = -math.inf
 
     def add(self, item: AnyItem) -> None:
         insort(self.entries, (item.rank, item))  # ranks differ: items are never compared
 
-    def discard(self, item: AnyItem) -> None:
+    def discard(self, item: AnyItem) -> bool:
+        """Whether it was here."""
         place = bisect_left(self.entries, (item.rank,))
-        if place < len(self.entries) and self.entries[place][1] is item:
-            del self.entries[place]
+        if place == len(self.entries) or self.entries[place][1] is not item:
+            return False
+        del self.entries[place]
+        return True
+
+    def ran(self, seconds: float, now: float) -> None:
+        """A row of this lane begins to run, which takes a session so long."""
+        self._busy, self._seen_at = self.busy(now) + seconds / _AVERAGE_S, now
+
+    def busy(self, now: float) -> float:
+        """How many sessions the lane has kept busy of late, on the average."""
+        return self._busy * math.exp(min(0.0, self._seen_at - now) / _AVERAGE_S)
 
 
 class BatchQueue(Generic[AnyItem]):
@@ -112,6 +128,9 @@ class BatchQueue(Generic[AnyItem]):
     gathers credit nor owes. Within a lane items are served by priority, then as they came, requests by their deadline
     (the earliest first; those without one last). The first of them decides the shape, so no shape starves; while it
     waits for its batch to grow, a shape that is ready may run.
+
+    A step costs the same however many wait, as long as enough of the first shape do: deadlines are gone through when
+    the earliest has passed, and the other shapes when a batch of the first is to grow.
     """
 
     def __init__(self, policy: BatchPolicy, costs: BatchCosts, weights: Mapping[Lane, int] = WEIGHTS) -> None:
@@ -120,6 +139,8 @@ class BatchQueue(Generic[AnyItem]):
         self._lanes: dict[Lane, _Waiting[AnyItem]] = {lane: _Waiting(1 / weight) for lane, weight in weights.items()}
         self._turn = 0.0
         self._arrivals = count()
+        self._of_shape = Counter[Shape]()
+        self._no_deadline_before = math.inf
 
     @property
     def preferred(self) -> int:
@@ -135,6 +156,9 @@ class BatchQueue(Generic[AnyItem]):
         if not lane.entries:
             lane.turn = max(lane.turn, self._turn)
         lane.add(item)
+        self._of_shape[item.shape] += 1
+        if item.deadline is not None:
+            self._no_deadline_before = min(self._no_deadline_before, item.deadline)
 
     def foresee(self, item: Item, sessions: int, idle_sessions: int, coming: int = 0) -> Forecast:
         """How long `item` would take if it were added now, behind `coming` others that are on their way: what comes
@@ -145,14 +169,15 @@ class BatchQueue(Generic[AnyItem]):
         batch_s = curve.predict(curve.preferred)
         lane = self._lanes[item.lane]
         before = coming + bisect_left(lane.entries, ((item.priority, self._urgency(item), math.inf),))
-        others = sum(1 / other.stride for other in self._lanes.values() if other.entries and other is not lane)
-        share = 1 / (1 + others * lane.stride)
-        wait_s = before * batch_s / curve.preferred / sessions / share + (0.0 if idle_sessions else batch_s / 2)
-        return Forecast(wait_s, batch_s)
+        rows_s = batch_s / curve.preferred / (sessions * self._share_of(lane, sessions, item.enqueued))
+        return Forecast(before * rows_s + (0.0 if idle_sessions else batch_s / 2), batch_s)
 
     def discard(self, item: AnyItem) -> None:
         """Forget an item whose waiter is gone; no matter whether it still waits."""
-        self._lanes[item.lane].discard(item)
+        if self._lanes[item.lane].discard(item):
+            self._of_shape[item.shape] -= 1
+            if not self._of_shape[item.shape]:
+                del self._of_shape[item.shape]
 
     def clear(self) -> list[AnyItem]:
         """Forget everything; returns what waited."""
@@ -161,15 +186,24 @@ class BatchQueue(Generic[AnyItem]):
     def expire(self, now: float) -> list[AnyItem]:
         """Remove the items whose deadline has passed. Those that may yet be too late are run all the same: a run
         costs the same whether its estimate was right, and a frame already here is the freshest of its camera."""
-        return self._remove(lambda item: item.deadline is not None and item.deadline <= now)
+        if now < self._no_deadline_before:
+            return []
+        expired = self._remove(lambda item: item.deadline is not None and item.deadline <= now)
+        left = (item.deadline for lane in self._lanes.values() for _, item in lane.entries)
+        self._no_deadline_before = min((deadline for deadline in left if deadline is not None), default=math.inf)
+        return expired
 
     def take(self, idle_sessions: int, now: float) -> list[AnyItem] | float:
         """The batch for one of `idle_sessions`; or the time until which it should wait, infinity if nothing waits."""
         wait_until = math.inf
+        if (shape := self._first_shape()) is not None:
+            enough = self.policy.decide(Group(shape, self._of_shape[shape]), self.costs.of(shape), idle_sessions, now)
+            if isinstance(enough, Run):  # whenever the first of them came
+                return self._pick(shape, enough.size, now)
         for group in self._groups():
             decision = self.policy.decide(group, self.costs.of(group.shape), idle_sessions, now)
             if isinstance(decision, Run):
-                return self._pick(group.shape, decision.size)
+                return self._pick(group.shape, decision.size, now)
             wait_until = min(wait_until, decision.at)
         return wait_until
 
@@ -177,8 +211,21 @@ class BatchQueue(Generic[AnyItem]):
     def _urgency(item: Item) -> float:
         return (math.inf if item.deadline is None else item.deadline) if item.lane == "request" else 0.0
 
+    def _share_of(self, lane: _Waiting[AnyItem], sessions: int, now: float) -> float:
+        """Of all sessions, if `lane` has rows to run: lanes where others wait share by weight. One that is empty at the
+        moment, as that of a few cameras mostly is, goes on to take what it took of late, and leaves `lane` its part."""
+        others = [other for other in self._lanes.values() if other is not lane]
+        weights = 1 + lane.stride * sum(1 / other.stride for other in others if other.entries)
+        taken = sum(other.busy(now) for other in others if not other.entries) / sessions
+        least = 1 / (1 + lane.stride * sum(1 / other.stride for other in others))
+        return max(least, (1 - taken) / weights)
+
     def _in_turn(self) -> list[_Waiting[AnyItem]]:
         return sorted((lane for lane in self._lanes.values() if lane.entries), key=lambda lane: lane.turn)
+
+    def _first_shape(self) -> Shape | None:
+        lanes = self._in_turn()
+        return lanes[0].entries[0][1].shape if lanes else None
 
     def _groups(self) -> Iterator[Group]:
         """The shapes that wait: of the lane whose turn it is first, oldest first."""
@@ -188,10 +235,12 @@ class BatchQueue(Generic[AnyItem]):
                 groups.setdefault(item.shape, Group(item.shape)).add(item.enqueued, item.deadline)
         return iter(groups.values())
 
-    def _pick(self, shape: Shape, size: int) -> list[AnyItem]:
+    def _pick(self, shape: Shape, size: int, now: float) -> list[AnyItem]:
         """Remove `size` items of `shape`: the first of each lane, the lanes by turn."""
         self._turn = self._in_turn()[0].turn
-        queues = [(lane, iter([i for _, i in lane.entries if i.shape == shape])) for lane in self._lanes.values()]
+        curve = self.costs.of(shape)
+        row_s = curve.predict(size) / size if curve is not None else 0.0
+        queues = [(lane, (i for _, i in lane.entries if i.shape == shape)) for lane in self._lanes.values()]
         batch: list[AnyItem] = []
         while len(batch) < size:
             lane, queue = min(queues, key=lambda entry: entry[0].turn)
@@ -199,8 +248,10 @@ class BatchQueue(Generic[AnyItem]):
                 queues.remove((lane, queue))
                 continue
             lane.turn += lane.stride
-            lane.discard(item)
+            lane.ran(row_s, now)
             batch.append(item)
+        for item in batch:
+            self.discard(item)
         return batch
 
     def _remove(self, leaves: Callable[[AnyItem], bool]) -> list[AnyItem]:

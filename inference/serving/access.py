@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from aiohttp.typedefs import Middleware
 from inference import metrics
 from inference.serving.loopback import is_loopback
 from inference.serving.refusal import Refused
+from vedette.audit.trail import UNKNOWN
 from vedette.debug import routes as debug
 from vedette.serving_settings import Role, Serving
 from vedette.worker_addresses import WorkerAddress
@@ -28,14 +30,30 @@ logger = logging.getLogger(__name__)
 OPEN = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/openapi.json"})
 """Paths that need no token."""
 _MOST_CHARACTERS = 512
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Caller(NamedTuple):
+    """Whose a call is, for the audit log."""
+
+    name: str
+    """The token's, `this machine` where there are no tokens, or `unknown`."""
+    role: Role | None
+
+
+Around = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+"""Something that serves a request by a handler."""
+
+
+async def _straight(request: web.Request, handler: Handler) -> web.StreamResponse:
+    return await handler(request)
 
 
 class Access:
     """Lets calls in, or raises Refused."""
 
     def __init__(self, settings: Serving, listen: WorkerAddress) -> None:
-        self._tokens = [(bytes.fromhex(token.sha256), token.role) for token in settings.tokens]
+        self._tokens = [(bytes.fromhex(token.sha256), Caller(token.name, token.role)) for token in settings.tokens]
         self._on_loopback = is_loopback(listen.http.host) and is_loopback(listen.grpc.host)
         self._open = (OPEN if settings.metrics == "infer" else OPEN | {"/metrics"}) | debug.PATHS
 
@@ -63,35 +81,49 @@ class Access:
             if admin and not self._on_loopback:
                 raise Refused("forbidden", "this process listens beyond this machine: changes need serving.tokens")
             return
-        role = self._role(authorization)
-        if role is None:
+        caller = self._owner(authorization)
+        if caller is None:
             raise Refused("unauthenticated", "needs a token: Authorization: Bearer …")
-        if admin and role != "admin":
+        if admin and caller.role != "admin":
             raise Refused("forbidden", "changes need a token of the role admin")
 
-    def _role(self, authorization: str) -> Role | None:
+    def who(self, authorization: str) -> Caller:
+        """Whose a call with this header is, whether it is let in or not."""
+        if not self._tokens:
+            return Caller("this machine" if self._on_loopback else UNKNOWN, None)
+        return self._owner(authorization) or Caller(UNKNOWN, None)
+
+    def _owner(self, authorization: str) -> Caller | None:
         """Of who has the token that the header gives. Every token is compared, in a time that tells nothing."""
         scheme, _, given = authorization[:_MOST_CHARACTERS].partition(" ")
         digest = hashlib.sha256(given.strip().encode("utf-8", "surrogateescape")).digest()
-        found: Role | None = None
-        for token, role in self._tokens:
+        found: Caller | None = None
+        for token, caller in self._tokens:
             if hmac.compare_digest(digest, token):
-                found = role
+                found = caller
         return found if scheme.lower() == "bearer" else None
 
-    def middleware(self, admin: Collection[tuple[str, str]]) -> Middleware:
-        """For HTTP; `admin` are the methods and paths of routes that change something."""
+    def middleware(self, admin: Collection[tuple[str, str]], around: Around = _straight) -> Middleware:
+        """For HTTP; `admin` are the methods and paths of routes that only admins use. Requests to those that change
+        something, let in or not, are served by `around`."""
+
+        async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self.check(request.headers.get("Authorization", ""), admin=True)
+            if not self._tokens:
+                _check_origin(request)
+            return await handler(request)
 
         @web.middleware
-        async def let_in(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
             resource = request.match_info.route.resource
             path = "" if resource is None else resource.canonical
-            if path not in self._open:
-                changes = (request.method, path) in admin
-                self.check(request.headers.get("Authorization", ""), changes)
-                if changes and not self._tokens:
-                    _check_origin(request)
-            return await handler(request)
+            if (request.method, path) not in admin:
+                if path not in self._open:
+                    self.check(request.headers.get("Authorization", ""), admin=False)
+                return await handler(request)
+            if request.method == "GET":
+                return await admit(request, handler)
+            return await around(request, lambda asked: admit(asked, handler))
 
         return let_in
 

@@ -8,6 +8,7 @@ from inference.dataplane import DataPlane
 from inference.identities import routes as identities
 from inference.rollout import routes as rollouts
 from inference.serving.access import Access
+from inference.serving.audit import ChangeLog
 from inference.serving.connections import ConnectionLimits
 from inference.serving.http import Service, serve_http
 from inference.serving.limits import Limits
@@ -22,7 +23,7 @@ from vedette.listen_settings import Address
 from vedette.worker_addresses import WorkerAddress
 
 ADMIN = rest.ADMIN | rollouts.ADMIN | identities.ADMIN
-"""Methods and paths that need the role admin."""
+"""Methods and paths that need the role admin; those that are no GET change something."""
 
 
 class Edge:
@@ -34,6 +35,7 @@ class Edge:
         self._listen = listen
         self._certificates = Certificates(settings.tls) if settings.tls is not None else None
         self.access = Access(settings, listen)
+        self.changes = ChangeLog(config.site, self.access.who)
         self.limits = Limits.of(config.inference, settings)
         self.load = Load(settings.requests, settings.bodies_mib << 20, settings.header_s, settings.least_kib_s * 1024)
         self.access.warn(self._certificates is not None)
@@ -51,7 +53,7 @@ class Edge:
             health,
             services,
             self._listen.http,
-            [self.access.middleware(ADMIN)],
+            [self.access.middleware(ADMIN, self.changes.around)],
             self.load,
             ConnectionLimits(settings.connections, settings.header_s, settings.idle_s),
             None if certificates is None else certificates.context,
@@ -67,6 +69,6 @@ class Edge:
         from inference.serving.v2.grpc_server import GrpcV2, serve_grpc
 
         credentials = None if self._certificates is None else self._certificates.grpc_credentials()
-        interceptors = [AccessInterceptor(self.access.check, METHODS)]
-        service = GrpcV2(plane, control, self.limits)
+        interceptors = [AccessInterceptor(self.access.check, METHODS, self.changes.note)]
+        service = GrpcV2(plane, control, self.limits, self.load, self.changes.note)
         return serve_grpc(service, self._listen.grpc, self.limits, credentials, interceptors)

@@ -22,6 +22,11 @@ class Limits:
     idle_s: float = 75.0
     """How long a connection is kept on which nothing is asked."""
 
+    @property
+    def message_s(self) -> float:
+        """How long the message of a gRPC call may take to come."""
+        return self.header_s + self.timeout_s
+
     @classmethod
     def of(cls, settings: Inference, serving: Serving) -> Self:
         """Those of the configuration."""

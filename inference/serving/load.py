@@ -1,6 +1,7 @@
 """How much is under way at a time: requests, and the bytes of their bodies."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from aiohttp import web
 
@@ -11,7 +12,7 @@ _RETRY_S = 1.0
 
 
 class Load:
-    """Of one server."""
+    """Of one process: HTTP and gRPC share the memory; of requests each has its own number."""
 
     def __init__(self, requests: int, body_bytes: int, grace_s: float = 10.0, least_bytes_s: float = 16 << 10) -> None:
         """Of `requests` at most, with `body_bytes` in all; a body may take `grace_s` seconds, and beyond them comes at
@@ -34,6 +35,16 @@ class Load:
         self.expect(size)
         self.bytes += size
         request[HELD] = request.get(HELD, 0) + size
+
+    @contextmanager
+    def holding(self, size: int) -> Iterator[None]:
+        """So many bytes are here while the body runs. Raises Refused."""
+        self.expect(size)
+        self.bytes += size
+        try:
+            yield
+        finally:
+            self.bytes -= size
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: _Handler) -> web.StreamResponse:

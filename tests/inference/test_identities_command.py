@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from inference.identities_command import SUBCOMMANDS
+from tests.inference.audited import audited
 from tests.inference.identities.faces import FOLDER, nobody, side_by_side
 from tests.inference.worker import ROOT
 from tests.nats_server import NatsServer
@@ -83,7 +84,7 @@ def on_bus(server: NatsServer, act: Callable[[Bus], Any]) -> Any:
     return asyncio.run(body())
 
 
-def test_somebody_is_enrolled_listed_exported_and_removed(identities: Command) -> None:
+def test_somebody_is_enrolled_listed_exported_removed_and_audited(identities: Command, nats_server: NatsServer) -> None:
     done = identities("enrol", "Barack Obama", OBAMA, OBAMA_2)
     assert (done.status, done.err) == (0, "") and done.out.endswith(": 2 pictures added\n")
     (row,) = identities("list", "--json").data
@@ -95,6 +96,10 @@ def test_somebody_is_enrolled_listed_exported_and_removed(identities: Command) -
     (person,) = json.loads(identities("export", "Barack Obama", "--embeddings").out)["people"]
     assert {face["embedding"]["dimensions"] for face in person["faces"]} == {128}
     assert identities("remove", "Barack Obama").out == "Barack Obama: removed from staff; 0 snapshots deleted\n"
+    assert audited(nats_server, "plant") == [
+        ("vedette identities enrol", "staff"),
+        ("vedette identities remove", "staff"),
+    ]
     assert identities("list").out == "nobody is enrolled\n"
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from inference.models_command import SUBCOMMANDS
+from tests.inference.audited import audited
 from tests.inference.process import CONFIG, processes_of
 from tests.inference.repository.test_card import CARD
 from tests.inference.worker import MODEL, ROOT
@@ -116,6 +117,7 @@ def test_models_go_from_a_folder_by_s3_to_the_bucket_of_an_edge_and_serve_there(
     pulled = models("pull", edge, "--json").data[0]
     assert Path(pulled["path"]).read_bytes() == MODEL.read()
     assert models("list", edge, "--json").data[0]["local"]
+    assert audited(nats_server, "edge") == [("vedette models pull", DETECTOR)]
     nats_server.kill()
     assert "offline: " in models("list", edge).out
     assert models("pull", edge, "--json").data[0]["offline"]

@@ -18,11 +18,11 @@ class Audit(Message):
     actor: str
     """The account's or token's name, `publisher` (of WebRTC), the user of the machine, or `unknown`."""
     role: str | None = None
-    """The actor's: `viewer`, `operator`, `admin`."""
+    """The actor's: `viewer`, `operator`, `admin`; of a token of the inference process `infer` or `admin`."""
     address: str | None = None
     """From where, as the service saw it: behind a proxy, the proxy's."""
     action: str
-    """What was asked for: `PATCH /api/v1/cameras/{name}`, `vedette apply`."""
+    """What was asked for: `PATCH /api/v1/cameras/{name}`, `RepositoryModelLoad` (gRPC), `vedette apply`."""
     target: str | None = None
     """To what: `gate`."""
     keys: tuple[str, ...] = ()

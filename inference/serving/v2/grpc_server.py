@@ -1,20 +1,26 @@
-"""Open Inference Protocol v2 over gRPC, in the event loop of the process."""
+"""Open Inference Protocol v2 over gRPC, in the event loop of the process.
+
+A call's one message is read here and not by the library, which would wait for it without an end, the call's place among
+those under way taken meanwhile.
+"""
 
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from inference.dataplane import DataPlane
 from inference.serving.limits import Limits
+from inference.serving.load import UNLIMITED, Load
 from inference.serving.meter import Meter
 from inference.serving.refusal import Kind, Refused
+from inference.serving.v2.grpc_changes import Call, Note, noted
 from inference.serving.v2.grpc_messages import parameters_of, read_request, retry_status, write_answer
 from inference.serving.v2.inference import infer, served
 from inference.serving.v2.metadata import model_metadata, server_metadata
@@ -24,7 +30,7 @@ from vedette.errors import StartFailed
 from vedette.listen_settings import Address
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Call = Callable[[Any, Context], Awaitable[Message]]
+M = TypeVar("M", bound=Message)
 logger = logging.getLogger(__name__)
 
 SERVICE = "inference.GRPCInferenceService"
@@ -65,6 +71,9 @@ async def serve_grpc(
         ("grpc.max_send_message_length", -1),
         ("grpc.max_concurrent_streams", limits.requests),  # of one connection
         ("grpc.max_connection_idle_ms", round(limits.idle_s * 1000)),
+        ("grpc.keepalive_time_ms", round(limits.idle_s * 1000)),  # a client that is gone holds its calls no longer
+        ("grpc.keepalive_timeout_ms", round(limits.header_s * 1000)),
+        ("grpc.http2.max_pings_without_data", 0),
         ("grpc.server_handshake_timeout_ms", round(limits.header_s * 1000)),
     ]
     server = grpc.aio.server(options=options, interceptors=list(interceptors), maximum_concurrent_rpcs=limits.requests)
@@ -86,10 +95,15 @@ async def serve_grpc(
 class GrpcV2:
     """The service `inference.GRPCInferenceService`."""
 
-    def __init__(self, plane: DataPlane, control: ModelControl, limits: Limits) -> None:
+    def __init__(
+        self, plane: DataPlane, control: ModelControl, limits: Limits, load: Load = UNLIMITED, note: Note | None = None
+    ) -> None:
+        """`note` is told of calls that change something."""
         self._plane = plane
         self._control = control
         self._limits = limits
+        self._bodies = load
+        self._note = note
         self._meter = Meter(plane.name, "grpc")
 
     @property
@@ -106,9 +120,12 @@ class GrpcV2:
             "RepositoryModelLoad": (self._load, oip.RepositoryModelLoadRequest),
             "RepositoryModelUnload": (self._unload, oip.RepositoryModelUnloadRequest),
         }
-        methods = {name: _unary(call, kind) for name, (call, kind) in unary.items()}
+        if self._note is not None:
+            for name in ADMIN:
+                unary[name] = noted(name, unary[name][0], self._note), unary[name][1]
+        methods = {name: self._unary(call, kind) for name, (call, kind) in unary.items()}
         methods["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
-            self._stream, oip.ModelInferRequest.FromString, oip.ModelStreamInferResponse.SerializeToString
+            self._stream, None, oip.ModelStreamInferResponse.SerializeToString
         )
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
@@ -134,7 +151,7 @@ class GrpcV2:
         self._meter.count(version, "ok", begun)
         return answer
 
-    async def _stream(self, requests: AsyncIterator[oip.ModelInferRequest], context: Context) -> None:
+    async def _stream(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """Answers in the order of the requests; while `STREAM_WINDOW` are under way no more are read."""
         answers = asyncio.Queue[asyncio.Task[oip.ModelStreamInferResponse] | None](STREAM_WINDOW)
         async with asyncio.TaskGroup() as group:
@@ -143,10 +160,12 @@ class GrpcV2:
                 await answers.put(group.create_task(self._streamed(request)))
             await answers.put(None)
 
-    async def _streamed(self, request: oip.ModelInferRequest) -> oip.ModelStreamInferResponse:
-        begun = monotonic()
+    async def _streamed(self, data: bytes) -> oip.ModelStreamInferResponse:
+        begun, request = monotonic(), oip.ModelInferRequest()
         try:
-            answer = await self._answer(request, begun, begun + self._limits.timeout_s)
+            with self._bodies.holding(len(data)):
+                request = _parsed(oip.ModelInferRequest, data)
+                answer = await self._answer(request, begun, begun + self._limits.timeout_s)
         except Exception as error:  # noqa: BLE001 -- the stream goes on
             refused = error if isinstance(error, Refused) else _defect(error)
             empty = oip.ModelInferResponse(model_name=request.model_name[:64], id=request.id[:64])
@@ -182,21 +201,40 @@ class GrpcV2:
         await self._control.unload(request.model_name, parameters_of(request.parameters))
         return oip.RepositoryModelUnloadResponse()
 
+    def _unary(self, call: Call, kind: type[Message]) -> "grpc.RpcMethodHandler[Any, Any]":
+        """A method whose Refused become status codes."""
 
-def _unary(call: Call, kind: type[Message]) -> "grpc.RpcMethodHandler[Any, Any]":
-    """A method whose Refused become status codes."""
+        async def handle(_: AsyncIterator[bytes], context: Context) -> Message:
+            try:
+                data = await self._message(context)
+                with self._bodies.holding(len(data)):
+                    return await call(_parsed(kind, data), context)
+            except Refused as error:
+                refused = error
+            except Exception as error:  # noqa: BLE001 -- a defect; its text may quote the request: it stays here
+                refused = _defect(error)
+            code, text = CODES[refused.kind], str(refused)
+            return await context.abort(code, text, _retry_metadata(refused, code))  # it raises
 
-    async def handle(request: Any, context: Context) -> Message:
+        return grpc.stream_unary_rpc_method_handler(handle, None, _serialized)
+
+    async def _message(self, context: Context) -> bytes:
+        """The one of a call. Raises Refused."""
         try:
-            return await call(request, context)
-        except Refused as error:
-            refused = error
-        except Exception as error:  # noqa: BLE001 -- a defect; its text may quote the request: it stays here
-            refused = _defect(error)
-        code, text = CODES[refused.kind], str(refused)
-        return await context.abort(code, text, _retry_metadata(refused, code))  # it raises
+            async with asyncio.timeout(self._limits.message_s):
+                data = await context.read()
+        except TimeoutError:
+            raise Refused("slow", "the message comes too slowly") from None
+        if not isinstance(data, bytes):  # the stream has ended
+            raise Refused("invalid", "the call has no message")
+        return data
 
-    return grpc.unary_unary_rpc_method_handler(handle, kind.FromString, _serialized)
+
+def _parsed(kind: type[M], data: bytes) -> M:
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        raise Refused("invalid", "the message can't be read") from None
 
 
 def _retry_metadata(refused: Refused, code: grpc.StatusCode) -> tuple[tuple[str, str | bytes], ...]:

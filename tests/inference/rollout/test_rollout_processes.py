@@ -20,6 +20,7 @@ from tests.inference.test_inference_app import feed, later
 from tests.inference.worker import ROOT, Notes, listen
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
+from vedette.audit.command import entries
 from vedette.background import end
 from vedette.bus import Bus
 
@@ -183,6 +184,8 @@ async def test_a_roll_out_by_command(bus: Bus, site: Site, repository: TestRepos
     assert "previous   1.0.0" in await site.models("promote")
     complaint = await site.models("rollout", "--candidate", "9.0.0", status=2)
     assert complaint == "vedette: coco-detector has no version 9.0.0; there are: 1.0.0, 1.1.0\n"
+    told = [(event.data.action, event.data.keys) async for event in entries(bus, "plant-1", 100)]
+    assert told == [("vedette models rollout", ("candidate", "share")), ("vedette models promote", ())]
 
 
 async def test_a_roll_out_over_http(bus: Bus, site: Site, repository: TestRepository) -> None:

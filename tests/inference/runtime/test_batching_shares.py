@@ -67,6 +67,32 @@ def test_lanes_that_always_have_work_share_by_weight_whatever_shapes_deadlines_a
         assert abs(served[lane] - served.total() * WEIGHTS[lane] / weight) <= 2 * max_batch + 1
 
 
+class Looked(Item):
+    """An item that counts how often it is looked at."""
+
+    count = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        Looked.count += 1
+        return super().__getattribute__(name)
+
+
+def test_a_batch_costs_the_same_however_many_wait() -> None:
+    def looks_at(waiting: int) -> float:
+        costs, policy = BatchCosts(), BatchPolicy(8, 0.005)
+        costs.seed(SHAPES[0], CostCurve({size: float(size) for size in policy.sizes}))
+        queue: BatchQueue[Looked] = BatchQueue(policy, costs)
+        for number in range(waiting):
+            queue.add(Looked(shape=SHAPES[0], enqueued=0.0, deadline=100.0 + number, lane=LANES[number % 3]))
+        Looked.count = 0
+        for _ in range(10):
+            assert not queue.expire(1.0)
+            assert isinstance(queue.take(1, 1.0), list)
+        return Looked.count
+
+    assert looks_at(1000) <= looks_at(20)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.one_of(st.none(), st.floats(1, 9))), min_size=1, max_size=40))
 def test_requests_go_by_priority_then_deadline_then_arrival(rows: list[tuple[int, float | None]]) -> None:

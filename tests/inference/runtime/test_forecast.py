@@ -76,6 +76,25 @@ def test_who_finds_all_sessions_busy_waits_for_half_a_batch_and_else_not_at_all(
     assert queue_of().foresee(item(), SESSIONS, idle_sessions=1).wait_s == 0
 
 
+@pytest.mark.parametrize(("busy", "share"), [(0.5, 0.5), (5.0, 2 / 6), (0.0, 1.0)])
+def test_cameras_that_have_nothing_waiting_just_now_still_take_what_they_took_of_late(
+    busy: float, share: float
+) -> None:
+    """Requests keep their part by weight, 2 of 6, however busy the others were."""
+    queue, now = queue_of(), 0.0
+    for _ in range(int(400 * busy)):
+        now += ROW_S / SESSIONS / busy
+        queue.add(item("live"))
+        queue.take(1, now)
+    for _ in range(40):
+        queue.add(item(deadline=1e6))
+    last = Item(shape=SHAPE, enqueued=now, deadline=2e6, lane="request")
+    forecast = queue.foresee(last, SESSIONS, idle_sessions=1)
+    assert forecast.wait_s == pytest.approx(40 * ROW_S / SESSIONS / share, rel=0.15)
+    last.enqueued = now + 60
+    assert queue.foresee(last, SESSIONS, idle_sessions=1).wait_s == pytest.approx(40 * ROW_S / SESSIONS), "long ago"
+
+
 def test_nothing_is_foreseen_where_nothing_was_measured() -> None:
     queue: BatchQueue[Item] = BatchQueue(BatchPolicy(8, 0.005), BatchCosts())
     queue.add(item())

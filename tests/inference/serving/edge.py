@@ -24,6 +24,7 @@ from inference.serving.v2.rest import RestV2
 from inference.serving.vision.addresses import fetcher
 from inference.serving.vision.rest import VisionRest
 from tests.inference.serving.models import colours
+from vedette.audit.trail import AuditTrail
 from vedette.config import Config
 from vedette.health import Health
 from vedette.listen_settings import Address
@@ -58,6 +59,7 @@ class Served:
     session: aiohttp.ClientSession
     load: Load
     services: list[Service]
+    trail: AuditTrail
 
     async def ask(
         self, method: str, path: str, data: Any = None, headers: Mapping[str, str] | None = None, **options: Any
@@ -85,6 +87,7 @@ async def edge(
     """The model behind both servers, as the process builds them, loaded."""
     config = Config.model_validate(
         {
+            "site": "plant-1",
             "serving": serving or {},
             "pipelines": pipelines or {},
             "inference": {"request_mib": request_mib, "request_timeout_s": timeout_s},
@@ -110,7 +113,14 @@ async def edge(
         await plane.start()
         try:
             yield Served(
-                plane, http.port, grpc.port, f"{found.scheme}://127.0.0.1:{http.port}", session, found.load, services
+                plane,
+                http.port,
+                grpc.port,
+                f"{found.scheme}://127.0.0.1:{http.port}",
+                session,
+                found.load,
+                services,
+                found.changes.trail,
             )
         finally:
             await plane.close(grace_s=1)
