@@ -8,7 +8,7 @@ TENSORRT := tensorrt-cu13-libs==10.16.1.11
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system test-images check format lock sbom bench panels chaos soak gpu-check clean
+.PHONY: help demo test test-system test-images check format lock sbom bench panels chaos chaos-short soak gpu-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -89,6 +89,9 @@ bench: $(READY) ## every benchmark, three and a half hours on an idle machine; r
 
 chaos: $(READY) ## what can fail is made to fail, and nothing may be lost of it: 10 minutes (MINUTES= SEED= ONLY=kill-*,…)
 	$(BIN)/python -m chaos --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(if $(ONLY),--only '$(ONLY)')
+
+chaos-short: $(READY) ## nine faults of them, the same each time, with much patience: 6 minutes on an idle machine
+	$(BIN)/python -m chaos --short
 
 soak: $(READY) ## does anything grow, with everything on? An hour (MINUTES= HOURS=); results in benchmarks/results
 	$(BIN)/python -m chaos soak --minutes $(or $(MINUTES),$(if $(HOURS),$$(($(HOURS) * 60)),60)) --seed $(or $(SEED),1)

@@ -2,21 +2,21 @@
 
 import asyncio
 import base64
-import logging
+import http.client
 import secrets
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
 from aiohttp import web
 
 from chaos.cameras import FACES, STREET, VIDEO, YARD
+from chaos.story import Story
 from chaos.system import System
 from vedette.background import background
-
-logger = logging.getLogger(__name__)
 
 MODELS = ("coco-detector", "face-detector", "face-liveness", "face-embedding")
 _REQUEST_EVERY_S, _FLAP_EVERY_S, _RECORDING_EVERY_S, _LOOK_EVERY_S = 1.0, 60.0, 120.0, 10.0
@@ -71,39 +71,56 @@ class Receiver:
         return web.Response()
 
 
+@dataclass
+class Done:
+    """What a soak's system was made to do."""
+
+    requests: int = 0
+    requests_failed: int = 0
+    flaps: int = 0
+    recordings_wrong: list[str] = field(default_factory=list)
+    """What was wrong with them: all must tell the same."""
+
+
 @asynccontextmanager
-async def busy(system: System) -> AsyncIterator[None]:
+async def busy(system: System) -> AsyncIterator[Done]:
     """Clients ask, a camera flaps, recordings are analyzed, lists are read, while the body runs."""
-    async with background(_ask(system), _flap(system), _record(system), _look(system)):
-        yield
+    done = Done()
+    async with background(_ask(system, done), _flap(system, done), _record(system, done), _look(system)):
+        yield done
 
 
-async def _ask(system: System) -> None:
+async def _ask(system: System, done: Done) -> None:
     """A picture a second over REST."""
     jpeg = await asyncio.to_thread(_picture)
     while True:
         service = system.random.choice(system.detectors)
         try:
+            done.requests += 1
             await asyncio.to_thread(_post, f"http://{service.http}/api/v1/detect", jpeg)
-        except OSError as error:
-            logger.warning("a request failed: %s", error)
+        except (OSError, http.client.HTTPException):
+            done.requests_failed += 1
         await asyncio.sleep(_REQUEST_EVERY_S)
 
 
-async def _flap(system: System) -> None:
+async def _flap(system: System, done: Done) -> None:
     while True:
         await asyncio.sleep(_FLAP_EVERY_S)
         system.cameras.device.vanish(YARD)
         await asyncio.sleep(2)
         system.cameras.device.resume(YARD)
+        done.flaps += 1
 
 
-async def _record(system: System) -> None:
+async def _record(system: System, done: Done) -> None:
+    first: Story | None = None
     while True:
         recording = await system.record()
-        _, wrong = await recording.result()
-        for text in wrong:
-            logger.warning("a recording: %s", text)
+        told, wrong = await recording.result()
+        done.recordings_wrong += wrong
+        if told is not None:
+            first = first or told
+            done.recordings_wrong += first.differences(told)
         await asyncio.sleep(_RECORDING_EVERY_S)
 
 

@@ -34,12 +34,22 @@ class Campaign:
         return not self.wrong and bool(self.verdicts) and all(verdict.passed for verdict in self.verdicts)
 
 
-async def campaign(faults: Sequence[Fault], minutes: float, seed: int, keep: bool, say: Say) -> Campaign:
-    """Try the faults in order; those that need a system of another kind in one of their own, at the end.
+@dataclass(frozen=True)
+class Terms:
+    """How faults are tried."""
 
-    With `keep` the folders of systems stay, with logs and stores; so do those in which something was wrong.
-    """
-    outcome, end_s = Campaign(), monotonic() + minutes * 60
+    minutes: float = 10.0
+    """What doesn't fit into this time is left out."""
+    seed: int = 1
+    keep: bool = False
+    """The folders of systems stay, with logs and stores; those in which something was wrong do in any case."""
+    patience: float = 1.0
+    """As in `Plan`."""
+
+
+async def campaign(faults: Sequence[Fault], terms: Terms, say: Say) -> Campaign:
+    """Try the faults in order; those that need a system of another kind in one of their own, at the end."""
+    outcome, end_s = Campaign(), monotonic() + terms.minutes * 60
     for fault in faults:
         if (reason := fault.missing()) is not None:
             outcome.left_out[fault.name] = reason
@@ -49,22 +59,23 @@ async def campaign(faults: Sequence[Fault], minutes: float, seed: int, keep: boo
         if monotonic() + _LEAST_S > end_s and outcome.verdicts:
             outcome.left_out |= {fault.name: "no time was left" for fault in members}
             continue
-        await _in_one_system(members, servers, small, end_s, seed, keep, outcome, say)
+        await _in_one_system(members, servers, small, end_s, terms, outcome, say)
     return outcome
 
 
 async def _in_one_system(
-    faults: Sequence[Fault], servers: int, small: bool, end_s: float, seed: int, keep: bool, outcome: Campaign, say: Say
+    faults: Sequence[Fault], servers: int, small: bool, end_s: float, terms: Terms, outcome: Campaign, say: Say
 ) -> None:
     folder = Path(tempfile.mkdtemp(prefix="vedette-chaos-"))
     bad = True
     try:
         with ExitStack() as stack:
             store = stack.enter_context(small_disk(folder / "disk")) if small else None
-            async with running(Plan(folder, seed, servers, store)) as system:
+            plan = Plan(folder, terms.seed, servers, store, patience=terms.patience)
+            async with running(plan) as system:
                 bad = await _try_all(Trial(system), faults, end_s, outcome, say)
     finally:
-        if keep or bad:
+        if terms.keep or bad:
             say(f"logs and stores are in {folder}")
         else:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -96,5 +107,8 @@ async def _try_all(trial: Trial, faults: Sequence[Fault], end_s: float, outcome:
 
 def _line(verdict: Verdict) -> str:
     back = "did not recover" if verdict.recovered_s is None else f"back after {verdict.recovered_s:.1f} s"
-    text = f"  {'ok' if verdict.passed else 'WRONG'}: {back}, a camera dark for {verdict.dark_s:.1f} s"
+    text = (
+        f"  {'ok' if verdict.passed else 'WRONG'}: {back}, a camera dark for {verdict.dark_s:.1f} s, events up to"
+        f" {verdict.late_s:.1f} s late"
+    )
     return "\n".join([text, *(f"    {wrong}" for wrong in verdict.wrong)])

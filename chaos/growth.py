@@ -92,7 +92,7 @@ class Usual:
 
     async def grown(self, system: System) -> tuple[dict[str, Held], list[str]]:
         """What is held, by service, and what is wrong with it; what was a burst has some time to pass."""
-        end_s = asyncio.get_running_loop().time() + _SETTLES_WITHIN_S
+        end_s = asyncio.get_running_loop().time() + _SETTLES_WITHIN_S * system.plan.patience
         while True:
             now = await held(system)
             wrong = [

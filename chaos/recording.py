@@ -18,7 +18,8 @@ _WITHIN_S = 200.0
 class Recording:
     """One run."""
 
-    def __init__(self, folder: Path, config: Path, number: int) -> None:
+    def __init__(self, folder: Path, config: Path, number: int, patience: float = 1.0) -> None:
+        self._within_s = _WITHIN_S * patience
         self._out = folder / f"recording-{number}.jsonl"
         self._log = folder / f"recording-{number}.log"
         words = ["analyze", str(VIDEO), "--config", str(config), "--fps", f"{FPS:g}", "--json", str(self._out)]
@@ -35,11 +36,11 @@ class Recording:
     async def result(self) -> tuple[Story | None, list[str]]:
         """What it told, and what is wrong with it."""
         try:
-            async with asyncio.timeout(_WITHIN_S):
+            async with asyncio.timeout(self._within_s):
                 status = await self._child.wait()
         except TimeoutError:
             self.kill()
-            return None, [f"the recording was not done after {_WITHIN_S:.0f} s: {self._child.last_words()}"]
+            return None, [f"the recording was not done after {self._within_s:.0f} s: {self._child.last_words()}"]
         if status != 0:
             return None, [f"vedette analyze ended with status {status}: {self._child.last_words()}"]
         told = await asyncio.to_thread(story.read, self._out)

@@ -12,19 +12,21 @@ from chaos.trial import Verdict
 def table(outcome: Campaign) -> str:
     """Markdown: a row a fault."""
     rows = [
-        "| fault | what was done | cameras back after | all ready after | longest dark | recording | wrong |",
-        "|---|---|---|---|---|---|---|",
+        "| fault | what was done | cameras back after | events back after | all ready after | longest dark |"
+        " latest event | recording | wrong |",
+        "|---|---|---|---|---|---|---|---|---|",
         *(_row(verdict) for verdict in outcome.verdicts),
-        *(f"| {name} | *not tried: {reason}* | | | | | |" for name, reason in outcome.left_out.items()),
+        *(f"| {name} | *not tried: {reason}* | | | | | | | |" for name, reason in outcome.left_out.items()),
     ]
     return "\n".join([*rows, *(f"\nWrong: {text}" for text in outcome.wrong)])
 
 
 def _row(verdict: Verdict) -> str:
-    seen, ready = _seconds(verdict.seen_s), _seconds(verdict.recovered_s)
+    times = " | ".join(map(_seconds, (verdict.seen_s, verdict.told_s, verdict.recovered_s)))
+    worst = f"{verdict.dark_s:.1f} s | {verdict.late_s:.1f} s"
     same = f"{verdict.frames} frames, {verdict.events} events"
     wrong = "; ".join(verdict.wrong) or "nothing"
-    return f"| {verdict.fault} | {verdict.what} | {seen} | {ready} | {verdict.dark_s:.1f} s | {same} | {wrong} |"
+    return f"| {verdict.fault} | {verdict.what} | {times} | {worst} | {same} | {wrong} |"
 
 
 def _seconds(value: float | None) -> str:

@@ -13,14 +13,18 @@ from benchmarks.results import FOLDER, Result
 from chaos.busy import MODELS, Receiver, busy, settings
 from chaos.campaign import Say
 from chaos.growth import held
+from chaos.ledger import Ledger
 from chaos.plot import Line, svg
 from chaos.system import Plan, System, running
 from chaos.trend import Slope, slope_of
+from vedette.errors import BusUnavailable
 
 _EVERY_S = 5.0
 _SETTLES_SHARE = 0.2
 """Of the time, at the beginning: caches fill, pools grow, models are warmed; slopes are of what comes after."""
 _LEAST_POINTS = 8
+_MOST_WRONG = 20
+"""That are named."""
 _MEMORY, _THREADS, _DESCRIPTORS, _TASKS, _LAG = "memory, MiB", "threads", "descriptors", "asyncio tasks", "lag, s"
 GROWS_A_HOUR = {_MEMORY: 12.0, _THREADS: 1.0, _DESCRIPTORS: 2.0, _TASKS: 3.0, _LAG: 0.2}
 """A series grows where its slope's interval lies beyond this altogether."""
@@ -39,12 +43,15 @@ async def soak(minutes: float, seed: int, save: bool, say: Say) -> int:
                 if names := await system.until_started():
                     say(f"not ready in time: {', '.join(names)}; logs are in {folder}")
                     return 1
-                async with busy(system):
+                async with busy(system) as done:
                     panels = await _watched(system, minutes, loads, say)
+                wrong = done.recordings_wrong + await _stored(system)
                 deaths = {process.name: process.deaths for process in system.processes if process.deaths}
                 tracebacks = {one.name: one.tracebacks() for one in system.processes if one.tracebacks()}
                 counted = {"webhooks": receiver.taken, "recordings": system.recordings, "deaths": deaths}
                 counted |= {"tracebacks": tracebacks, "events": sum(map(len, system.witness.seen.values()))}
+                counted |= {"requests": done.requests, "requests_failed": done.requests_failed, "flaps": done.flaps}
+                counted |= {"wrong": wrong[:_MOST_WRONG], "wrong_count": len(wrong)}
     except BaseException:
         say(f"logs are in {folder}")
         raise
@@ -59,6 +66,16 @@ async def soak(minutes: float, seed: int, save: bool, say: Say) -> int:
         return 1
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     return 0
+
+
+async def _stored(system: System) -> list[str]:
+    """What is wrong with what the streams hold: each event once, and no revision of an object missing."""
+    ledger = Ledger()
+    try:
+        async with await system.bus() as bus:
+            return await ledger.read_on(bus) + ledger.gaps()
+    except BusUnavailable as error:
+        return [f"the server can't be read: {error}"]
 
 
 async def _watched(system: System, minutes: float, loads: list[float], say: Say) -> Panels:
@@ -119,7 +136,7 @@ def _result(panels: Panels, minutes: float, counted: dict[str, Any], loads: list
             **counted,
             "slopes": slopes,
         },
-        at_most={"growing_count": 0, "tracebacks_count": 0, "deaths_count": 0},
+        at_most={"growing_count": 0, "tracebacks_count": 0, "deaths_count": 0, "wrong_count": 0},
     )
 
 

@@ -33,6 +33,7 @@ SITE = "chaos"
 KINDS = ("gateway", "inference", "events")
 EACH = 2
 READY_WITHIN_S = 180.0
+_CONNECTS_WITHIN_S = 20.0
 _LOOK_EVERY_S = 0.1
 _HOPELESS_DEATHS = 3
 
@@ -50,6 +51,8 @@ class Plan:
     """The first runs in two processes, the others in one each."""
     faces: bool = False
     """A fourth camera, before which people stand."""
+    patience: float = 1.0
+    """How many times as long as usual all is waited for; the time that things need doesn't change by that."""
     settings: Callable[[dict[str, str]], dict[str, Any]] = lambda cameras: {}
     """Given the cameras' URLs, keys of the configuration file beyond what every plan has, or in their place."""
 
@@ -98,12 +101,14 @@ class System:
 
     async def bus(self) -> Bus:
         """A connection past the proxies. Raises BusUnavailable."""
-        return await connect(self.address(), "chaos", give_up_after_s=20.0, keeps_streams=False)
+        patience_s = _CONNECTS_WITHIN_S * self.plan.patience
+        return await connect(self.address(), "chaos", give_up_after_s=patience_s, keeps_streams=False)
 
     async def record(self) -> Recording:
         """A recording that has begun."""
         self.recordings += 1
-        recording = Recording(self.folder, self.folder / "analyze.yaml", self.recordings)
+        patience, config = self.plan.patience, self.folder / "analyze.yaml"
+        recording = Recording(self.folder, config, self.recordings, patience)
         self._running.append(recording)
         await recording.start()
         return recording
@@ -131,12 +136,20 @@ class System:
 
         return await self._until(unseen, within_s)
 
+    async def until_told(self, camera: str, since: dt.datetime, within_s: float) -> bool:
+        """Wait for an event of an object before the camera, from a frame of after `since`; whether it came."""
+
+        async def untold() -> list[str]:
+            return [] if self.witness.is_told(camera, since) else [camera]
+
+        return not await self._until(untold, within_s)
+
     async def _unready(self) -> list[str]:
         ready = await asyncio.gather(*(process.ready() for process in self.processes))
         return [process.name for process, is_ready in zip(self.processes, ready, strict=True) if not is_ready]
 
     async def _until(self, missing: Callable[[], Awaitable[list[str]]], within_s: float) -> list[str]:
-        end_s = monotonic() + within_s
+        end_s = monotonic() + within_s * self.plan.patience
         while True:
             names = await missing()
             if not names or monotonic() > end_s:

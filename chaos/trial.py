@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from time import monotonic
 from typing import Any
 
-from chaos.cameras import NAMES
+from chaos.cameras import NAMES, STREET
 from chaos.growth import Usual
 from chaos.ledger import Ledger
 from chaos.recording import Recording
@@ -58,10 +58,14 @@ class Verdict:
     load: float = 0.0
     """Of the machine, when it was over: of the last minute."""
     recovered_s: float | None = None
-    """From the end of the fault until all processes were ready and every camera had new detections; None: it never
-    did."""
+    """From the end of the fault until every camera had new detections, there were events of them, and all processes
+    were ready; None: it never was so."""
     seen_s: float | None = None
-    """From there until every camera had new detections."""
+    """From there until every camera had detections of a frame from after the fault."""
+    told_s: float | None = None
+    """From there until there was an event of an object in such a frame; before one camera people pass all the time."""
+    late_s: float = 0.0
+    """How long after its frame the latest event came to the subscriber, from the fault's begin on."""
     dark_s: float = 0.0
     """The longest time for which a camera had no detections, from the fault's begin on."""
     lasted_s: float = 0.0
@@ -92,6 +96,8 @@ class Trial:
             return [f"{name} did not become ready" for name in names]
         if names := await self.system.until_seen(dt.datetime.now(dt.UTC), RECOVERS_WITHIN_S):
             return [f"no detections of {name}" for name in names]
+        if not await self.system.until_told(STREET, dt.datetime.now(dt.UTC), RECOVERS_WITHIN_S):
+            return [f"no events of {STREET}"]
         recording = await self.system.record()
         self._undisturbed, wrong = await recording.result()
         await self._usual.learn(self.system)
@@ -100,23 +106,28 @@ class Trial:
     async def of(self, fault: Fault) -> Verdict:
         """Strike, wait, judge."""
         verdict = Verdict(fault.name, fault.what)
-        recording = await self._begun()
+        recording = await self._begun(verdict)
         deaths = {process.name: len(process.deaths) for process in self.system.processes}
         tracebacks = {process.name: process.tracebacks() for process in self.system.processes}
-        begun_s = monotonic()
+        begun_s, doubled = monotonic(), self.system.witness.doubled
         try:
             await fault.strike(self.system)
         except NoEffect as error:
             verdict.wrong.append(f"the fault had no effect: {error}")
+        except Exception as error:  # noqa: BLE001 -- the others are tried all the same
+            verdict.wrong.append(f"the fault could not be made: {error!r}")
         verdict.when, verdict.load = dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), round(os.getloadavg()[0], 1)
         verdict.lasted_s = round(monotonic() - begun_s, 1)
         await self._recovered(verdict)
         verdict.dark_s = round(max(self.system.witness.longest_gap_s(name, begun_s, monotonic()) for name in NAMES), 1)
+        verdict.late_s = round(self.system.witness.latest_s(begun_s), 1)
         if fault.damages:
             await recording.result()
         else:
             await self._judge_recording(recording, verdict)
         verdict.wrong += await self._stored()
+        if twice := self.system.witness.doubled - doubled:
+            verdict.wrong.append(f"the subscriber was given {twice} events twice without having lost its connection")
         held, grown = await self._usual.grown(self.system)
         verdict.held = {name: asdict(one) for name, one in held.items()}
         verdict.wrong += grown
@@ -127,25 +138,32 @@ class Trial:
                 verdict.wrong.append(f"{process.name} ended with {ends}: a camera's failure is its own")
         return verdict
 
-    async def _begun(self) -> Recording:
-        """A recording of which some frames are through."""
+    async def _begun(self, verdict: Verdict) -> Recording:
+        """A recording of which some frames are through, and others not."""
         before = self.system.witness.frames_of("pedestrians-")
         recording = await self.system.record()
-        end_s = monotonic() + _BEGINS_WITHIN_S
+        end_s = monotonic() + _BEGINS_WITHIN_S * self.system.plan.patience
         while self.system.witness.frames_of("pedestrians-") < before + _STRIKE_AFTER_FRAMES and recording.running:
             if monotonic() > end_s:
+                verdict.wrong.append("the recording had not begun when the fault struck")
                 break
             await asyncio.sleep(0.02)
+        if not recording.running:
+            verdict.wrong.append("the recording was over before the fault struck")
         return recording
 
     async def _recovered(self, verdict: Verdict) -> None:
         over_s, over = monotonic(), dt.datetime.now(dt.UTC)
         unseen = await self.system.until_seen(over, RECOVERS_WITHIN_S)
         verdict.seen_s = None if unseen else round(monotonic() - over_s, 1)
+        told = await self.system.until_told(STREET, over, RECOVERS_WITHIN_S)
+        verdict.told_s = round(monotonic() - over_s, 1) if told else None
         unready = await self.system.until_ready(RECOVERS_WITHIN_S)
-        verdict.wrong += [f"no detections of {name} {RECOVERS_WITHIN_S:.0f} s after it" for name in unseen]
-        verdict.wrong += [f"{name} is not ready {RECOVERS_WITHIN_S:.0f} s after it" for name in unready]
-        if not unseen and not unready:
+        missing = [f"no detections of {name}" for name in unseen] + [f"{name} is not ready" for name in unready]
+        missing += [] if told else [f"no events of {STREET}"]
+        within_s = RECOVERS_WITHIN_S * self.system.plan.patience
+        verdict.wrong += [f"{text} {within_s:.0f} s after it" for text in missing]
+        if not missing:
             verdict.recovered_s = round(monotonic() - over_s, 1)
 
     async def _judge_recording(self, recording: Recording, verdict: Verdict) -> None:
@@ -167,7 +185,7 @@ class Trial:
 
     async def _unseen(self) -> list[str]:
         """Stored and not given out, or given out and not stored."""
-        witness, end_s = self.system.witness, monotonic() + _SEEN_WITHIN_S
+        witness, end_s = self.system.witness, monotonic() + _SEEN_WITHIN_S * self.system.plan.patience
         while True:
             missing = {stream: set(ids) - witness.seen[stream] for stream, ids in self.ledger.ids.items()}
             late = sum(map(len, missing.values())) - witness.superseded

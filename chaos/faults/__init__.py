@@ -22,3 +22,17 @@ FAULTS: tuple[Fault, ...] = (
     *disk.FAULTS,
     *cluster.FAULTS,
 )
+
+SHORT = (
+    "kill-events",
+    "kill-inference",
+    "kill-gateway",
+    "kill-server",
+    "cut-connections",
+    "pause-gateway",
+    "dark-network",
+    "camera-flaps",
+    "model-crashes",
+)
+"""Of all, those that told the most: each process killed, an owner that doesn't know that it is none any more, a network
+that says nothing, a camera and a model that fail."""

@@ -16,7 +16,7 @@ _LEADERS_WITHIN_S = 60.0
 
 async def leader(system: System) -> Broker:
     """Of the streams that matter, the server that leads the most of them."""
-    end_s = asyncio.get_running_loop().time() + _LEADERS_WITHIN_S
+    end_s = asyncio.get_running_loop().time() + _LEADERS_WITHIN_S * system.plan.patience
     async with await system.bus() as bus:
         while True:
             leaders: Counter[str] = Counter()

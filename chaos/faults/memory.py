@@ -67,7 +67,7 @@ def _limit(kind: str) -> Strike:
             service.words[:] = ["sh", "-c", f'echo $$ > {group.members}; exec "$@"', "sh", *words]
             try:
                 await service.restart()
-                end_s = monotonic() + _KILLED_WITHIN_S
+                end_s = monotonic() + _KILLED_WITHIN_S * system.plan.patience
                 while len(service.deaths) < deaths + _DEATHS and monotonic() < end_s:
                     await asyncio.sleep(0.05)
             finally:

@@ -30,9 +30,9 @@ async def _breakable(system: System, service: Service) -> AsyncIterator[Path]:
         service.words[place] = "vedette"
 
 
-async def _taken(file: Path) -> None:
+async def _taken(file: Path, patience: float) -> None:
     """Until the model has broken."""
-    end_s = monotonic() + _TAKEN_WITHIN_S
+    end_s = monotonic() + _TAKEN_WITHIN_S * patience
     while file.read_text():
         if monotonic() > end_s:
             raise NoEffect("the model was not run")
@@ -44,7 +44,7 @@ async def _crash(system: System) -> None:
     async with _breakable(system, service) as file:
         for _ in range(_CRASHES):
             file.write_text("crash")
-            await _taken(file)
+            await _taken(file, system.plan.patience)
             await system.until_ready()
     await service.restart()
 
@@ -52,7 +52,7 @@ async def _crash(system: System) -> None:
 async def _hang(system: System) -> None:
     async with _breakable(system, system.any_of("inference")) as file:
         file.write_text("hang")
-        await _taken(file)
+        await _taken(file, system.plan.patience)
 
 
 FAULTS = (

@@ -1,19 +1,26 @@
 """What the fault suite goes by: it must see what is lost, doubled, different or growing."""
 
 import asyncio
+import datetime as dt
 import json
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pytest
 
 from chaos import story
+from chaos.faults import FAULTS, SHORT
 from chaos.growth import Held
 from chaos.ledger import Ledger
 from chaos.plot import svg
 from chaos.proxy import Proxy
 from chaos.trend import slope_of
+from chaos.witness import Witness
+from tests.compatibility import today
 from vedette.bus import Bus
+from vedette.event_parser import Event, parse_event
+from vedette.messages import rfc3339
 from vedette.streams import DETECTIONS
 
 
@@ -117,3 +124,33 @@ async def test_a_proxy_forwards_goes_dark_and_cuts() -> None:
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
             await reader.readexactly(1)
         writer.close()
+
+
+def told(kind: str, arrived_at: dt.datetime, **data: object) -> Event:
+    """As a subscriber gets it, of a camera named `gate`."""
+    message = today.events()[f"{kind}.v1"]
+    message["data"]["frame"] |= {"arrived_at": rfc3339(arrived_at), "clock": "arrival"}
+    message["data"] |= data
+    return parse_event(json.dumps(message).encode())
+
+
+def test_a_witness_knows_how_late_events_are_and_from_when_there_are_any() -> None:
+    witness, begun_s, now = Witness("nats://127.0.0.1:9"), monotonic(), dt.datetime.now(dt.UTC).replace(microsecond=0)
+    early, late = now - dt.timedelta(seconds=20), now - dt.timedelta(seconds=10)
+    assert witness.latest_s(begun_s) == 0
+    witness._note("EVENTS", told("object.update", late))
+    witness._note("EVENTS", told("object.end", early, reason="silence"))  # it took that long to be sure
+    assert 10 <= witness.latest_s(begun_s) < 20
+    assert witness.is_told("gate", early)
+    assert not witness.is_told("gate", late)
+    assert not witness.is_told("yard", early)
+    witness._note("EVENTS", told("object.update", early))
+    assert witness.latest_s(begun_s) >= 20
+    assert witness.latest_s(monotonic()) == 0
+    assert witness.is_told("gate", late - dt.timedelta(seconds=1))
+
+
+def test_the_short_choice_is_of_faults_that_there_are_and_that_no_machine_lacks_anything_for() -> None:
+    faults = {fault.name: fault for fault in FAULTS}
+    assert [name for name in SHORT if faults[name].missing() is not None] == []
+    assert len({(faults[name].servers, faults[name].small_disk) for name in SHORT}) == 1, "of one system"
