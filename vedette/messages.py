@@ -7,8 +7,9 @@ Frames themselves are JPEG with headers: see `vedette/frames.py`.
 import datetime as dt
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AwareDatetime, ConfigDict, Field, PlainSerializer
 
+from vedette.documented import Documented
 from vedette.ids import Id
 
 DETECTIONS_TYPE = "dev.vedette.detections.v1"
@@ -29,10 +30,10 @@ Moment = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
-class Message(BaseModel):
+class Message(Documented):
     """What all messages have in common: frozen, and unknown fields are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class FrameRef(Message):
@@ -167,6 +168,7 @@ class Status(Message):
     reason: str | None = None
     """Why it is not live, in a few words."""
     since: Moment
+    """When the state began; an attempt to connect in between does not end `offline`."""
     gateway: str
     epoch: int | None = None
     codec: str | None = None

@@ -63,6 +63,7 @@ class CameraStatus:
         self._info: StreamInfo | None = None
         self._since = dt.datetime.now(dt.UTC)
         self._since_s = monotonic()
+        self._offline_since: dt.datetime | None = None
         self._said_at = self._since
         self._live_s = 0.0
         self._logged = CONNECTING
@@ -180,6 +181,10 @@ class CameraStatus:
         if state != self.state:
             self._live_s = self.live_s()
             self._since, self._since_s = dt.datetime.now(dt.UTC), monotonic()
+            if state == OFFLINE:  # still, where it was so before it was tried again
+                self._since = self._offline_since = self._offline_since or self._since
+            elif state != CONNECTING:
+                self._offline_since = None
         self.state, self.reason = state, reason
         metrics.UP.labels(self._camera).set(state == LIVE)
 

@@ -88,6 +88,18 @@ async def test_a_reason_that_changes_keeps_the_time_since_when(bus: Bus) -> None
     assert (told.message().since, told.message().reason) == (since, "not found")
 
 
+async def test_a_camera_is_offline_since_it_was_lost_however_often_it_was_tried(bus: Bus) -> None:
+    told = CameraStatus(bus, SITE, "lost", "gateway-1", Lease(bus, "plant.lost", "gateway-1"))
+    told.change(OFFLINE, "nothing listens there")
+    since = told.message().since
+    for state in (CONNECTING, OFFLINE, CONNECTING, OFFLINE):
+        told.change(state)
+    assert told.message().since == since
+    for state in (CONNECTING, LIVE, OFFLINE):
+        told.change(state)
+    assert told.message().since > since
+
+
 async def test_it_is_repeated_while_nothing_changes(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.fleet.camera_status._EVERY_S", 0.1)
     monkeypatch.setattr("gateway.fleet.camera_status._TICK_S", 0.02)
