@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from nats.aio.msg import Msg
 
 from tests.vedette.roles.server import CONFIG, client_of, embedded
 from tests.vedette.samples import detections, encoded
@@ -74,6 +75,7 @@ MUST_NOT_PUBLISH: dict[Role, list[str]] = {
     "subscriber": [
         *(FRAME, WORK, DETECTIONS, EVENT, STATUS, PICTURE, CAMERA, LEASE, PERSON, ROLLOUT, SNAPSHOT, SCENES),
         *("vedette.audit.plant-1", "vedette.hint.plant-1.gate", "vedette.served.people.plant-1.gate"),
+        "vedette.still.plant-1.gate",
         *(subject for verb in ("CREATE", "UPDATE", "PURGE") for subject in api(f"STREAM.{verb}", *STREAMS)),
         *api("STREAM.INFO", STREAM, "FRAMES", "KV_vedette-identities", "AUDIT"),
         *reading(*(name for name in STREAMS if name not in ("DETECTIONS", "STATUS", "EVENTS"))),
@@ -88,7 +90,7 @@ MUST_NOT_PUBLISH: dict[Role, list[str]] = {
 }
 MUST_NOT_SUBSCRIBE = [
     *(">", "_INBOX.>", "$SYS.>", "$KV.>", "$JS.API.>", "vedette.>", "vedette.frame.>", "vedette.clip.>"),
-    *("vedette.crop.>", "vedette.picture.>", "$O.>", "$JS.ACK.>", "$KV.vedette-identities.>"),
+    *("vedette.crop.>", "vedette.picture.>", "vedette.still.>", "$O.>", "$JS.ACK.>", "$KV.vedette-identities.>"),
 ]
 
 
@@ -132,6 +134,22 @@ async def test_a_role_is_refused_what_it_must_not_listen_to(streams: Bus, role: 
         await of.settle()
         let_through = [subject for subject in subjects if f'to "{subject.lower()}"' not in " ".join(of.refused)]
         assert not let_through
+
+
+async def test_a_gateway_answers_whom_it_is_asked_by_and_writes_to_nobody_else(streams: Bus) -> None:
+    asked = "vedette.still.plant-1.gate"
+    async with client_of("gateway") as of, client_of("events") as worker:
+
+        async def answer(message: Msg) -> None:
+            await message.respond(b"picture")
+
+        await of.client.subscribe(asked, cb=answer)
+        await of.settle()
+        assert (await worker.client.request(asked, b"", timeout=60)).data == b"picture"
+        assert not any("_inbox" in one for one in of.refused)
+        await of.client.publish("_INBOX.events.other", b"not asked for")
+        await of.settle()
+        assert any("_inbox" in one for one in of.refused)
 
 
 @pytest.fixture
