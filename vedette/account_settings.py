@@ -10,7 +10,7 @@ from vedette.settings import Settings
 AccountRole = Literal["viewer", "operator", "admin"]
 ROLES: tuple[AccountRole, ...] = ("viewer", "operator", "admin")
 """Each may do what those before it may."""
-_SCRYPT = r"^scrypt:\d{1,2}:\d{1,2}:\d{1,2}:[\w-]{16,64}:[\w-]{40,128}$"
+_SCRYPT = r"^scrypt:[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}:[A-Za-z0-9_-]{16,64}:[A-Za-z0-9_-]{40,128}$"
 
 
 class Account(Settings):

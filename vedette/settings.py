@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from vedette.documented import Documented
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -15,7 +17,7 @@ Flag = Annotated[bool, Field(strict=True), BeforeValidator(_flag)]
 """true or false; `on`, `yes` and 1 are words and numbers here, as in YAML 1.2."""
 
 
-class Settings(BaseModel):
+class Settings(Documented):
     """What all parts of the configuration have in common."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -107,12 +107,13 @@ async def test_faults_tell_served_refused_and_unanswered_apart() -> None:
 
 
 async def test_callers_that_drop_are_not_waited_for() -> None:
-    async def handle(_: bytes, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(1)
-        writer.write(OK)
+    async def handle(body: bytes, writer: asyncio.StreamWriter) -> None:
+        if body == b"stays":
+            writer.write(OK)
 
-    async with server(handle) as port:
-        replies = await faults.at_once(port, [octets("/", b"x")] * 8, timeout_s=DEADLINE_S, dropping=4)
+    async with server(handle) as port, asyncio.timeout(DEADLINE_S):
+        requests = [octets("/", b"drops")] * 4 + [octets("/", b"stays")] * 4
+        replies = await faults.at_once(port, requests, timeout_s=2 * DEADLINE_S, dropping=4)
         assert faults.statuses(replies) == {"200": 4}
 
 

@@ -123,6 +123,7 @@ async def test_a_disabled_camera_is_stopped_and_can_be_enabled(fleet: Fleet, sho
     assert shop.last("a").parting == DISABLED
     fleet.want(desired(a=1, b=1))
     await until(lambda: shop.log == ["end a", "start a"], "a runs again")
+    assert fleet.refused("a") is None
 
 
 async def test_what_can_not_be_is_refused_and_the_last_good_one_goes_on(fleet: Fleet, shop: Shop) -> None:
@@ -186,6 +187,7 @@ async def test_a_camera_that_comes_back_as_it_was_while_it_ends_runs_again(fleet
     fleet.want(desired(a=1, b=1))
     shop.may_end.set()
     await until(lambda: shop.log == ["end a", "start a"], "a runs again")
+    assert fleet.refused("a") is None
 
 
 async def test_a_camera_that_is_removed_while_it_ends_is_forgotten(fleet: Fleet, shop: Shop) -> None:

@@ -86,9 +86,10 @@ def test_vp8_without_beginning_or_end_is_said_to_be_none(parts: list[bytes]) -> 
 def test_nonsense_gives_a_value_error_or_data(parts: list[bytes]) -> None:
     for payloads in (Vp8Payloads(), H264Payloads()):
         try:
-            payloads.assemble(parts)
+            data, _ = payloads.assemble(parts)
         except ValueError:
             continue
+        assert 0 < len(data) <= 5 * sum(map(len, parts)), "at most a start code before each byte"
 
 
 def test_rtp_packets_are_read_as_others_write_them() -> None:

@@ -243,7 +243,7 @@ def test_messages_nested_without_end_are_refused() -> None:
         inspect(b"\x08\x08" + _message(7, graph), "deep.onnx")
 
 
-def _refused_or_sound(data: bytes) -> None:
+def assert_refused_or_sound(data: bytes) -> None:
     started = process_time()
     try:
         file = inspect(data, "fuzzed.onnx")
@@ -264,15 +264,15 @@ def test_a_damaged_file_is_refused_or_sound_but_never_anything_else(data: st.Dat
         end = place + data.draw(st.integers(0, 8))
         file[place:end] = data.draw(st.binary(max_size=8))
         file = file or bytearray(b"\0")
-    _refused_or_sound(bytes(file))
+    assert_refused_or_sound(bytes(file))
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, YUNET.stat().st_size - 1), st.binary(min_size=1, max_size=4))
-def test_a_real_file_with_other_bytes_in_it_is_refused_or_sound(place: int, bytes_there: bytes) -> None:
+def test_a_real_file_with_other_bytes_in_it_isassert_refused_or_sound(place: int, bytes_there: bytes) -> None:
     data = bytearray(YUNET.read_bytes())
     data[place : place + len(bytes_there)] = bytes_there
-    _refused_or_sound(bytes(data))
+    assert_refused_or_sound(bytes(data))
 
 
 @settings(deadline=None)
