@@ -146,10 +146,11 @@ class SnapshotStore:
         deleted = 0
         async with aclosing(self._keys(query)) as hours:
             async for keys in hours:
-                pictures = list({key.sha256: key for key in keys}.values())
-                for start in range(0, len(pictures), _PURGES_AT_ONCE):
-                    await asyncio.gather(*map(self._delete, pictures[start : start + _PURGES_AT_ONCE]))
-                deleted += len(pictures)
+                # Not by content: the same picture may have been taken at several times.
+                taken = list({key.others: key for key in keys}.values())
+                for start in range(0, len(taken), _PURGES_AT_ONCE):
+                    await asyncio.gather(*map(self._delete, taken[start : start + _PURGES_AT_ONCE]))
+                deleted += len({key.sha256 for key in keys})
         return deleted
 
     async def delete_person(self, person: str, site: str | None = None) -> int:

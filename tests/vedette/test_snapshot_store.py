@@ -78,6 +78,15 @@ async def test_pictures_are_deleted_by_camera_by_time_and_by_person(bus: Bus) ->
     assert [await messages(bus, part) for part in "CMI"] == [0, 0, 0]
 
 
+async def test_a_picture_that_was_taken_again_and_again_leaves_no_record_of_whom_it_showed(bus: Bus) -> None:
+    """As of a source that shows the same frame for ever."""
+    store = SnapshotStore(bus)
+    for hours in range(3):
+        await put(store, b"anna", person="Anna", object=f"01A{hours}", captured_at=NOON + dt.timedelta(hours=hours))
+    assert await store.delete_person("Anna") == 1
+    assert (await store.page(Query())).records == ()
+
+
 async def test_a_picture_of_two_people_goes_with_either_of_them(bus: Bus) -> None:
     store = SnapshotStore(bus)
     whole = await put(store, b"both", kind="full", object="01A", person="Anna")

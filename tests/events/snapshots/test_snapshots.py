@@ -245,7 +245,7 @@ async def test_names_that_wait_for_the_store_hold_nothing_up_and_are_written_by_
             await until_snapshots(bus, Query(), 4)
             for seq in range(8, 16):
                 await film(bus, camera, seq, names)
-            for seq in range(16, 80):
+            for seq in range(16, 64):
                 await tell(bus, camera.event(seq), None)
             end = (await bus.jetstream.stream_info(DETECTIONS)).state.last_seq
             await until_async(lambda: _saved(bus, end), "what came after that is saved", 60)
