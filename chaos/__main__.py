@@ -16,7 +16,7 @@ from chaos.report import result, table
 from chaos.soak import soak
 
 _SHORT_MINUTES, _SHORT_PATIENCE = 60.0, 5.0
-"""An idle machine of two cores needs six minutes; a slow one may need longer, and leaves nothing out."""
+"""A slow machine needs long, and leaves nothing out."""
 
 
 def main() -> int:
