@@ -43,7 +43,7 @@ class Serving(Settings):
     requests: Annotated[int, Field(ge=1, le=65536)] = 512
     """Under way at a time, over HTTP and as many over gRPC; further ones are refused. Default 512."""
     bodies_mib: Annotated[int, Field(ge=1, le=1 << 20)] = 1024
-    """Of the bodies of all HTTP requests under way; more is refused. Default 1024."""
+    """Of the bodies of all requests under way, HTTP's and gRPC's; more is refused. Default 1024."""
     header_s: Annotated[float, Field(gt=0, le=3600)] = 10
     """How long a client may take for a request's header, or its TLS handshake. Default 10."""
     least_kib_s: Annotated[float, Field(gt=0)] = 16

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 from inference import metrics
 from inference.runtime import loaded_model
 from inference.runtime.rows import Row, TensorSpec
-from inference.serving import body
+from inference.serving import http
 from inference.serving.limits import Limits
+from inference.serving.load import Load
 from inference.serving.refusal import Refused
 from inference.serving.v2.grpc_server import SERVICE
 from inference.serving.v2.json_body import read_request
@@ -158,11 +160,14 @@ async def test_what_is_late_is_refused_or_served_after_all_others_as_the_client_
         await asyncio.gather(*running)
 
 
-async def test_a_client_that_does_not_send_its_body_is_cut(
-    colour_server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(body.read_body, "__defaults__", (0.05,))
-    host, _, port = colour_server.http.rpartition(":")
+async def test_a_client_that_does_not_send_its_body_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "Load", partial(Load, grace_s=0.05))
+    async with serving(colours(tmp_path)) as server:
+        await sends_no_body(server)
+
+
+async def sends_no_body(server: Server) -> None:
+    host, _, port = server.http.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".encode() + bytes(10))
     async with asyncio.timeout(90):
