@@ -51,7 +51,7 @@ def _entry(name: str, password: str, permissions: Permissions) -> list[str]:
         "   permissions: {",
         *("    " + line for line in ("publish: {", *publish, "}", "subscribe: {")),
         *("    " + line for line in (*_list("allow", permissions.subscribe), "}")),
-        *(["    allow_responses: {max: 1, expires: \"10s\"}"] if permissions.answers else []),
+        *(['    allow_responses: {max: 1, expires: "10s"}'] if permissions.answers else []),
         "   }},",
     ]
 

@@ -121,7 +121,7 @@ class Asking(Witness):
 async def test_the_main_stream_is_read_while_pictures_of_it_are_wanted_and_no_longer(
     videos: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.substream.stills._KEPT_OPEN_S", 3.0)
+    monkeypatch.setattr("gateway.substream.stills._KEPT_OPEN_S", 1000.0)
     cameras = [SimulatedCamera(name, video, FPS) for name, video in zip(("main", "small"), videos, strict=True)]
     async with Simulator(cameras) as simulator:
         camera = Asking(simulator, simulator.url("main"))
@@ -133,10 +133,12 @@ async def test_the_main_stream_is_read_while_pictures_of_it_are_wanted_and_no_lo
             while not jpeg:  # the first ones come too early
                 jpeg = await camera.answer()
                 assert not running.done()
-            assert simulator.viewers("main") == 1
             assert pixels(jpeg).shape == (360, 640, 3)
             assert purple(pixels(jpeg)) == 0
             assert purple(first_picture(videos[0])) > 0.02, "it is there to be hidden"
+            assert simulator.viewers("main") == 1
+            assert camera.reader._stills is not None
+            camera.reader._stills._wanted_until_s = 0.0  # time has passed
             await until(lambda: simulator.viewers("main") == 0, "it is left")
             count = len(camera.frames)
             await until(lambda: len(camera.frames) > count, "the substream goes on")
