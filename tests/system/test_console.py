@@ -24,6 +24,11 @@ PASSWORD = "correct horse"
 NEXT_BOXES = """import(new URL('js/live.js', document.baseURI)).then(({live}) => new Promise(settle =>
   live.addEventListener('picture', event => settle(event.detail.said.boxes.map(box => box.bbox)), {once: true})))"""
 """Of the next picture that is drawn."""
+FITS = """(() => { const box = one => document.querySelector(one).getBoundingClientRect(), nav = box('.nav');
+  const brand = Math.max(...[...document.querySelectorAll('.brand > *')].map(one => one.getBoundingClientRect().right));
+  const apart = nav.top > 100 || (brand <= nav.left && nav.right <= box('.top-end').left);
+  return apart && document.documentElement.scrollWidth <= innerWidth; })()"""
+"""Nothing is wider than the window, and nothing in the head lies over something else."""
 
 
 def console_of(running: Site) -> str:
@@ -69,6 +74,12 @@ async def test_a_camera_is_added_watched_given_a_zone_and_seen_to_die(tmp_path: 
         await page.go(url)
         await page.until_says("Open on this machine")
         await page.until_says("street")
+        for path, says in (("models", "Arrival to result"), ("", "street")):
+            await page.go(f"{url}#/{path}")
+            await page.until_says(says)
+            for width in (390, 834, 901, 1366):
+                await page.resize(width, 900)
+                await page.until(FITS, f"/{path} fits in {width} pixels")
         await page.click("a[href='#/add']")
         await page.type("input[placeholder='gate']", "lane")
         await page.type("input[placeholder^='rtsp://']", simulator.url("lane"))

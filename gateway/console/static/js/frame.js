@@ -55,7 +55,7 @@ class Frame {
     put(this.#link, icon(key), h("span", {}, label));
     const texts = {
       "No connection": ["The gateway does not answer.", "What you see is not current. The page reconnects by itself."],
-      "Bus away": ["The message bus is away.", "The gateway can't read or change cameras until it is back; it reconnects by itself."],
+      "Bus away": ["The message bus is away.", "What you see is not current, and cameras can't be changed until it is back. The gateway reconnects by itself."],
     };
     const text = texts[label];
     this.#banner.hidden = !text;
