@@ -57,6 +57,19 @@ class Recordings(Site):
         return psutil.Process(self._analyze.pid).children(recursive=True)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """What one worker makes of the recording, and what the command says of it: a run that several are compared with."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    server = NatsServer(folder)
+    server.start()
+    try:
+        said = finish(Recordings(folder, server).analyze("out.jsonl", workers=1))
+    finally:
+        server.close()
+    return folder / "out.jsonl", said
+
+
 @pytest.fixture
 def recordings(tmp_path: Path, nats_server: NatsServer) -> Recordings:
     return Recordings(tmp_path, nats_server)
@@ -97,24 +110,24 @@ def essence(path: Path) -> list[tuple[int, float, Any]]:
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
     return out
 
 
-def test_every_sampled_frame_gives_one_message_and_two_runs_are_equal(recordings: Recordings) -> None:
-    said = finish(recordings.analyze("one.jsonl", workers=1))
+def test_every_sampled_frame_gives_one_message_and_two_runs_are_equal(
+    recordings: Recordings, undisturbed: tuple[Path, str]
+) -> None:
+    one, said = undisturbed
     drawn = finish(recordings.analyze("two.jsonl", 2, "--annotate", "two.mp4"))
-    first, second = essence(recordings.folder / "one.jsonl"), essence(recordings.folder / "two.jsonl")
+    first, second = essence(one), essence(recordings.folder / "two.jsonl")
     assert [seq for seq, _, _ in first] == list(range(FRAMES))
     assert [pts for _, pts, _ in first] == pytest.approx([n / 2 for n in range(FRAMES)], abs=0.051)
     assert sum(len(detections) for _, _, detections in first) > FRAMES
     assert first == second
-    assert [data["frame"]["final"] for data in events(recordings.folder / "one.jsonl")] == [False] * (FRAMES - 1) + [
-        True
-    ]
-    happened = story(recordings.folder / "one.jsonl")
+    assert [data["frame"]["final"] for data in events(one)] == [False] * (FRAMES - 1) + [True]
+    happened = story(one)
     assert happened == story(recordings.folder / "two.jsonl")
     begun, ended = (sum(one[0] == f"dev.vedette.object.{verb}.v1" for one in happened) for verb in ("new", "end"))
     assert begun == ended > 3
@@ -126,8 +139,9 @@ def test_every_sampled_frame_gives_one_message_and_two_runs_are_equal(recordings
 
 
 @pytest.mark.parametrize(("service", "frames"), [("inference", 5), ("events", 30)])
-def test_a_worker_killed_in_the_middle_changes_nothing(recordings: Recordings, service: str, frames: int) -> None:
-    finish(recordings.analyze("undisturbed.jsonl", workers=1))
+def test_a_worker_killed_in_the_middle_changes_nothing(
+    recordings: Recordings, undisturbed: tuple[Path, str], service: str, frames: int
+) -> None:
     running = recordings.analyze("disturbed.jsonl", workers=2)
     out = recordings.folder / "disturbed.jsonl"
     until(lambda: out.exists() and out.read_text().count("\n") >= frames, f"{frames} frames", 90)
@@ -135,19 +149,20 @@ def test_a_worker_killed_in_the_middle_changes_nothing(recordings: Recordings, s
     killed.kill()
     finish(running)
     assert out.read_text().count("object.end") > 3
-    assert essence(out) == essence(recordings.folder / "undisturbed.jsonl")
-    assert story(out) == story(recordings.folder / "undisturbed.jsonl")
+    assert essence(out) == essence(undisturbed[0])
+    assert story(out) == story(undisturbed[0])
 
 
-def test_a_restart_of_the_server_in_the_middle_changes_nothing(recordings: Recordings, nats_server: NatsServer) -> None:
-    finish(recordings.analyze("undisturbed.jsonl", workers=1))
+def test_a_restart_of_the_server_in_the_middle_changes_nothing(
+    recordings: Recordings, undisturbed: tuple[Path, str], nats_server: NatsServer
+) -> None:
     running = recordings.analyze("disturbed.jsonl", workers=1)
     out = recordings.folder / "disturbed.jsonl"
     until(lambda: out.exists() and out.read_text().count("\n") >= 5, "five frames", 90)
     nats_server.restart()
     finish(running)
-    assert essence(out) == essence(recordings.folder / "undisturbed.jsonl")
-    assert story(out) == story(recordings.folder / "undisturbed.jsonl")
+    assert essence(out) == essence(undisturbed[0])
+    assert story(out) == story(undisturbed[0])
 
 
 async def test_ctrl_c_leaves_nothing_on_the_bus(recordings: Recordings, bus: Bus) -> None:

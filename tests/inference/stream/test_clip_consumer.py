@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import threading
 import time
 from collections import Counter
 from dataclasses import replace
@@ -176,12 +177,12 @@ async def test_all_recordings_share_their_series_in_the_metrics(bus: Bus) -> Non
 async def test_a_worker_that_is_cancelled_in_the_middle_leaves_its_frames_to_another_at_once(
     nats_server: NatsServer, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    notes, begun = await listen(bus), asyncio.Event()
+    notes, begun, may_end = await listen(bus), asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
     def slow(_: object) -> None:
         loop.call_soon_threadsafe(begun.set)
-        time.sleep(0.3)
+        assert may_end.wait(60)
 
     async def work_until_cancelled(own: Bus) -> None:
         with pytest.MonkeyPatch.context() as patch:
@@ -196,6 +197,8 @@ async def test_a_worker_that_is_cancelled_in_the_middle_leaves_its_frames_to_ano
         publishing = asyncio.create_task(recording(Camera(bus), 20))
         await begun.wait()
         dying.cancel()
+        await asyncio.sleep(0)  # it is told, and its batch still runs
+        may_end.set()
         async with open_plane() as plane, working(bus, plane):
             await publishing
             await until(lambda: len(set(notes.seqs())) == 20, "all are served")
