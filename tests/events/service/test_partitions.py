@@ -121,15 +121,16 @@ async def test_who_was_deposed_saves_nothing_any_more(bus: Bus) -> None:
     key = SceneKey("plant-1", "gate", "people")
     old, new = SceneStore(bus, 3, "old"), SceneStore(bus, 3, "new")
     await old.take_over(NOTHING)
-    await old.save(5, 1, {key: b'{"of": "old"}'})
+    names = {"01A": (key, "Zoë")}
+    await old.save(5, 1, {key: b'{"of": "old"}'}, names)
     taken = await new.take_over(NOTHING)
-    assert (taken.position, taken.events, taken.scenes) == (5, 1, {key: {"of": "old"}})
+    assert (taken.position, taken.events, taken.scenes, taken.names) == (5, 1, {key: {"of": "old"}}, names)
     with pytest.raises(PartitionLost):
         await old.save(9, 2, {key: b'{"of": "the past"}'})
     await new.save(7, 2, {key: b'{"of": "new"}'})
     await new.save(8, 2, {key: None})
     saved = await SceneStore(bus, 3, "third").take_over(NOTHING)
-    assert (saved.position, saved.scenes) == (8, {})
+    assert (saved.position, saved.scenes, saved.names) == (8, {}, {})
 
 
 async def test_more_scenes_than_one_batch_takes_are_saved(bus: Bus) -> None:

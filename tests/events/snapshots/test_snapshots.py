@@ -3,9 +3,7 @@
 import asyncio
 import datetime as dt
 import hashlib
-import json
 from collections import Counter
-from unittest.mock import patch
 
 import pytest
 from nats.js.api import DiscardPolicy
@@ -16,15 +14,13 @@ from tests.events.service.worker import working
 from tests.events.snapshots.films import EAGER, film, is_of_snapshot, tell
 from tests.nats_server import NatsServer
 from tests.waiting import until_async
-from vedette.buckets import SCENES, scenes_key
 from vedette.bus import Bus
 from vedette.errors import BusUnavailable
 from vedette.object_messages import IDENTITY_MATCH, OBJECT_END, OBJECT_NEW
 from vedette.snapshot_record import Query
 from vedette.snapshot_store import STREAM, SnapshotStore
 from vedette.snapshots_settings import Snapshots
-from vedette.streams import DETECTIONS, PICTURES
-from vedette.subjects import partition_of
+from vedette.streams import PICTURES
 
 
 def walk(frames: int = 60) -> Walk:
@@ -228,36 +224,6 @@ async def test_a_person_is_in_the_records_of_all_pictures_and_they_go_with_the_p
     assert await store.delete_person("Zoë") == len({one.sha256 for one in records})
     assert [await store.get(one.sha256) for one in records] == [None] * len(records)
     assert (await store.page(Query())).records == ()
-
-
-async def test_names_that_wait_for_the_store_hold_nothing_up_and_are_written_by_the_next_worker(bus: Bus) -> None:
-    camera = walk(200)
-    names: dict[str, str | float | bool] = {"name": "Zoë", "similarity": 0.8, "liveness": 0.9}
-
-    async def never(*_: object) -> int:
-        await asyncio.Event().wait()
-        return 0
-
-    with patch.object(SnapshotStore, "name", never):
-        async with working(bus, snapshots=EAGER, save_s=0.2, orderly=False):
-            for seq in range(8):
-                await film(bus, camera, seq)
-            await until_snapshots(bus, Query(), 4)
-            for seq in range(8, 16):
-                await film(bus, camera, seq, names)
-            for seq in range(16, 64):
-                await tell(bus, camera.event(seq), None)
-            end = (await bus.jetstream.stream_info(DETECTIONS)).state.last_seq
-            await until_async(lambda: _saved(bus, end), "what came after that is saved", 60)
-    filmed = {record.object for record in (await SnapshotStore(bus).page(Query(), limit=1000)).records}
-    assert filmed <= {one.data["object"]["id"] for one in await stored(bus) if one.kind == OBJECT_END}
-    async with working(bus, snapshots=EAGER):
-        await until_async(lambda: _all_named(bus), "all records have the name", 60)
-
-
-async def _saved(bus: Bus, position: int) -> bool:
-    entry = await (await bus.bucket(SCENES)).get(scenes_key(partition_of(SITE, "gate")))
-    return bool(json.loads(entry.value or b"")["position"] >= position)
 
 
 async def test_who_is_removed_while_in_the_picture_gets_no_other_one_under_the_name(bus: Bus) -> None:
