@@ -135,7 +135,7 @@ async def test_nats_runs_as_the_chart_configures_it(tmp_path: Path, number: int,
             await connect(address(servers, "wrong", mutual), "stranger", 0)
         if mutual is not None:
             bare = mutual.model_copy(update={"certificate": None, "key": None})
-            with pytest.raises(BusUnavailable, match=r"(?i)certificate|ssl|connection|eof|timeout"):
+            with pytest.raises(BusUnavailable, match=r"(?i)certificate|ssl|connection|pipe|eof|timeout"):
                 await connect(address(servers, "p4ss", bare), "stranger", 0)
 
 
