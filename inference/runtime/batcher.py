@@ -133,6 +133,7 @@ class Batcher(Generic[R]):
             return await request.answer
         finally:
             self._release(request)
+            del request  # a failure knows this frame by its traceback: row and failure would keep one another
 
     def refuse_if_late(self, row: Item, coming: int = 0) -> None:
         """Raises what `submit` would raise at once for such a row, if it came behind `coming` others that are not here

@@ -187,8 +187,7 @@ class SessionPool(Generic[R]):
             try:
                 while not self._stopping.is_set():
                     now = time.monotonic()
-                    if expired := self._queue.expire(now):
-                        self._post(fail_all, expired, DeadlineExceeded, "the deadline passed before the row was run")
+                    self._fail_expired(now)
                     batch = self._queue.take(self._idle, now)
                     if isinstance(batch, list):
                         if self._queue:
@@ -198,6 +197,10 @@ class SessionPool(Generic[R]):
                 return []
             finally:
                 self._idle -= 1
+
+    def _fail_expired(self, now: float) -> None:
+        if expired := self._queue.expire(now):
+            self._post(fail_all, expired, DeadlineExceeded, "the deadline passed before the row was run")
 
     def _run(self, runner: SessionRunner[R], batch: Sequence[Request[R]]) -> Exception | None:
         """Run and deliver; or what the model raised, whatever it is: a matter of this batch alone."""

@@ -75,7 +75,10 @@ class LatestFrames:
         reader: Reader = asyncio.get_running_loop().create_future()
         self._unsent.setdefault(subject, []).append(reader)
         self._wanted.set()
-        return await reader
+        try:
+            return await reader
+        finally:
+            del reader  # a failure knows this frame by its traceback: they would keep one another
 
     async def _request(self, readers: Readers) -> None:
         self._requests += 1

@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import gc
 import random
 import time
+import weakref
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from inference.detected import detected
 from inference.repository.folder import Repository
@@ -142,6 +146,30 @@ async def test_an_image_past_its_deadline_is_not_run() -> None:
             await late
         await asyncio.gather(first, *rest)
     assert model.started == [[0], [1]]
+
+
+async def test_an_image_past_its_deadline_is_freed_at_once_not_by_the_garbage_collector() -> None:
+    model = Model()
+
+    async def submitted(batcher: Batcher[int], deadline: float) -> "weakref.ref[NDArray[Any]]":
+        row = image(2)
+        with contextlib.suppress(DeadlineExceeded):
+            await batcher.submit(row, deadline=deadline)
+        return weakref.ref(row[0])
+
+    gc.disable()
+    try:
+        async with started(model) as batcher:
+            first, rest = await running_and_queued(batcher, model, 1)
+            deadline = time.monotonic() + 0.001
+            late = asyncio.create_task(submitted(batcher, deadline))
+            await until(lambda: time.monotonic() > deadline)
+            model.gate.let()
+            freed = await late
+            await asyncio.gather(first, *rest)
+            await until(lambda: freed() is None)
+    finally:
+        gc.enable()
 
 
 async def test_cancelled_waiter_does_not_poison_its_batch() -> None:
