@@ -22,7 +22,7 @@ def request(size: int) -> bytes:
 
 
 @asynccontextmanager
-async def channel_to(served: Served) -> AsyncIterator[Any]:  # its calls are typed by what serialises, and here it is bytes
+async def channel_to(served: Served) -> AsyncIterator[Any]:  # typed by what serialises: bytes here
     async with grpc.aio.insecure_channel(f"127.0.0.1:{served.grpc_port}") as channel:
         yield channel
 
