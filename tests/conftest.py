@@ -20,7 +20,7 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-# The event loops' debug mode warns of each slow step, and a machine that stalls makes many of them: no test's own record.
+# The debug mode of event loops warns of each slow step, and a machine that stalls makes many: not what a test is about.
 logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).startswith("Executing "))
 
 MEDIA = Path(__file__).parent.parent / "media"
