@@ -35,7 +35,7 @@ class SceneEvent:
     time: dt.datetime
     """Capture time of the frame after which it was known."""
     pictured: int = 0
-    """Its number, from 1, among those of its object that only say that there is a snapshot; 0: it says something else."""
+    """Its number, from 1, among those of its object that only tell of a snapshot; 0: it tells of something else."""
 
 
 @dataclass(frozen=True, slots=True)
