@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 from ruamel.yaml import YAML
 
 from tests.vedette.site.link import Link, linked
-from tests.waiting import until_async
+from tests.waiting import DEADLINE_S, until_async
 from vedette.background import background
 from vedette.bus import Bus, connect
 from vedette.bus_address import address_of
@@ -206,23 +206,23 @@ class Producer:
                 self.events.append(text)
 
 
-async def until_count(bus: Bus, stream: str, count: int) -> None:
+async def until_count(bus: Bus, stream: str, count: int, deadline_s: float = DEADLINE_S) -> None:
     async def there() -> bool:
         try:
             return (await bus.jetstream.stream_info(stream)).state.messages >= count
         except (NatsError, TimeoutError):  # its leader has just died
             return False
 
-    await until_async(there, f"{stream} has {count} messages")
+    await until_async(there, f"{stream} has {count} messages", deadline_s)
 
 
 async def until_linked(hub: Bus, site: str) -> None:
     await until_async(lambda: held_by(hub, site, DETECTIONS), f"{site} answers at the hub")
 
 
-async def all_there(bus: Bus, producer: Producer) -> None:
-    await until_count(bus, DETECTIONS, len(producer.detections))
-    await until_count(bus, EVENTS, len(producer.events))
+async def all_there(bus: Bus, producer: Producer, deadline_s: float = DEADLINE_S) -> None:
+    await until_count(bus, DETECTIONS, len(producer.detections), deadline_s)
+    await until_count(bus, EVENTS, len(producer.events), deadline_s)
 
 
 @asynccontextmanager
