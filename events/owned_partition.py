@@ -72,6 +72,8 @@ class OwnedPartition:
         self._save_position_at_s = 0.0
         self._saved_last: int | None = None
         """The last of `DETECTIONS`, where that is the position that was saved."""
+        self._read_up = asyncio.Event()
+        """All that was stored at the takeover has been read."""
         self._lock = asyncio.Lock()
         """Held by whoever changes, or looks at, all of it at once."""
         self._broken_off = False
@@ -125,6 +127,7 @@ class OwnedPartition:
 
     async def _announce(self, key: SceneKey, object_id: str, snapshot: Snapshot) -> None:
         """There is a snapshot now; raises PartitionLost."""
+        await self._read_up.wait()  # before, a predecessor may have told of the object's next events already
         async with self._step():
             said = self.scenes.pictured(key, object_id, snapshot)
             if said is not None:
@@ -147,6 +150,8 @@ class OwnedPartition:
             if not self._lease.held:
                 raise PartitionLost("the lease has run out")
             self.ready = self._feed.caught_up
+            if self.ready:
+                self._read_up.set()
             now_s = monotonic()
             if self.settings_changed or self.scenes.has_finished or now_s >= save_at_s:
                 save_at_s = now_s + self._save_every_s
