@@ -8,7 +8,7 @@ TENSORRT := tensorrt-cu13-libs==10.16.1.11
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system test-images check format lock sbom bench panels chaos chaos-short soak gpu-check clean
+.PHONY: help demo test test-system test-unsteady test-images check format lock sbom bench panels chaos chaos-short soak gpu-check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -24,8 +24,9 @@ demo: $(READY) ## cameras, detections and a live view in this terminal; Ctrl-C e
 	@$(BIN)/vedette up configs/demo.yaml
 
 test: $(READY) ## all tests that need nothing but pip
-	$(BIN)/pytest -m "not system" -n 3 --dist loadfile
+	$(BIN)/pytest -m "not system and not unsteady" -n 3 --dist loadfile
 	@$(BIN)/pytest -m system --collect-only -q 2>/dev/null | tail -n 1 | sed -E 's/^([0-9]+).*/Not run: \1 tests that need system packages; make test-system runs them./'
+	@echo "Nor the tests marked unsteady, which fail now and then for a cause that is not known: make test-unsteady."
 
 .venv-kserve/ready: tests/system/kserve.lock
 	@$(PYTHON) -m venv .venv-kserve
@@ -40,6 +41,9 @@ test: $(READY) ## all tests that need nothing but pip
 test-system: $(READY) .venv-kserve/ready .venv-chart/ready ## tests with GStreamer, Chromium, ffmpeg and kserve; installs Debian's packages where it may
 	tests/system/install-packages
 	$(BIN)/pytest -m "system and not images"
+
+test-unsteady: $(READY) ## tests that fail now and then; why is not known yet
+	$(BIN)/pytest -m unsteady
 
 test-images: $(READY) ## builds the images and awaits a detection from them (10 minutes, 4 GB of disk; root, Linux)
 	tests/system/install-packages buildah debootstrap

@@ -15,6 +15,7 @@ AGAIN_S = 250.0
 """nats-server tries a stream that it has in vain asked for its copy again after 10, 20, … 120 s."""
 
 
+@pytest.mark.unsteady  # two of thirty runs: a copy is asked for again only after minutes, or never
 @pytest.mark.timeout(400)
 async def test_a_cut_link_and_the_end_of_a_stream_s_leader_lose_and_double_nothing(tmp_path: Path) -> None:
     async with (
