@@ -14,6 +14,7 @@ from tests.waiting import DEADLINE_S, until, until_async
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--mute-audio")
 _ANSWER_WITHIN_S = 60.0
+_MOST_TABS = 60
 
 
 class Page:
@@ -96,6 +97,26 @@ class Page:
         """Into a field, as from a keyboard."""
         await self.click(selector)
         await self.send("Input.insertText", text=text)
+
+    async def press(self, key: str, shift: bool = False) -> None:
+        """A key of the keyboard: `Tab`, `Enter`, `ArrowLeft`, …"""
+        code = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowLeft": 37, "ArrowUp": 38}[key]
+        text = {"text": {"Enter": "\r", " ": " "}[key]} if key in ("Enter", " ") else {}
+        pressed = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 8 if shift else 0}
+        await self.send("Input.dispatchKeyEvent", type="keyDown", **pressed, **text)
+        await self.send("Input.dispatchKeyEvent", type="keyUp", **pressed)
+
+    async def tab_to(self, selector: str, back: bool = False) -> None:
+        """With the Tab key only, until the element that fits has the focus, and can be seen to have it."""
+        await self.until(f"document.querySelector({json.dumps(selector)}) !== null", f"there is a {selector}")
+        passed = []
+        for _ in range(_MOST_TABS):
+            await self.press("Tab", shift=back)
+            passed.append(str(await self.run("document.activeElement.outerHTML.slice(0, 80)")))
+            if await self.run(f"document.activeElement.matches({json.dumps(selector)})"):
+                assert await self.run("document.activeElement.matches(':focus-visible')"), f"{selector} looks as before"
+                return
+        raise AssertionError(f"{selector} can't be reached; passed: {passed}")
 
     async def resize(self, width: int, height: int, dark: bool = False, phone: bool = False) -> None:
         scale = 2 if phone else 1

@@ -110,9 +110,76 @@ async def test_a_camera_is_added_watched_given_a_zone_and_seen_to_die(tmp_path: 
         await simulator.close()
         await page.until_says("Offline", deadline_s=120)
         await page.until("document.querySelector('.tile-note').innerText.includes('nothing listens there')", "why")
-        await page.go(f"{url}#/")
+        await page.click(".page-actions button:not(.danger)")
+        await page.until_says("Disabled")
+        await page.click(".page-actions button.danger")
+        await page.click("dialog button.danger")
+        await page.until("location.hash === '#/'", "it is gone, and the wall is shown")
         await page.until("document.querySelector('.tile[data-state=live]') !== null", "the other one lives")
+        await page.until("document.querySelector('[data-name=lane]') === null", "the removed one is not on it")
         # A snapshot may be gone when its event is shown, and a page may ask while the bus is away.
+        assert [error for error in page.errors if "/snapshots/" not in error] == []
+
+
+async def test_everything_is_done_by_keyboard_alone(tmp_path: Path) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        running = stack.enter_context(site(tmp_path))
+        url = console_of(running)
+        running.start("--plain")
+        await until_async(lambda: answers(url), running.text)
+        page = await stack.enter_async_context(browser(tmp_path / "profile"))
+        await page.resize(1366, 900)
+        simulator = simulated("lane", video=VIDEO)
+        await simulator.start()
+        stack.push_async_callback(simulator.close)
+        await page.go(url)
+        await page.until_says("street")
+
+        await page.tab_to(".skip")
+        await page.press("Enter")
+        await page.tab_to("a[href='#/add']")
+        await page.press("Enter")
+        await page.until("document.activeElement.placeholder === 'gate'", "the first field is ready")
+        await page.send("Input.insertText", text="lane")
+        await page.tab_to("input[placeholder^='rtsp://']")
+        await page.send("Input.insertText", text=simulator.url("lane"))
+        await page.press("Enter")
+        await page.until("location.hash === '#/cameras/lane'", "the new camera's page")
+        await page.until("document.querySelector('.stage canvas').ariaLabel.includes('person')", "boxes are drawn")
+
+        await page.tab_to("a[href='#/cameras/lane/shapes']")
+        await page.press("Enter")
+        await page.tab_to("[data-tool=zone]")
+        await page.press("Enter")
+        await page.tab_to(".shape-hint button")
+        await page.press("Enter")
+        await page.until("document.activeElement.dataset.field === 'name'", "the zone wants a name")
+        await page.run("document.activeElement.select()")
+        await page.send("Input.insertText", text="middle")
+        await page.tab_to("[data-corner='0']", back=True)
+        before = await page.run("document.activeElement.ariaLabel")
+        for key in ("ArrowLeft", "ArrowUp"):
+            await page.press(key, shift=True)
+        assert await page.run("document.activeElement.dataset.corner") == "0"
+        assert await page.run("document.activeElement.ariaLabel") != before
+        await page.tab_to("[data-tool=save]")
+        await page.press("Enter")
+        await page.until("location.hash === '#/cameras/lane'", "it is saved")
+        await page.until_says("entered zone middle", deadline_s=120)
+
+        await page.tab_to(".page-actions button:not(.danger)")
+        await page.press("Enter")
+        await page.until_says("Disabled")
+        await page.until("document.activeElement.innerText === 'Enable'", "the focus stays where it was")
+        await page.tab_to(".page-actions button.danger")
+        await page.press("Enter")
+        await page.until("document.activeElement.innerText === 'Cancel'", "it asks, and a hasty Enter does no harm")
+        await page.tab_to("dialog button.danger")
+        await page.press("Enter")
+        await page.until("location.hash === '#/'", "it is gone, and the wall is shown")
+        await page.tab_to("a[data-name=street]")
+        await page.press("Enter")
+        await page.until("location.hash === '#/cameras/street'", "the other one's page")
         assert [error for error in page.errors if "/snapshots/" not in error] == []
 
 

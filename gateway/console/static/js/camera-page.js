@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { cameras } from "./cameras.js";
 import { ask } from "./dialogs.js";
-import { h, put } from "./elements.js";
+import { h, put, renew } from "./elements.js";
 import { EventList } from "./event-list.js";
 import { healthCard } from "./health.js";
 import { icon } from "./icons.js";
@@ -42,7 +42,7 @@ export function cameraPage(name, editing = false) {
   function update() {
     const camera = cameras.get(name);
     if (!camera) return absent();
-    put(head, ...headOf(camera, editing, change));
+    renew(head, ...headOf(camera, editing, change));
     stage.update(camera);
     if (!camera.pipeline) return put(failed, problem(new Error(camera.refused ?? "It can't be read.")));
     if (!camera.pipeline.includes(pipeline)) pipeline = camera.pipeline[0];

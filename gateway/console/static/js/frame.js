@@ -40,11 +40,17 @@ class Frame {
   show(page, path) {
     put(this.#main, page);
     window.scrollTo(0, 0);
+    this.skip(); // or who goes by keyboard, or hears the page, would begin at its top again
     const section = path.startsWith("cameras/") || path === "add" ? "" : path.split("?")[0];
     for (const link of this.#links) {
       if (link.dataset.path === section) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
+  }
+
+  /** On to what the page is about. */
+  skip() {
+    this.#main.focus({ preventScroll: true });
   }
 
   #showLink() {

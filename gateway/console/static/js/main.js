@@ -74,6 +74,10 @@ function leave() {
 }
 
 window.addEventListener("hashchange", route);
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which page it is
+  frame.skip();
+});
 api.addEventListener("signed-out", begin);
 live.addEventListener("lost", async () => {
   // The gateway may have ended the session, or be another process that knows nothing of it.

@@ -3,7 +3,7 @@
 
 import { api } from "./api.js";
 import { cameras } from "./cameras.js";
-import { h, put } from "./elements.js";
+import { h, put, renew } from "./elements.js";
 import { icon } from "./icons.js";
 import { problem } from "./message.js";
 import { shapeFields } from "./shape-fields.js";
@@ -102,7 +102,7 @@ export class Editor {
     const { overlay } = this;
     overlay.draw();
     const none = h("p", { class: "soft events-foot" }, h("span", { class: "empty" }, "None yet. A zone tells when objects enter and leave; a line, when they cross it."));
-    put(this.#list, overlay.shapes.length ? overlay.shapes.map((shape) => this.#item(shape)) : none);
+    renew(this.#list, overlay.shapes.length ? overlay.shapes.map((shape) => this.#item(shape)) : none);
   }
 
   #item(shape) {

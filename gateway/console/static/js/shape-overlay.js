@@ -1,6 +1,6 @@
 // Zones and lines on the picture, with corners to take hold of: by mouse, finger, or keyboard.
 
-import { put, s } from "./elements.js";
+import { renew, s } from "./elements.js";
 import { clamped } from "./shapes.js";
 
 const CORNER_PX = 8;
@@ -38,10 +38,8 @@ export class ShapeOverlay extends EventTarget {
   }
 
   draw() {
-    const focus = document.activeElement?.dataset?.corner;
     this.#svg.classList.toggle("drawing", this.drawing !== null);
-    put(this.#svg, this.shapes.map((shape) => this.#shape(shape)), this.drawing ? this.#open() : null);
-    if (focus !== undefined) this.#svg.querySelector(`[data-corner="${focus}"]`)?.focus();
+    renew(this.#svg, this.shapes.map((shape) => this.#shape(shape)), this.drawing ? this.#open() : null);
   }
 
   #shape(shape) {

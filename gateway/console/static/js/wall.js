@@ -1,7 +1,7 @@
 // All cameras. Only tiles that can be seen are looked at.
 
 import { cameras } from "./cameras.js";
-import { h, put } from "./elements.js";
+import { h, put, renew } from "./elements.js";
 import { icon } from "./icons.js";
 import { live } from "./live.js";
 import { message, waiting } from "./message.js";
@@ -43,7 +43,7 @@ export function wallPage() {
   function arrange() {
     const wanted = filter.value.trim().toLowerCase();
     const fitting = [...tiles.values()].filter((tile) => tile.name.includes(wanted));
-    put(grid, fitting.length ? fitting.map((tile) => tile.element) : message("info", "No camera fits", `None has “${wanted}” in its name.`));
+    renew(grid, fitting.length ? fitting.map((tile) => tile.element) : message("info", "No camera fits", `None has “${wanted}” in its name.`));
   }
 
   function drop(name, tile) {
