@@ -17,6 +17,7 @@ from nats.errors import Error as NatsError
 
 from events import metrics
 from events.errors import EventsError, PartitionLost
+from events.objects.published import Published
 from events.scenes.camera_scene import SceneKey
 from events.scenes.partition_scenes import PartitionScenes, SettingsOf
 from events.scenes.scene_store import Saved, SceneStore
@@ -24,7 +25,7 @@ from events.snapshots.maker import SnapshotMaker
 from events.snapshots.object_snapshots import ObjectSnapshots
 from events.stream.outgoing import outgoing
 from events.stream.partition_feed import PartitionFeed
-from events.stream.publisher import Published, Publisher, published_since
+from events.stream.publisher import Publisher, published_since
 from events.stream.step_trace import begun
 from events.stream.track import ensure_track, last_minute, last_of, reach
 from vedette.bus import Bus
@@ -82,7 +83,7 @@ class OwnedPartition:
         self._store = store
         self._feed = PartitionFeed(bus, partition, saved.position)
         self._publisher = Publisher(bus, lambda: lease.held, published.ids)
-        self.scenes = PartitionScenes(settings_of, saved.scenes, monotonic(), published.pictured)
+        self.scenes = PartitionScenes(settings_of, saved.scenes, monotonic(), published)
         self.snapshots = ObjectSnapshots(maker, self._announce)
         self.snapshots.begin(self.scenes.known, saved.names)
 

@@ -10,11 +10,12 @@ worker may publish again what its predecessor has published, and doubles fall aw
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from events.objects.announcer import Announcer, SceneEvent
 from events.objects.life_cycle import LifeCycle, begun
+from events.objects.published import Published
 from events.objects.tracked_object import Crossed
 from events.picture_judge import PictureJudge
 from events.scene_state import LastFrame, SceneState, dumped, loaded
@@ -34,7 +35,6 @@ _MOST_LATE = 250
 """After so many messages in a row that are before the newest by (epoch, seq), and after it by capture time, that one is
 not believed any more: it was forged, or the leases, whose revisions epochs are, were made anew."""
 _IDLE_GATES = ("refresh", "onset")
-NOTHING_PICTURED: Mapping[str, int] = {}
 
 
 class Scene:
@@ -52,11 +52,11 @@ class Scene:
         pipeline: str,
         settings: SceneSettings,
         tracker: Tracker | None = None,
-        pictured: Mapping[str, int] = NOTHING_PICTURED,
+        published: Published | None = None,
     ) -> None:
-        """`pictured`: how many snapshots of objects, by id, others have told of that this one may not have counted."""
+        """`published`: what others have said of it already, as far as that is known."""
         self.counts: Counter[str] = Counter()
-        self.pictured_before = pictured
+        self.published = published or Published()
         self._site, self._camera, self._pipeline = site, camera, pipeline
         self._settings = settings
         self._tracker = tracker or ByteTracker(settings.tracking)
@@ -73,18 +73,17 @@ class Scene:
         pipeline: str,
         settings: SceneSettings,
         state: dict[str, Any],
-        pictured: Mapping[str, int] = NOTHING_PICTURED,
+        published: Published | None = None,
     ) -> "Scene":
         """Go on from another scene's `state()`; the settings may be others.
 
         Raises:
             ValueError: the state is of another version, or damaged.
         """
-        scene = cls(site, camera, pipeline, settings, pictured=pictured)
+        scene = cls(site, camera, pipeline, settings, published=published)
         scene._state = loaded(state)
         for seen in scene._state.objects.values():
             scene._places.forget_others(seen)
-            seen.pictured = max(seen.pictured, pictured.get(seen.id, 0))
         return scene
 
     def state(self) -> dict[str, Any]:
@@ -254,7 +253,6 @@ class Scene:
         for track, sighting in step.begun:
             detection = found[sighting.index]
             seen = begun(track, event_id, sighting.index, detection, state.now_s, state.captured_s, aspect)
-            seen.pictured = self.pictured_before.get(seen.id, 0)
             state.objects[track.id] = seen
         for track, sighting in (*step.matched, *step.begun):
             yield from self._follow(track, sighting, found[sighting.index], aspect, announcer)
@@ -312,7 +310,9 @@ class Scene:
         state.tracks.followed = []
 
     def _announcer(self, last: LastFrame) -> Announcer:
-        return Announcer(self._site, self._camera, self._pipeline, last.frame, last.model, self._state.now_s)
+        return Announcer(
+            self._site, self._camera, self._pipeline, last.frame, last.model, self._state.now_s, self.published
+        )
 
 
 def _bottom(bbox: tuple[float, float, float, float]) -> tuple[float, float]:

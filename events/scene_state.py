@@ -23,7 +23,7 @@ class LastFrame:
 class SceneState:
     """Of one camera and pipeline."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     last: LastFrame | None = None
     order: tuple[int, int] = (-1, -1)
     """(epoch, seq) of the newest message, of any kind."""

@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from events.objects.published import Published
 from events.objects.tracked_object import TrackedObject
 from events.tracking.motion import Motion
 from vedette.messages import FrameRef, Model
@@ -34,8 +35,6 @@ class SceneEvent:
     data: EventData
     time: dt.datetime
     """Capture time of the frame after which it was known."""
-    pictured: int = 0
-    """Its number, from 1, among those of its object that only tell of a snapshot; 0: it tells of something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,41 +48,35 @@ class Announcer:
     model: Model
     now_s: float
     """The scene's clock at `frame`."""
+    published: Published
 
     def event(self, kind: str, data: type[E], seen: TrackedObject, motion: Motion, **more: Any) -> SceneEvent:
         """The next event of `seen`."""
-        seen.revision += 1
-        said = data(
-            site=self.site,
-            camera=self.camera,
-            pipeline=self.pipeline,
-            frame=self.frame,
-            revision=seen.revision + seen.pictured,
-            object=self.state_of(seen, motion),
-            model=self.model,
-            **more,
-        )
-        return SceneEvent(kind, f"{seen.id}/{seen.revision}", said, self.frame.captured_at)
+        seen.number += 1
+        return self._event(kind, f"{seen.id}/{seen.number}", data, seen, motion, **more)
 
     def pictured(self, seen: TrackedObject, motion: Motion, snapshot: Snapshot) -> SceneEvent:
         """There is a snapshot of `seen`. Its id is of the picture, and the ids of the others don't count it: what is
         stored does not follow from the detections, and a replay must come to the same ids without it.
         """
-        seen.pictured += 1
-        said = ObjectUpdate(
+        told: dict[str, Any] = {"snapshot": snapshot, "changed": ("snapshot",)}
+        return self._event(OBJECT_UPDATE, f"{seen.id}/{snapshot.sha256}", ObjectUpdate, seen, motion, **told)
+
+    def _event(
+        self, kind: str, ident: str, data: type[E], seen: TrackedObject, motion: Motion, **more: Any
+    ) -> SceneEvent:
+        seen.revision = self.published.next_revision(ident, seen.revision)
+        said = data(
             site=self.site,
             camera=self.camera,
             pipeline=self.pipeline,
             frame=self.frame,
-            revision=seen.revision + seen.pictured,
+            revision=seen.revision,
             object=self.state_of(seen, motion),
             model=self.model,
-            snapshot=snapshot,
-            changed=("snapshot",),
+            **more,
         )
-        return SceneEvent(
-            OBJECT_UPDATE, f"{seen.id}/{snapshot.sha256}", said, self.frame.captured_at, pictured=seen.pictured
-        )
+        return SceneEvent(kind, ident, said, self.frame.captured_at)
 
     def state_of(self, seen: TrackedObject, motion: Motion) -> ObjectState:
         """What is known of it."""

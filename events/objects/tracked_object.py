@@ -54,10 +54,10 @@ class TrackedObject:
     """As last detected, fractions of the picture."""
     stillness: Stillness
     path: Path
+    number: int = 0
+    """Its events that follow from detections, whose ids count them; 0: it was never spoken of."""
     revision: int = 0
-    """Its events that follow from detections; 0: it was never spoken of."""
-    pictured: int = 0
-    """Its events that only said that there is a snapshot."""
+    """Of its latest event."""
     said: Said | None = None
     said_s: float = 0.0
     confidence: float = 0.0
@@ -85,7 +85,7 @@ class TrackedObject:
     @property
     def is_confirmed(self) -> bool:
         """Subscribers know of it."""
-        return self.revision > 0
+        return self.number > 0
 
     @property
     def state(self) -> str:

@@ -1,11 +1,11 @@
 """One camera and pipeline in an events worker: a scene, and the order in which it gets its frames."""
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from events.scene import NOTHING_PICTURED, Scene, SceneEvent, SceneSettings
+from events.objects.published import Published
+from events.scene import Scene, SceneEvent, SceneSettings
 from events.scenes.recording_order import Frame, RecordingOrder
 from vedette.messages import Detections, DetectionsEvent
 
@@ -44,11 +44,11 @@ class CameraScene:
         key: SceneKey,
         settings: SceneSettings,
         first: DetectionsEvent,
-        pictured: Mapping[str, int] = NOTHING_PICTURED,
+        published: Published | None = None,
     ) -> "CameraScene":
-        """A new one; `first` are the detections that it will get first. `pictured`: see `Scene`."""
+        """A new one; `first` are the detections that it will get first. `published`: see `Scene`."""
         order = RecordingOrder() if first.data.frame.clock == RECORDING_CLOCK else None
-        return cls(key, settings, Scene(*key, settings, pictured=pictured), order)
+        return cls(key, settings, Scene(*key, settings, published=published), order)
 
     @classmethod
     def restored(
@@ -56,7 +56,7 @@ class CameraScene:
         key: SceneKey,
         settings: SceneSettings,
         state: dict[str, Any],
-        pictured: Mapping[str, int] = NOTHING_PICTURED,
+        published: Published | None = None,
     ) -> "CameraScene":
         """Go on from another's `state()`.
 
@@ -67,11 +67,11 @@ class CameraScene:
             raise ValueError(f"is of version {state.get('version')}, not {_VERSION}")
         next_seq = state["next_seq"]
         order = None if next_seq is None else RecordingOrder(next_seq)
-        return cls(key, settings, Scene.restored(*key, settings, state["scene"], pictured), order)
+        return cls(key, settings, Scene.restored(*key, settings, state["scene"], published), order)
 
     def with_settings(self, settings: SceneSettings) -> "CameraScene":
         """The same, going by other settings from now on."""
-        scene = Scene.restored(*self.key, settings, self.scene.state(), self.scene.pictured_before)
+        scene = Scene.restored(*self.key, settings, self.scene.state(), self.scene.published)
         return CameraScene(self.key, settings, scene, self.recording, self.touched_s)
 
     def state(self) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from time import monotonic
 from typing import Any
 
 from events import metrics
-from events.scene import NOTHING_PICTURED, SceneEvent, SceneSettings
+from events.objects.published import Published
+from events.scene import SceneEvent, SceneSettings
 from events.scenes.camera_scene import CameraScene, SceneKey
 from events.scenes.hints import Hints
 from events.scenes.intake import Refused, admitted
@@ -40,12 +41,11 @@ class PartitionScenes:
         settings_of: SettingsOf,
         saved: Mapping[SceneKey, dict[str, Any]],
         now_s: float,
-        pictured: Mapping[str, int] = NOTHING_PICTURED,
+        published: Published | None = None,
     ) -> None:
-        """`pictured`: how many snapshots of objects, by id, a predecessor has told of, as far as that may be after
-        what it saved."""
+        """`published`: see `Scene`."""
         self._settings_of = settings_of
-        self._pictured = pictured
+        self._published = published or Published()
         self._scenes: dict[SceneKey, CameraScene] = {}
         self._changed: set[SceneKey] = set()
         """Since they were saved; those that are gone too."""
@@ -101,7 +101,7 @@ class PartitionScenes:
         if scene is None:
             if len(self._scenes) >= MOST_SCENES:
                 raise Refused("cameras", f"there are {MOST_SCENES} cameras in this partition already")
-            scene = self._scenes[key] = CameraScene.begun(key, self._settings_of(key), event, self._pictured)
+            scene = self._scenes[key] = CameraScene.begun(key, self._settings_of(key), event, self._published)
         return scene
 
     def _say_refused(self, key: SceneKey, refused: Refused) -> None:
@@ -186,7 +186,7 @@ class PartitionScenes:
 
     def _restore(self, key: SceneKey, state: dict[str, Any], now_s: float) -> None:
         try:
-            self._scenes[key] = CameraScene.restored(key, self._settings_of(key), state, self._pictured)
+            self._scenes[key] = CameraScene.restored(key, self._settings_of(key), state, self._published)
         except (ValueError, KeyError, TypeError) as error:
             logger.error("%s: what was saved can't be read, its objects begin anew: %s", "/".join(key), error)
         else:

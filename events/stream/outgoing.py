@@ -24,8 +24,8 @@ class Outgoing:
     place: str | None
     """the zone or line that it is about, where there are such."""
     traceparent: str | None = None
-    pictured: int = 0
-    """Of one that only says that there is a snapshot: the how manieth it is of its object."""
+    revision: int = 0
+    """Of its object's events."""
 
 
 def outgoing(said: SceneEvent, traceparent: str | None = None) -> Outgoing:
@@ -43,7 +43,7 @@ def outgoing(said: SceneEvent, traceparent: str | None = None) -> Outgoing:
         None if isinstance(data, InputChange) else data.object.label,
         _place(data),
         traceparent,
-        said.pictured,
+        0 if isinstance(data, InputChange) else data.revision,
     )
 
 

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from events import metrics
 from events.errors import PartitionLost
+from events.objects.published import Published
 from events.stream.ordered_reader import OrderedReader
 from events.stream.outgoing import Outgoing
 from vedette.bus import Bus
@@ -22,24 +22,8 @@ logger = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first_s=0.1, cap_s=2.0)
 _HEADERS = {"Content-Type": CLOUDEVENT_CONTENT_TYPE}
-_PICTURED = "Vedette-Pictured"
-"""The how manieth snapshot of its object an event tells of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What a predecessor may have published after its last save."""
-
-    ids: set[str] = field(default_factory=set)
-    pictured: dict[str, int] = field(default_factory=dict)
-    """Of objects, by id, how many snapshots were told."""
-
-    def note(self, ident: str, pictured: str) -> None:
-        """An event, by its id and header."""
-        self.ids.add(ident)
-        if pictured.isdecimal() and len(pictured) < 10:
-            object_id = ident.partition("/")[0]
-            self.pictured[object_id] = max(int(pictured), self.pictured.get(object_id, 0))
+_REVISION = "Vedette-Revision"
+"""Of the object's events: a successor reads headers only."""
 
 
 class Publisher:
@@ -92,8 +76,8 @@ def _headers(event: Outgoing) -> dict[str, str]:
     headers = dict(_HEADERS)
     if event.traceparent is not None:
         headers[HEADER] = event.traceparent
-    if event.pictured:
-        headers[_PICTURED] = str(event.pictured)
+    if event.revision:
+        headers[_REVISION] = str(event.revision)
     return headers
 
 
@@ -112,8 +96,13 @@ async def published_since(bus: Bus, partition: int, sequence: int, last: int) ->
             site, camera = message.subject.split(".")[2:4]
             if partition_of(site, camera) == partition:
                 headers = message.headers or {}
-                published.note(headers.get("Nats-Msg-Id", ""), headers.get(_PICTURED, ""))
+                published.note(headers.get("Nats-Msg-Id", ""), _revision(headers.get(_REVISION, "")))
             left = message.metadata.num_pending
             if message.metadata.sequence.stream >= last:
                 break
     return published
+
+
+def _revision(header: str) -> int:
+    """0: there is none."""
+    return int(header) if header.isdecimal() and len(header) < 10 else 0

@@ -2,7 +2,8 @@
 
 import pytest
 
-from events.scene import NOTHING_PICTURED, Scene, SceneEvent, SceneSettings
+from events.objects.published import Published
+from events.scene import Scene, SceneEvent, SceneSettings
 from tests.events.messages import at, event_id, film, scene, shown
 from vedette.object_messages import ObjectEvent, Snapshot
 
@@ -28,7 +29,7 @@ def revisions(events: list[SceneEvent]) -> list[int]:
 def test_a_snapshot_has_the_next_revision_and_changes_no_other_id() -> None:
     events = watched(scene(), range(len(FILM)))
     assert revisions(events) == list(range(1, len(events) + 1))
-    others = [event.id for event in events if not event.pictured]
+    others = [event.id for event in events if len(event.id.partition("/")[2]) < 64]
     assert others == [event.id for event in shown(scene(), FILM)]
     assert len(others) < len(events)
 
@@ -39,9 +40,11 @@ def test_a_successor_goes_on_with_the_next_revision_whenever_the_last_state_was_
     published = watched(first, range(saved))
     state = first.state()
     published += watched(first, range(saved, died))
-    told = {event.id.partition("/")[0]: event.pictured for event in published if event.pictured}
+    told = Published()
+    for event, revision in zip(published, revisions(published), strict=True):
+        told.note(event.id, revision)
     where = first._site, first._camera, first._pipeline
-    second = Scene.restored(*where, SceneSettings(), state, told or NOTHING_PICTURED)
+    second = Scene.restored(*where, SceneSettings(), state, told)
     known = {event.id for event in published}
     repeated = [event for event in watched(second, range(saved, died), pictures=False) if event.id not in known]
     assert repeated == []

@@ -72,7 +72,7 @@ def test_another_worker_goes_on_from_the_state_as_if_nothing_had_happened() -> N
 
 
 def test_a_state_of_another_version_or_a_damaged_one_is_refused() -> None:
-    for state in ({"version": 2}, {"version": 1, "now_s": "yesterday"}):
+    for state in ({"version": 1}, {"version": 2, "now_s": "yesterday"}):
         with pytest.raises(ValueError, match=r"version|now_s"):
             Scene.restored("plant", "gate", "people", yard(), state)
 

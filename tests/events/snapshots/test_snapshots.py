@@ -57,13 +57,13 @@ async def until_snapshots(bus: Bus, query: Query, number: int) -> None:
     await until_async(there, f"{number} records", 60)
 
 
-async def check(bus: Bus, found: list[Stored], killed: bool = False) -> None:
-    """No event is there twice, and each has its object's next revision (a worker or server that is `killed` may leave
-    two with one); each snapshot that one names can be read, and is of its object."""
+async def check(bus: Bus, found: list[Stored]) -> None:
+    """No event is there twice, and each has its object's next revision; each snapshot that one names can be read, and
+    is of its object."""
     revisions: dict[str, list[int]] = {}
     for event in found:
         revisions.setdefault(event.data["object"]["id"], []).append(event.data["revision"])
-    assert killed or all(counted == list(range(1, len(counted) + 1)) for counted in revisions.values()), revisions
+    assert all(counted == list(range(1, len(counted) + 1)) for counted in revisions.values()), revisions
     assert [one for one, times in Counter(event.id for event in found).items() if times > 1] == []
     store = SnapshotStore(bus)
     known = {
@@ -159,7 +159,7 @@ async def test_a_worker_that_dies_between_event_and_picture_leaves_no_event_that
             await until_async(lambda: _has(bus, OBJECT_NEW), "an object is there", 60)
     async with working(bus, snapshots=EAGER):
         found = await until_scene(bus, camera)
-    await check(bus, found, killed=True)
+    await check(bus, found)
 
 
 async def _has(bus: Bus, kind: str) -> bool:
@@ -206,7 +206,7 @@ async def test_the_server_is_killed_and_the_pictures_with_it(nats_server: NatsSe
                 await asyncio.to_thread(nats_server.restart)
         found = await until_scene(bus, camera)
     assert (await bus.jetstream.stream_info(PICTURES)).state.first_seq < camera.frames  # they were counted anew
-    await check(bus, found, killed=True)
+    await check(bus, found)
 
 
 async def test_a_person_is_in_the_records_of_all_pictures_and_they_go_with_the_person(bus: Bus) -> None:
