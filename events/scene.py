@@ -84,6 +84,7 @@ class Scene:
         scene._state = loaded(state)
         for seen in scene._state.objects.values():
             scene._places.forget_others(seen)
+            seen.revision = scene.published.latest_revision(seen.id, seen.revision)
         return scene
 
     def state(self) -> dict[str, Any]:
