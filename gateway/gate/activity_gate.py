@@ -34,13 +34,14 @@ class ActivityGate:
     Call `packet` for each packet in the order of arrival and `look` for small luma pictures (320 pixels on the longer
     side, areas averaged) as `mode` says; both return the mode from then on. Times are seconds of one line, PTS or
     arrival; None stands for one that is not known; jumps, repeats and None cost at most a false or late opening. It
-    begins open: of a scene that it doesn't know it can't say that nothing moves.
+    begins open: of a scene that it doesn't know it can't say that nothing moves. Where that costs too much it may begin
+    `idle`: then what moves is seen with the second keyframe, and inferred from the first one on.
 
     It never raises for what a stream contains.
     """
 
-    def __init__(self, policy: GatePolicy, thresholds: Thresholds = TUNED) -> None:
-        self.mode = Mode.OPEN
+    def __init__(self, policy: GatePolicy, thresholds: Thresholds = TUNED, idle: bool = False) -> None:
+        self.mode = Mode.IDLE if idle else Mode.OPEN
         self.onset_s: float | None = None
         """While open: buffered frames are worth sampling from this time on. None: from now on only."""
         self.moving_at: Blobs = ()

@@ -11,6 +11,8 @@ class KeyframeGap:
 
     def __init__(self) -> None:
         self._gaps: deque[float] = deque(maxlen=4)
+        self._longest_s: float | None = None
+        """Of these."""
         self._keyframe_s: float | None = None
         self._now_s: float | None = None
 
@@ -21,12 +23,16 @@ class KeyframeGap:
         if keyframe:
             if self._keyframe_s is not None and time_s > self._keyframe_s:
                 self._gaps.append(time_s - self._keyframe_s)
+                self._longest_s = max(self._gaps)
             self._keyframe_s = time_s
 
     @property
     def seconds(self) -> float | None:
         """None before a keyframe's time is known."""
+        longest_s = self._longest_s
         if self._keyframe_s is None or self._now_s is None:
-            return max(self._gaps, default=None)
+            return longest_s
         running_s = self._now_s - self._keyframe_s
-        return max((*self._gaps, running_s)) if self._gaps or running_s > 0 else None
+        if longest_s is None:
+            return running_s if running_s > 0 else None
+        return max(longest_s, running_s)

@@ -58,7 +58,7 @@ class PacketSizes:
             self._sum = max(0.0, min(2 * _ALARM, self._sum + score - _SLACK))
         if learn:
             self._learn(phase, size_bytes, log_size, excess, known)
-        return known and self.trusted and self._sum > _ALARM
+        return known and self._sum > _ALARM and self.trusted
 
     def forget_alarm(self) -> None:
         self._sum = 0.0

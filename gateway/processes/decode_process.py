@@ -26,8 +26,9 @@ from vedette.redaction import redact
 
 logger = logging.getLogger(__name__)
 
-_SWITCH_INTERVAL_S = 0.0005
-"""Decoding threads get the interpreter back quickly: with the default 5 ms busy Python slows them 4 to 7 times."""
+_SWITCH_INTERVAL_S, _MOST_SWITCH_INTERVAL_S = 0.0005, 0.05
+"""Decoding threads get the interpreter back quickly: with the default 5 ms busy Python slows them 4 to 7 times. So much
+for each reader: every thread that waits wakes up so often, and a hundred of them would do little else."""
 _BEAT_S = 0.5
 _STOP_S = 1.0
 
@@ -36,7 +37,6 @@ def main() -> None:
     """Serve until the gateway closes the socket."""
     crash = int(sys.argv[2])
     faulthandler.enable(crash)  # a crash in a library leaves there in which thread it was
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     ptrace.allow(os.getppid())  # a profile of the gateway has this process in it
     outbox = Outbox()
     logging.basicConfig(level=int(sys.argv[3]), handlers=[_ToGateway(outbox)])
@@ -54,6 +54,7 @@ class Readers:
         self._outbox = outbox
         self._crash_file = crash_file
         self._readers: dict[int, HostedReader] = {}
+        self._share_interpreter()
 
     def serve(self, connection: socket.socket) -> None:
         """Do as told until the socket is closed; then end all readers."""
@@ -80,6 +81,7 @@ class Readers:
             match command:
                 case Open(number, camera, plan):
                     self._readers[number] = HostedReader(number, camera, plan, self._outbox, self._crash_file)
+                    self._share_interpreter()
                 case Run(number) if number in self._readers:
                     self._readers[number].run()
                 case Stop(number) if number in self._readers:
@@ -89,10 +91,14 @@ class Readers:
                 case Close(number) if number in self._readers:
                     self._readers.pop(number).stop()
                     self._outbox.forget(number)
+                    self._share_interpreter()
         except Exception as error:  # what one camera needs and can't have is no reason to end the others
             logger.exception("%s failed", type(command).__name__)
             if isinstance(command, Open | Run):
                 self._outbox.put(Ended(command.reader, self._stats(command.reader), defect=type(error).__name__))
+
+    def _share_interpreter(self) -> None:
+        sys.setswitchinterval(min(_MOST_SWITCH_INTERVAL_S, _SWITCH_INTERVAL_S * max(1, len(self._readers))))
 
     def _stats(self, number: int) -> ReaderStats:
         """What a reader has counted; nothing where it could not be made."""

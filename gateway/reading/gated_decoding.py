@@ -7,12 +7,17 @@ from typing import Protocol
 from gateway.gate import ActivityGate, GatePolicy, Mode
 from gateway.pictures.decoded import Decoded, Fate, Stamp
 from gateway.pictures.luma import LumaScaler
+from gateway.reading.beginnings import Beginnings
 from gateway.reading.decoding import Decoding
 from gateway.reading.interface import ReaderStats
 from gateway.reading.packet_buffer import PacketBuffer
 from gateway.sources.packets import VideoPacket
 
 _GOPS = 2
+_BEGINS_WITHIN_S = 5.0
+"""Of a stream's time; then something moves there, and it is decoded for that."""
+BEGINNINGS = Beginnings(8)
+"""In this process: half a core of 720p, or most of one of 1080p."""
 _UNSOUND = "keyframes can't be decoded alone: every frame is decoded"
 
 
@@ -39,9 +44,14 @@ class GatedDecoding:
         buffer_bytes: int,
         stats: ReaderStats,
         on_untaken: Callable[[VideoPacket], None] | None = None,
+        *,
+        beginnings: Beginnings = BEGINNINGS,
     ) -> None:
+        """Raises nothing; `close` has to be called."""
         self._decoding = decoding
-        self._gate = ActivityGate(policy)
+        self._beginning = beginnings.begin()
+        self._begins_until_s: float | None = None
+        self._gate = ActivityGate(policy, idle=self._beginning is None)
         self._tentative = tentative
         self._buffer: PacketBuffer[VideoPacket] = PacketBuffer(_GOPS, buffer_bytes, on_untaken)
         self._luma = LumaScaler()
@@ -54,8 +64,12 @@ class GatedDecoding:
     def apart_s(self) -> float | None:
         if self._gate.mode is Mode.ARMED and self._decoding.sound:
             return None
-        idle = self._gate.mode is Mode.IDLE and self._decoding.sound
-        return self._decoding.keyframes_apart_s if idle else self._decoding.apart_s
+        return self._decoding.keyframes_apart_s if self.idle else self._decoding.apart_s
+
+    @property
+    def idle(self) -> bool:
+        """Nothing moves: only keyframes are wanted."""
+        return self._gate.mode is Mode.IDLE and self._decoding.sound
 
     @property
     def resting(self) -> bool:
@@ -75,6 +89,7 @@ class GatedDecoding:
     def close(self) -> None:
         """Nothing more comes; packets that were not decoded never will be."""
         self._buffer.clear()
+        self._begun()
         self._tell()
 
     def hint(self, for_s: float) -> None:
@@ -85,10 +100,23 @@ class GatedDecoding:
         """The stream's pictures, as coded, have this size from now on."""
         self._gate.picture(width, height)
 
+    def _begin(self, time_s: float) -> None:
+        if self._begins_until_s is None:
+            self._begins_until_s = time_s + _BEGINS_WITHIN_S
+        if self._gate.mode is not Mode.OPEN or time_s > self._begins_until_s:
+            self._begun()
+
+    def _begun(self) -> None:
+        if self._beginning is not None:
+            self._beginning.end()
+            self._beginning = None
+
     def _gated(self, packet: VideoPacket) -> Iterator[Decoded]:
         stamp = packet.opaque
         assert isinstance(stamp, Stamp)  # noqa: S101 -- a programming error
         self._time_s = stamp.time_s
+        if self._beginning is not None:
+            self._begin(stamp.time_s)
         self._buffer.add(packet, packet.size, stamp.keyframe)
         before, mode = self._gate.mode, self._gate.packet(packet.size, stamp.time_s, stamp.keyframe)
         if mode is Mode.OPEN:

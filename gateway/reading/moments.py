@@ -12,6 +12,8 @@ from gateway.sources.packets import VideoPacket, sender_at
 from gateway.sources.timeline import Timeline
 
 _ASSUMED_FPS = 25
+_ASK_SENDER_S = 0.5
+"""Sender reports come every few seconds, and asking costs as much as all else that is done with a packet."""
 
 
 class Moments:
@@ -24,14 +26,19 @@ class Moments:
         self._in_time = source.live or options.paced
         self._stats = stats
         self._clock = CaptureClock()
+        self._ask_sender_s = 0.0
         self._step_s = 1 / (source.info(0, 0).fps or _ASSUMED_FPS)
         timeline.begin((source.stream.start_time or 0) * source.seconds)
 
     def stamp(self, packet: VideoPacket) -> Stamp:
         """Note that `packet` has come now."""
-        now_s = monotonic()
+        now_s = packet.opaque if isinstance(packet.opaque, float) else monotonic()
         own_s = None if packet.pts is None else packet.pts * self._source.seconds
-        self._clock.note(own_s, sender_at(packet), time())
+        if now_s >= self._ask_sender_s:
+            captured_at = sender_at(packet)
+            self._clock.note(own_s, captured_at, time() - (monotonic() - now_s))
+            known = captured_at is not None and own_s is not None
+            self._ask_sender_s = now_s + _ASK_SENDER_S if known else now_s
         media_s = self._timeline.frame_s(own_s, self._step_s)
         return Stamp(
             arrived_s=now_s,

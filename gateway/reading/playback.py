@@ -74,7 +74,7 @@ class Playback:
         """
         self._tell_size()
         try:
-            for packet in packets(self._source, stop):
+            for packet in packets(self._source, stop, self._unhurried):
                 if packet is not None:
                     self._take(packet, stop)
                 if self._source.live:
@@ -89,6 +89,9 @@ class Playback:
         """Something moves before the camera, and will for so long."""
         if self._gated is not None:
             self._gated.hint(for_s)
+
+    def _unhurried(self) -> bool:
+        return self._gated is not None and self._gated.idle
 
     def _decoding(self, lead: Lead | None) -> Frames:
         options, stats = self._options, self._stats

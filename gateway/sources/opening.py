@@ -45,8 +45,12 @@ class Source:
     input: Input
     pump: Pump[VideoPacket] | None = field(init=False)
     """Reads in a thread of its own, where reading must not be interrupted."""
+    seconds: float = field(init=False)
+    """Of one tick of the stream's time stamps."""
 
     def __post_init__(self) -> None:
+        seconds = float(self.stream.time_base or 0) if self.stamped else MADE_TICK_S
+        object.__setattr__(self, "seconds", seconds)
         uninterrupted = self.live and not self.input.polled
         read = partial(pumped, self.container, self.stream, self.stamped)  # which does not hold what holds the pump
         pump = Pump(read, self.container.close)
@@ -69,11 +73,6 @@ class Source:
     def stamped(self) -> bool:
         """Whether packets have time stamps of their own; for MJPEG over HTTP FFmpeg makes up 25 frames a second."""
         return self.container.format.name != "mpjpeg"
-
-    @property
-    def seconds(self) -> float:
-        """Of one tick of the stream's time stamps."""
-        return float(self.stream.time_base or 0) if self.stamped else MADE_TICK_S
 
     def close(self) -> None:
         """Only the thread that reads may call it, once: FFmpeg crashes when a container that is read is closed."""

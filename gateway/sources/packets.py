@@ -2,8 +2,8 @@
 
 import struct
 import threading
-from collections.abc import Iterator
-from time import monotonic
+from collections.abc import Callable, Iterator
+from time import monotonic, sleep
 from typing import Protocol, TypeAlias
 
 import av
@@ -22,6 +22,8 @@ VideoPacket: TypeAlias = "Packet[VideoStream]"
 MADE_TICK_S = 0.001
 """Of time stamps that a source has none of its own."""
 _LOOK_S = 0.4
+_UNHURRIED_S = 0.1
+"""What a keyframe may be late by while nothing moves."""
 _PRODUCED_AT = struct.Struct("=q")
 """FFmpeg's AVProducerReferenceTime begins with microseconds since 1970."""
 _DAMAGED = 100
@@ -42,15 +44,20 @@ class Readable(Protocol):
         """Where it is read in a thread of its own."""
 
 
-def packets(source: Readable, stop: threading.Event) -> "Iterator[VideoPacket | None]":
+def packets(
+    source: Readable, stop: threading.Event, unhurried: Callable[[], bool] = lambda: False
+) -> "Iterator[VideoPacket | None]":
     """Packets until the source ends or `stop` is set; the last of them is empty. None: nothing came for a while.
+
+    While it is `unhurried`, packets of a source with a pump are taken some at a time: to wake a thread for each costs
+    more than what is done with most of them. Their `opaque` is when they came, by `time.monotonic`.
 
     Raises:
         SourceError: ended (the connection broke), undecodable (the container is damaged), stalled.
     """
     here = source.pump is None
     with reading() as look:
-        for packet in demuxed(source.container, source.stream) if here else _taken(source.pump):
+        for packet in demuxed(source.container, source.stream) if here else _taken(source.pump, unhurried):
             look()
             if stop.is_set():
                 return
@@ -98,11 +105,14 @@ def pumped(container: InputContainer, stream: VideoStream, stamped: bool) -> Ite
             raise SourceError(Reason.STALLED, "the connection is silent")
         if packet.size and not stamped:
             packet.pts = packet.dts = round((monotonic() - began_s) / MADE_TICK_S)
+        packet.opaque = monotonic()
         yield packet
 
 
-def _taken(pump: "Pump[VideoPacket] | None") -> "Iterator[VideoPacket | None]":
+def _taken(pump: "Pump[VideoPacket] | None", unhurried: Callable[[], bool]) -> "Iterator[VideoPacket | None]":
     while pump is not None:
+        if pump.empty and unhurried():
+            sleep(_UNHURRIED_S)
         try:
             packet = pump.take(_LOOK_S)
         except TimeoutError:

@@ -8,7 +8,7 @@ whenever it likes.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from queue import Empty, Full, Queue
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from gateway.reading.reader_threads import beside
@@ -17,11 +17,12 @@ T = TypeVar("T")
 
 _AHEAD = 64
 """Items read and not taken; then reading waits, and the sender with it."""
-_LOOK_S = 0.5
+_PAUSE_S = 0.02
 
 
 class Pump(Generic[T]):
-    """Takes items out of `read()` in a thread, which calls `close` in the end: nobody else may.
+    """Takes items out of `read()` in a thread. `close` is called once, when that thread has ended and the pump was
+    abandoned, whichever is the last: who takes may still ask the container about items that wait.
 
     The thread starts with the first `take`; one that is abandoned ends with the next item, or with its time-out.
     """
@@ -29,9 +30,16 @@ class Pump(Generic[T]):
     def __init__(self, read: Callable[[], Iterator[T]], close: Callable[[], None]) -> None:
         self._read = read
         self._close = close
-        self._items: Queue[T | Exception | None] = Queue(_AHEAD)
+        self._items: SimpleQueue[T | Exception | None] = SimpleQueue()  # in C: a bounded one costs half of all this
         self._abandoned = threading.Event()
+        self._leaving = threading.Lock()
+        self._one_has_left = False
         self._thread: threading.Thread | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing that came waits to be taken."""
+        return self._items.empty()
 
     def take(self, within_s: float) -> T | None:
         """The next item; None when there are no more.
@@ -55,13 +63,15 @@ class Pump(Generic[T]):
             del item  # or an error and this frame hold one another, and with them the container, until collected
 
     def abandon(self) -> None:
-        """Nothing is taken any more."""
+        """Nothing is taken any more. To be called once."""
         self._abandoned.set()
         with suppress(Empty):
             while True:
-                self._items.get_nowait()  # a thread that waits for room sees at once that it can go
+                self._items.get_nowait()
         if self._thread is None:
             self._close()
+        else:
+            self._leave()
 
     def _run(self) -> None:
         try:
@@ -72,14 +82,17 @@ class Pump(Generic[T]):
         except Exception as error:  # noqa: BLE001 - it belongs to the thread that takes
             self._put(error)
         finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        with self._leaving:
+            is_last, self._one_has_left = self._one_has_left, True
+        if is_last:
             self._close()
 
     def _put(self, item: T | Exception | None) -> bool:
         """Wait for room; False when nobody takes any more."""
-        while not self._abandoned.is_set():
-            try:
-                self._items.put(item, timeout=_LOOK_S)
-            except Full:
-                continue
-            return not self._abandoned.is_set()
-        return False
+        while self._items.qsize() >= _AHEAD and not self._abandoned.is_set():
+            self._abandoned.wait(_PAUSE_S)
+        self._items.put(item)
+        return not self._abandoned.is_set()

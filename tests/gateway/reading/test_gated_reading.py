@@ -11,6 +11,8 @@ import pytest
 
 from gateway.gate import GatePolicy
 from gateway.pictures.sampled_frame import SampledFrame
+from gateway.reading.beginnings import Beginnings
+from gateway.reading.gated_decoding import GatedDecoding
 from gateway.reading.interface import DecodeOptions, ReaderStats, ReadOptions
 from gateway.reading.reader import Reader
 from gateway.reading.sampler import Sampling
@@ -80,6 +82,39 @@ def test_what_moves_is_sampled_from_its_onset_on_at_its_true_time(
     assert [frame.pts_s for frame in frames] == pytest.approx(times, abs=0.001)
     assert (stats.gate, stats.corrupt) == ("idle", 0)
     assert stats.gated > 100
+
+
+def test_where_too_many_streams_begin_keyframes_must_do_and_what_moves_is_found_all_the_same(
+    clip: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, _ = gated(clip())
+    monkeypatch.setattr(GatedDecoding.__init__, "__kwdefaults__", {"beginnings": Beginnings(0)})
+    frames, stats = gated(clip())
+    assert captured(frames, "refresh")[0] == pytest.approx(0, abs=0.01)  # what is there is known from the first on
+    assert captured(frames, "open")[0] > WALK_S[0]
+    assert captured(frames, "onset")[0] == pytest.approx(captured(usual, "onset")[0], abs=0.25)
+    assert (stats.gate, stats.corrupt) == ("idle", 0)
+
+
+def test_a_beginning_ends_with_the_stream_and_while_something_moves(clip: Callable[..., Path]) -> None:
+    room = Beginnings(1)
+    for moving in ((0.0, 0.0), (0.0, 21.0)):
+        taken = []
+
+        def look(frame: SampledFrame, taken: list[bool] = taken) -> None:
+            other = room.begin()
+            taken.append(other is None)
+            if other is not None:
+                other.end()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(GatedDecoding.__init__, "__kwdefaults__", {"beginnings": room})
+            options = ReadOptions(media_start=START, gate=GatePolicy(refresh_s=5))
+            Reader(str(clip(moving=moving)), [output(FIVE)], look, Witness(), options).run(threading.Event())
+        assert taken[0]
+        assert not taken[-1]
+    last = room.begin()
+    assert last is not None
 
 
 def test_every_frame_of_the_onset_comes_once(clip: Callable[..., Path]) -> None:
