@@ -3,8 +3,8 @@
 720p cameras (H.264, GOP 2 s) in front of which nothing moves, over RTSP from a server on the same machine that counts
 what it sends; `vedette up` with the gate on, inference for the looks at an idle scene among it. At the end the cameras
 fall silent, and what each has sent since it was first asked is compared with what the gateway has received and decoded
-of it: to the last keyframe, connections that were lost included. Two hundred, the goal, are more than two cores carry beside the
-server of their streams.
+of it: to the last keyframe, connections that were lost included. Two hundred, the goal, are more than two cores carry
+beside the server of their streams.
 """
 
 import json
