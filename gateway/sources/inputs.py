@@ -15,6 +15,12 @@ from gateway.sources.tls import Tls
 _DEVICES = "/dev/video"
 _QUICK = {"fpsprobesize": "0"}
 """Opens in 0.4 s instead of 2.4 s at 10 fps: the rate is measured, not waited for."""
+SILENT_S = 15.0
+"""A connection is over after so long without a byte: longer than any pause that is no failure, such as one between two
+segments of HLS."""
+_ENDS_ITSELF = {"timeout": str(round(SILENT_S * 1e6))}
+"""FFmpeg's RTSP looks after its socket: asking Python whether to go on costs a turn at the interpreter for each piece
+of a packet."""
 _VIDEO_ONLY = {"allowed_media_types": "video"}
 """Other media are not set up: nobody reads them."""
 _RTMP = {"rtmp_live": "live", "analyzeduration": "1000000"}
@@ -45,6 +51,11 @@ class Input:
     @property
     def live(self) -> bool:
         return self.carrier != "file"
+
+    @property
+    def ends_itself(self) -> bool:
+        """Whether FFmpeg gives a silent connection up without being asked to."""
+        return _ENDS_ITSELF.items() <= self.options.items()
 
     @property
     def video_only(self) -> bool:
@@ -98,7 +109,8 @@ def _carriers(transport: Transport) -> tuple[Literal["tcp", "udp", "http"], ...]
 def _rtsp(url: str, carrier: Literal["tcp", "udp", "http"]) -> Input:
     if carrier == "http":
         url = _at_port(url, 80)
-    return Input(url, carrier, {"rtsp_transport": carrier, **_QUICK, **_VIDEO_ONLY}, polled=carrier == "udp")
+    own = _ENDS_ITSELF if carrier == "tcp" else {}
+    return Input(url, carrier, {"rtsp_transport": carrier, **_QUICK, **_VIDEO_ONLY, **own}, polled=carrier == "udp")
 
 
 def _rtsps(url: str, transport: Transport, tls: Tls) -> Input:

@@ -18,15 +18,13 @@ from gateway.pictures.geometry import SQUARE
 from gateway.reading.interface import Carrier, StreamInfo, Transport
 from gateway.reading.reader_threads import beside
 from gateway.sources.diagnosis import diagnose
-from gateway.sources.inputs import Input, inputs_of
+from gateway.sources.inputs import SILENT_S, Input, inputs_of
 from gateway.sources.packets import MADE_TICK_S, VideoPacket, pumped
 from gateway.sources.pump import Pump
 from gateway.sources.tls import CHECKED, Tls
 
 _POLL_S = 0.4
 """FFmpeg's read timeout where reading can go on after it; the first one takes twice as long."""
-_SILENT_S = 15.0
-"""Its read timeout elsewhere: longer than any pause that is no failure, such as one between two segments of HLS."""
 _STOP_S = 0.1
 _HUNG_S = 60.0
 """Longer than FFmpeg's time-outs and those of a name's resolution together."""
@@ -177,7 +175,7 @@ def _open(url: str, transport: Transport, tls: Tls, timeout_s: float) -> Source:
 
 def _container(url: str, way: Input, tls: Tls, timeout_s: float) -> InputContainer:
     started = monotonic()
-    read_s = _POLL_S if way.polled else _SILENT_S
+    read_s = _POLL_S if way.polled else None if way.ends_itself else SILENT_S
     try:
         return av.open(way.url, format=way.format, options=way.options, timeout=(timeout_s, read_s))
     except av.FFmpegError as error:

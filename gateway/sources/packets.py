@@ -83,6 +83,8 @@ def demuxed(container: InputContainer, stream: VideoStream) -> "Iterator[VideoPa
         except av.error.InvalidDataError:
             damaged += 1
             continue
+        except av.error.TimeoutError:
+            failure = SourceError(Reason.STALLED, "the connection is silent")
         except av.FFmpegError as error:
             failure = SourceError(Reason.ENDED, f"reading failed: {error.strerror}")
         try:
