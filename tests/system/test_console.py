@@ -49,6 +49,12 @@ async def answers(url: str) -> bool:
             return False
 
 
+async def settings(url: str, camera: str) -> Any:
+    """A camera's, as the API has them."""
+    async with ClientSession() as session, session.get(f"{url}api/v1/cameras/{camera}") as answer:
+        return await answer.json()
+
+
 async def on_the_picture(page: Page, x: float, y: float) -> None:
     """Click at a place of the large picture, in fractions of it."""
     frame = await page.run(
@@ -166,6 +172,15 @@ async def test_everything_is_done_by_keyboard_alone(tmp_path: Path) -> None:
         await page.press("Enter")
         await page.until("location.hash === '#/cameras/lane'", "it is saved")
         await page.until_says("entered zone middle", deadline_s=120)
+
+        await page.tab_to("a[href='#/cameras/lane/edit']")
+        await page.press("Enter")
+        await page.until("document.querySelector('.form input[type=number]')", "its settings")
+        await page.tab_to(".form input[type=number]")
+        await page.send("Input.insertText", text="1.5")
+        await page.press("Enter")
+        await page.until("location.hash === '#/cameras/lane'", "they are saved")
+        assert (await settings(url, "lane"))["sampling"] == {"fps": 1.5}
 
         await page.tab_to(".page-actions button:not(.danger)")
         await page.press("Enter")

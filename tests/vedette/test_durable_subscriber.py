@@ -7,6 +7,7 @@ from tests.nats_server import NatsServer
 from tests.vedette.reading import DURABLE, publish, seqs, take
 from tests.vedette.samples import FEED, detections, encoded
 from tests.waiting import until, until_async
+from vedette.background import end
 from vedette.bus import Bus
 
 
@@ -70,8 +71,7 @@ async def test_a_durable_reader_survives_crashes_of_the_server_without_loss_or_d
         await until(lambda: bus.connected, "the bus is back")
     await publish(bus, detections(300))
     await until(lambda: len(received) >= 301, "all arrived")
-    reading.cancel()
-    await asyncio.gather(reading, return_exceptions=True)
+    await end([reading])
     assert sorted(received) == list(range(301))
 
 

@@ -12,6 +12,7 @@ from nats.js.kv import KeyValue
 
 from tests.nats_server import NatsServer
 from tests.waiting import until
+from vedette.background import end
 from vedette.buckets import LEASES
 from vedette.bus import Bus, connect
 from vedette.leases import RENEW_EVERY_S, Lease
@@ -36,8 +37,7 @@ async def running(lease: Lease) -> AsyncIterator[asyncio.Task[None]]:
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end([task])
 
 
 @pytest.fixture
@@ -93,9 +93,7 @@ async def test_many_who_want_it_at_once_leave_one_owner(bus: Bus) -> None:
     tasks = [asyncio.create_task(lease.run()) for lease in leases]
     await until(lambda: sum(lease.other_owner is not None for lease in leases) == 7, "the others know the owner")
     assert sum(lease.held for lease in leases) == 1
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end(tasks)
 
 
 async def test_giving_back_hands_over_within_two_renewals(bus: Bus, second_bus: Bus) -> None:
@@ -105,8 +103,7 @@ async def test_giving_back_hands_over_within_two_renewals(bus: Bus, second_bus: 
         async with running(second):
             await asyncio.wait_for(second.until_owned_by_other(), 90)
             epoch = first.epoch
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end([task])
             assert not first.held
             looked = second.attempts
             await held(second)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
+from vedette.background import end
 from vedette.buckets import MEMBERS
 from vedette.bus import Bus, connect
 from vedette.errors import BusUnavailable
@@ -21,9 +22,7 @@ async def announced(bus: Bus, *members: Member) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
 
 
 async def names(bus: Bus, site: str = "plant-1") -> list[str]:

@@ -99,7 +99,7 @@ def test_where_too_many_streams_begin_keyframes_must_do_and_what_moves_is_found_
 def test_a_beginning_ends_with_the_stream_and_while_something_moves(clip: Callable[..., Path]) -> None:
     room = Beginnings(1)
     for moving in ((0.0, 0.0), (0.0, 21.0)):
-        taken = []
+        taken: list[bool] = []
 
         def look(frame: SampledFrame, taken: list[bool] = taken) -> None:
             other = room.begin()
