@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientError, ClientSession, web
 
 from gateway.access.accounts import hash_password
+from gateway.simulator import Simulator
 from gateway.web import http
 from tests.end_to_end.site import VIDEO, Site, free_port, site
 from tests.gateway.run_gateway import SITE, configured, gateway, simulated
@@ -65,19 +66,25 @@ async def on_the_picture(page: Page, x: float, y: float) -> None:
     await page.click_at(frame[0] + x * frame[2], frame[1] + y * frame[3])
 
 
-async def test_a_camera_is_added_watched_given_a_zone_and_seen_to_die(tmp_path: Path) -> None:
+@contextlib.asynccontextmanager
+async def console(folder: Path) -> AsyncIterator[tuple[str, Page, Simulator]]:
+    """A site's console in a browser, its address, and another camera, `lane`, that the site doesn't know yet."""
     async with contextlib.AsyncExitStack() as stack:
-        running = stack.enter_context(site(tmp_path))
+        running = stack.enter_context(site(folder))
         url = console_of(running)
         running.start("--plain")
         await until_async(lambda: answers(url), running.text)
-        page = await stack.enter_async_context(browser(tmp_path / "profile"))
+        page = await stack.enter_async_context(browser(folder / "profile"))
         await page.resize(1366, 900)
         simulator = simulated("lane", video=VIDEO)
         await simulator.start()
         stack.push_async_callback(simulator.close)
-
         await page.go(url)
+        yield url, page, simulator
+
+
+async def test_a_camera_is_added_watched_given_a_zone_and_seen_to_die(tmp_path: Path) -> None:
+    async with console(tmp_path) as (url, page, simulator):
         await page.until_says("Open on this machine")
         await page.until_says("street")
         for path, says in (("models", "Arrival to result"), ("", "street")):
@@ -128,17 +135,7 @@ async def test_a_camera_is_added_watched_given_a_zone_and_seen_to_die(tmp_path: 
 
 
 async def test_everything_is_done_by_keyboard_alone(tmp_path: Path) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        running = stack.enter_context(site(tmp_path))
-        url = console_of(running)
-        running.start("--plain")
-        await until_async(lambda: answers(url), running.text)
-        page = await stack.enter_async_context(browser(tmp_path / "profile"))
-        await page.resize(1366, 900)
-        simulator = simulated("lane", video=VIDEO)
-        await simulator.start()
-        stack.push_async_callback(simulator.close)
-        await page.go(url)
+    async with console(tmp_path) as (url, page, simulator):
         await page.until_says("street")
 
         await page.tab_to(".skip")
