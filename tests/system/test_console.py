@@ -134,6 +134,28 @@ async def test_a_camera_is_added_watched_given_a_zone_and_seen_to_die(tmp_path: 
         assert [error for error in page.errors if "/snapshots/" not in error] == []
 
 
+async def draw_a_zone(page: Page) -> None:
+    """Named `middle`, and moved a little, by keyboard alone."""
+    await page.tab_to("a[href='#/cameras/lane/shapes']")
+    await page.press("Enter")
+    await page.tab_to("[data-tool=zone]")
+    await page.press("Enter")
+    await page.tab_to(".shape-hint button")
+    await page.press("Enter")
+    await page.until("document.activeElement.dataset.field === 'name'", "the zone wants a name")
+    await page.run("document.activeElement.select()")
+    await page.send("Input.insertText", text="middle")
+    await page.tab_to("[data-corner='0']", back=True)
+    before = await page.run("document.activeElement.ariaLabel")
+    for key in ("ArrowLeft", "ArrowUp"):
+        await page.press(key, shift=True)
+    assert await page.run("document.activeElement.dataset.corner") == "0"
+    assert await page.run("document.activeElement.ariaLabel") != before
+    await page.tab_to("[data-tool=save]")
+    await page.press("Enter")
+    await page.until("location.hash === '#/cameras/lane'", "it is saved")
+
+
 async def test_everything_is_done_by_keyboard_alone(tmp_path: Path) -> None:
     async with console(tmp_path) as (url, page, simulator):
         await page.until_says("street")
@@ -150,24 +172,7 @@ async def test_everything_is_done_by_keyboard_alone(tmp_path: Path) -> None:
         await page.until("location.hash === '#/cameras/lane'", "the new camera's page")
         await page.until("document.querySelector('.stage canvas').ariaLabel.includes('person')", "boxes are drawn")
 
-        await page.tab_to("a[href='#/cameras/lane/shapes']")
-        await page.press("Enter")
-        await page.tab_to("[data-tool=zone]")
-        await page.press("Enter")
-        await page.tab_to(".shape-hint button")
-        await page.press("Enter")
-        await page.until("document.activeElement.dataset.field === 'name'", "the zone wants a name")
-        await page.run("document.activeElement.select()")
-        await page.send("Input.insertText", text="middle")
-        await page.tab_to("[data-corner='0']", back=True)
-        before = await page.run("document.activeElement.ariaLabel")
-        for key in ("ArrowLeft", "ArrowUp"):
-            await page.press(key, shift=True)
-        assert await page.run("document.activeElement.dataset.corner") == "0"
-        assert await page.run("document.activeElement.ariaLabel") != before
-        await page.tab_to("[data-tool=save]")
-        await page.press("Enter")
-        await page.until("location.hash === '#/cameras/lane'", "it is saved")
+        await draw_a_zone(page)
         await page.until_says("entered zone middle", deadline_s=120)
 
         await page.tab_to("a[href='#/cameras/lane/edit']")
