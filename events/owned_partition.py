@@ -17,7 +17,6 @@ from nats.errors import Error as NatsError
 
 from events import metrics
 from events.errors import EventsError, PartitionLost
-from events.objects.published import Published
 from events.scenes.camera_scene import SceneKey
 from events.scenes.partition_scenes import PartitionScenes, SettingsOf
 from events.scenes.scene_store import Saved, SceneStore
@@ -54,12 +53,12 @@ class OwnedPartition:
         bus: Bus,
         partition: int,
         lease: Lease,
-        settings_of: SettingsOf,
         save_every_s: float,
         maker: SnapshotMaker,
         saved: Saved,
         store: SceneStore,
-        published: Published,
+        publisher: Publisher,
+        scenes: PartitionScenes,
         tracer: Tracer | None = None,
     ) -> None:
         self.ready = False
@@ -82,8 +81,8 @@ class OwnedPartition:
         """Held during a save: one that is broken off would leave scenes unsaved. Taken before the other lock."""
         self._store = store
         self._feed = PartitionFeed(bus, partition, saved.position)
-        self._publisher = Publisher(bus, lambda: lease.held, published.ids)
-        self.scenes = PartitionScenes(settings_of, saved.scenes, monotonic(), published)
+        self._publisher = publisher
+        self.scenes = scenes
         self.snapshots = ObjectSnapshots(maker, self._announce)
         self.snapshots.begin(self.scenes.known, saved.names)
 
@@ -107,8 +106,11 @@ class OwnedPartition:
         await ensure_track(bus)
         store = SceneStore(bus, partition, owner)
         saved = await store.take_over(Saved(await last_minute(bus), await last_of(bus, EVENTS)))
-        published = await published_since(bus, partition, saved.events, await last_of(bus, EVENTS))
-        return cls(bus, partition, lease, settings_of, save_every_s, maker, saved, store, published, tracer)
+        known = await last_of(bus, EVENTS)
+        published = await published_since(bus, partition, saved.events, known)
+        publisher = Publisher(bus, lambda: lease.held, published.ids, known)
+        scenes = PartitionScenes(settings_of, saved.scenes, monotonic(), published)
+        return cls(bus, partition, lease, save_every_s, maker, saved, store, publisher, scenes, tracer)
 
     async def read(self) -> None:
         async with aclosing(self._feed.arrivals()) as arrivals:

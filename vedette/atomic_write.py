@@ -12,18 +12,13 @@ from nats.errors import Error as NatsError
 from nats.js.api import Header
 from nats.js.kv import KV_DEL, KV_OP
 
-from vedette.bus import Bus, describe
-from vedette.errors import BusMisfit, BusUnavailable, VedetteError
+from vedette.bus import WRONG_SEQUENCE, Bus, describe
+from vedette.errors import BusMisfit, BusUnavailable, Conflict
 
 MOST_WRITES = 1000
 """In one batch: the server takes no more."""
 _TIMEOUT_S = 2.0
 _MARKER_TTL = "24h"
-_WRONG_REVISION = (10071, 10164)
-
-
-class Conflict(VedetteError):
-    """A key is at another revision than its writer thought: nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +93,6 @@ def _sequence(place: str, answer: bytes) -> int:
     error = said.get("error")
     if error is None:
         return int(said["seq"])
-    if error.get("err_code") in _WRONG_REVISION:
+    if error.get("err_code") in WRONG_SEQUENCE:
         raise Conflict("somebody else has changed it meanwhile")
     raise BusUnavailable(f"{place}: {error.get('description', 'refused')}")

@@ -18,7 +18,7 @@ from nats.js.kv import KeyValue
 from vedette.background import end
 from vedette.bus_address import BusAddress
 from vedette.bus_client import RECONNECT, open_client
-from vedette.errors import BusFull, BusMisfit, BusUnavailable, MessageTooLarge
+from vedette.errors import BusFull, BusMisfit, BusUnavailable, Conflict, MessageTooLarge
 from vedette.metrics import BUS_CONNECTED, BUS_RECONNECTS
 from vedette.retry import Retry
 from vedette.roles.permissions import CHANGES_STREAMS
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 OLDEST_SERVER = (2, 14)
 _CONFIRM_TIMEOUT_S = 2.0
 _FULL = (10077,)
+WRONG_SEQUENCE = (10071, 10164)
+"""Codes of the server's errors where a message is expected to be behind another one than it would be."""
 """Error codes of JetStream for a message over the stream's limits: maximum messages (per subject) exceeded."""
 HEADERS_AT_MOST_BYTES = 1024
 """What is kept free for headers in a message: those of frames, the id of a recording's frame, a `traceparent`."""
@@ -105,6 +107,7 @@ class Bus:
         Raises:
             MessageTooLarge: over the server's `max_payload`; nothing was sent.
             BusFull: the stream holds as many messages of this subject as it may.
+            Conflict: `headers` say which message is expected to be the last one there, and it isn't; nothing is stored.
             BusUnavailable: not connected, no stream, refused, or no answer in 2 s: it may or may not be stored.
         """
         self.check_size(subject, payload)
@@ -117,6 +120,8 @@ class Bus:
                 subject, payload, headers={**headers, **extra}, timeout=_CONFIRM_TIMEOUT_S
             )
         except APIError as error:
+            if error.err_code in WRONG_SEQUENCE:
+                raise Conflict(f"{subject}: {describe(error)}") from error
             full = error.err_code in _FULL
             raise (BusFull if full else BusUnavailable)(f"{subject}: {describe(error)}") from error
         except (NatsError, TimeoutError) as error:

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from nats.js.kv import KeyValue
 
-from vedette.atomic_write import MOST_WRITES, Conflict, Write, write
+from vedette.atomic_write import MOST_WRITES, Write, write
 from vedette.bucket_watch import BucketWatch, Stored
 from vedette.buckets import CAMERAS
 from vedette.bus import Bus
 from vedette.camera_plan import Change
 from vedette.camera_record import Entry, decode, encode
+from vedette.errors import Conflict
 from vedette.sealing import Sealer
 
 logger = logging.getLogger(__name__)

@@ -39,6 +39,10 @@ class BusFull(BusUnavailable):
     """The stream holds as many messages of this subject as it may."""
 
 
+class Conflict(VedetteError):
+    """A subject or key is at another sequence than its writer thought: nothing was written."""
+
+
 class BusMisfit(BusError):
     """The bus can't ever do it as it is: a server too old, or a stream that exists with other settings."""
 

@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from vedette.atomic_write import Conflict, Write, write
+from vedette.atomic_write import Write, write
 from vedette.background import background
 from vedette.bucket_watch import BucketWatch, Stored
 from vedette.buckets import IDENTITIES
 from vedette.bus import Bus
-from vedette.errors import VedetteError
+from vedette.errors import Conflict, VedetteError
 from vedette.identity_record import IdentityEntry, IdentityRecord, decode, encode, key_of, person_of, persons_of
 from vedette.sealing import Sealer
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from time import monotonic
 
 from nats.errors import Error as NatsError
-from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from vedette.buckets import LEASES, MEMBERSHIP_TTL_S
-from vedette.bus import Bus, describe
+from vedette.bus import WRONG_SEQUENCE, Bus, describe
 from vedette.metrics import LEASE_CHANGES
 
 logger = logging.getLogger(__name__)
@@ -47,8 +47,6 @@ class Lease:
         self._revision = 0
         self._revision_of_other = 0
         self._other_renewed_s = -1e9
-        self._is_uncertain = False
-        """Whether a renewal had no answer: it may have arrived all the same."""
         self._pause_s = RENEW_EVERY_S
         self._renewed_s = -1e9
         self._changed = asyncio.Event()
@@ -99,19 +97,18 @@ class Lease:
                 self._renewed_s = started_s
 
     async def _renew(self, bucket: KeyValue) -> bool:
-        if self._is_uncertain:
-            # Nobody else writes our name: where it stands, it is that renewal, and the lease was ours throughout.
-            owner, revision = await _current(bucket, self.key)
-            self._revision = revision if owner == self._owner else self._revision
-        self._is_uncertain = True
         try:
             self._revision = await bucket.update(self.key, self._owner, last=self._revision)
         except KeyWrongLastSequenceError:
+            # An earlier renewal that had no answer may have arrived. Nobody else writes our name: where it stands, it
+            # is that one, and the lease was ours throughout.
+            owner, self._revision = await _current(bucket, self.key)
+            if owner == self._owner:
+                return await self._renew(bucket)
             logger.warning("lease %s was lost", self.key)
             LEASE_CHANGES.labels(self._of, "lost").inc()
-            self._epoch, self._is_uncertain = 0, False
+            self._epoch = 0
             return False
-        self._is_uncertain = False
         return True
 
     async def _take(self, bucket: KeyValue) -> None:
@@ -131,15 +128,24 @@ class Lease:
             logger.debug("lease %s: another was faster", self.key)
 
     async def _give_back(self) -> None:
-        # Read again: a renewal that was cancelled on its way may have arrived, and have made another revision.
         self._epoch = 0
         try:
             bucket = await self._bus.bucket(LEASES)
-            owner, revision = await _current(bucket, self.key)
-            if owner == self._owner:
-                await bucket.delete(self.key, last=revision)
+            await self._delete(bucket)
         except (NatsError, TimeoutError) as error:
             logger.debug("lease %s was not given back: %s", self.key, describe(error))
+
+    async def _delete(self, bucket: KeyValue) -> None:
+        # Read again: a renewal that was cancelled on its way may have arrived, and have made another revision.
+        owner, revision = await _current(bucket, self.key)
+        while owner == self._owner:
+            try:
+                await bucket.delete(self.key, last=revision)
+                return
+            except APIError as error:
+                if error.err_code not in WRONG_SEQUENCE:
+                    raise
+                owner, revision = await _current(bucket, self.key)  # it arrived after we had read
 
 
 async def _current(bucket: KeyValue, key: str) -> tuple[bytes, int]:

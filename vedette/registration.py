@@ -5,13 +5,12 @@ import logging
 from collections.abc import Sequence
 from time import monotonic
 
-from vedette.atomic_write import Conflict
 from vedette.camera_plan import Change, Plan, plan
 from vedette.camera_record import digest_of, said_anew
 from vedette.camera_settings import Camera
 from vedette.camera_store import CameraStore, Snapshot
 from vedette.config import Config
-from vedette.errors import BusUnavailable
+from vedette.errors import BusUnavailable, Conflict
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import sys
 
-from vedette.atomic_write import MOST_WRITES, Conflict
+from vedette.atomic_write import MOST_WRITES
 from vedette.audit.commands import note_command
 from vedette.bus_access import bus_access
 from vedette.camera_plan import Change
@@ -15,6 +15,7 @@ from vedette.camera_record import CameraRecord, said_anew
 from vedette.camera_store import CameraStore, Snapshot
 from vedette.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.config import Config
+from vedette.errors import Conflict
 from vedette.identity_record import IdentityRecord
 from vedette.identity_store import IdentityStore
 from vedette.process import DONE, FAILED, Stop

@@ -7,6 +7,7 @@ from events.scene import SceneEvent
 from events.scenes.camera_scene import RECORDING_CLOCK
 from vedette.object_messages import EventData, InputChange, LineCross, ZoneEnter, ZoneLeave, scene_event
 from vedette.subjects import event as event_subject
+from vedette.subjects import events_filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Outgoing:
 
     id: str
     subject: str
+    source: str
+    """All subjects of its camera's events."""
     payload: bytes
     camera_label: str
     """Of the metrics."""
@@ -37,6 +40,7 @@ def outgoing(said: SceneEvent, traceparent: str | None = None) -> Outgoing:
     return Outgoing(
         said.id,
         event_subject(data.site, data.camera, said.kind),
+        events_filter(data.site, data.camera),
         payload,
         camera,
         said.kind,

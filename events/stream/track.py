@@ -20,6 +20,7 @@ from vedette.subjects import track_filter
 
 _EXISTS = (10058, 10047, 10028)
 """With another beginning (10058); or on a server without room for it twice."""
+_NO_MESSAGE = 10037
 _SOURCE = "Nats-Stream-Source"
 _TIMEOUT_S = 2.0
 _INFO_TIMEOUT_S = 5.0
@@ -102,6 +103,32 @@ async def last_of(bus: Bus, stream: str) -> int:
     if "error" in said:
         raise BusUnavailable(f"{stream}: {said['error'].get('description', 'refused')}")
     return int(said["state"]["last_seq"])
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """A stream's latest message with some subject."""
+
+    sequence: int
+    """0: there is none."""
+    message_id: str | None = None
+
+
+async def last_of_subject(bus: Bus, stream: str, subject: str) -> Latest:
+    """The latest message whose subject matches.
+
+    Raises:
+        BusUnavailable: the server doesn't answer, or has no such stream.
+    """
+    try:
+        found = await bus.jetstream.get_last_msg(stream, subject)
+    except NotFoundError as error:
+        if error.err_code == _NO_MESSAGE:
+            return Latest(0)
+        raise BusUnavailable(f"{stream}: {describe(error)}") from error
+    except (NatsError, TimeoutError) as error:
+        raise BusUnavailable(f"{stream}: {describe(error)}") from error
+    return Latest(found.seq or 0, (found.headers or {}).get(Header.MSG_ID.value))
 
 
 async def last_minute(bus: Bus) -> int:

@@ -25,14 +25,13 @@ from gateway.web.audit import note_keys
 from gateway.web.problem import HttpProblem
 from gateway.web.request_body import read_text
 from vedette.account_settings import AccountRole
-from vedette.atomic_write import Conflict
 from vedette.bus import Bus
 from vedette.camera_check import CameraRefused
 from vedette.camera_record import CameraRecord, Entry, settings_of
 from vedette.camera_store import CameraStore
 from vedette.config import Config
 from vedette.config_problems import ID_RULE, KeyPath, Problem
-from vedette.errors import BusError, BusUnavailable
+from vedette.errors import BusError, BusUnavailable, Conflict
 from vedette.latest_status import latest_status
 from vedette.messages import Status
 

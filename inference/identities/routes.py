@@ -24,10 +24,9 @@ from inference.repository.store import RepositoryUnavailable
 from inference.serving.limits import Limits
 from inference.serving.refusal import Refused
 from inference.serving.vision.pictures import read_pictures
-from vedette.atomic_write import Conflict
 from vedette.bus import Bus
 from vedette.config import Config
-from vedette.errors import BusUnavailable, VedetteError
+from vedette.errors import BusUnavailable, Conflict, VedetteError
 from vedette.identity_record import WrongName, checked_name
 from vedette.identity_store import IdentityStore, UnknownPerson
 from vedette.ids import ID_PATTERN, is_id

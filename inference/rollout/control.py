@@ -7,7 +7,7 @@ from inference.rollout.plan import Plan, fault_of, plan_of
 from inference.rollout.record import Record, RolloutRefused, promoted, rolled_back
 from inference.rollout.settings import Rollout
 from inference.rollout.store import RolloutStore, Stored
-from vedette.atomic_write import Conflict
+from vedette.errors import Conflict
 
 
 class Shown(NamedTuple):

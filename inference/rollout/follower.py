@@ -14,9 +14,8 @@ from inference.rollout.held import LOADING_FAILED
 from inference.rollout.plan import Plan, plan_of
 from inference.rollout.record import RolloutRefused
 from inference.rollout.store import RolloutStore, Stored
-from vedette.atomic_write import Conflict
 from vedette.background import end
-from vedette.errors import BusUnavailable
+from vedette.errors import BusUnavailable, Conflict
 
 logger = logging.getLogger(__name__)
 

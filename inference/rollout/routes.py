@@ -26,9 +26,8 @@ from inference.serving.audit import note_keys
 from inference.serving.body import read_body
 from inference.serving.http import problem
 from inference.serving.refusal import Refused
-from vedette.atomic_write import Conflict
 from vedette.bus import Bus
-from vedette.errors import BusUnavailable
+from vedette.errors import BusUnavailable, Conflict
 
 _MODEL = "/api/v1/rollouts/{model}"
 _MOST_BYTES = 1 << 16

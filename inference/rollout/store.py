@@ -11,10 +11,9 @@ from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 
 from inference.repository.card import NAME
 from inference.rollout.record import Record, RolloutRefused
-from vedette.atomic_write import Conflict
 from vedette.buckets import ROLLOUTS
 from vedette.bus import Bus, describe
-from vedette.errors import BusUnavailable
+from vedette.errors import BusUnavailable, Conflict
 
 
 class Stored(NamedTuple):

@@ -12,7 +12,6 @@ from nats.js.kv import KeyValue
 
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
-from vedette.atomic_write import Conflict
 from vedette.background import background
 from vedette.buckets import CAMERAS
 from vedette.bus import Bus
@@ -20,7 +19,7 @@ from vedette.camera_plan import Change
 from vedette.camera_record import CameraRecord, UnreadableRecord
 from vedette.camera_settings import Camera
 from vedette.camera_store import CameraStore, Snapshot
-from vedette.errors import BusMisfit, BusUnavailable
+from vedette.errors import BusMisfit, BusUnavailable, Conflict
 from vedette.sealing import Sealer
 
 SITE = "plant"

@@ -13,11 +13,11 @@ from tests.inference.identities.people import AT, MODEL, SEALER, record, vector
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette import bucket_watch
-from vedette.atomic_write import Conflict
 from vedette.background import background
 from vedette.bucket_watch import BucketWatch, Stored
 from vedette.buckets import IDENTITIES
 from vedette.bus import Bus, connect
+from vedette.errors import Conflict
 from vedette.identity_record import (
     EnrolledFace,
     IdentityEntry,

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
 from tests.nats_server import NatsServer
@@ -163,6 +164,54 @@ async def test_a_renewal_whose_answer_was_lost_is_no_loss_of_the_lease(
         await until(lambda: calls > 7, "renewed")
         assert lease.epoch == epoch
     assert "lost" not in caplog.text
+
+
+async def test_a_renewal_that_arrives_late_is_no_loss_of_the_lease(
+    bus: Bus, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, update, calls = Lease(bus, KEY, "a"), KeyValue.update, 0
+    late: list[tuple[Any, Any]] = []
+
+    async def update_with_the_late_one_before(bucket: KeyValue, *arguments: Any, **options: Any) -> int:
+        nonlocal calls
+        calls += 1
+        if calls in (2, 5):
+            late.append((arguments, options))
+            raise TimeoutError
+        if late:
+            arguments_before, options_before = late.pop()
+            await update(bucket, *arguments_before, **options_before)
+        return await update(bucket, *arguments, **options)
+
+    async with running(lease):
+        await held(lease)
+        epoch = lease.epoch
+        monkeypatch.setattr(KeyValue, "update", update_with_the_late_one_before)
+        await until(lambda: calls > 9, "renewed")
+        assert lease.epoch == epoch
+        assert not late
+    assert "lost" not in caplog.text
+
+
+async def test_a_renewal_that_arrives_late_does_not_keep_the_lease_from_being_given_back(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, delete, deleted = await bus.bucket(LEASES), KeyValue.delete, 0
+
+    async def delete_behind_a_renewal(bucket: KeyValue, key: str, **options: Any) -> bool:
+        nonlocal deleted
+        deleted += 1
+        if deleted == 1:
+            await bucket.put(key, b"a")
+        return await delete(bucket, key, **options)
+
+    lease = Lease(bus, KEY, "a")
+    async with running(lease):
+        await held(lease)
+        monkeypatch.setattr(KeyValue, "delete", delete_behind_a_renewal)
+    assert deleted == 2
+    with pytest.raises(KeyNotFoundError):
+        await bucket.get(KEY)
 
 
 async def test_a_lease_that_another_took_is_not_renewed(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:

@@ -152,6 +152,7 @@ def _events(place: Place) -> _Rules:
         *_follows(CAMERAS, MEMBERS, LEASES, SCENES),
         *(subject for stream in (DETECTIONS, TRACK, EVENTS) for subject in _consumes(stream)),
         f"{_API}.CONSUMER.RESET.{EVENTS}.*",
+        f"{_API}.STREAM.MSG.GET.{EVENTS}",
         *(subject for stream in (TRACK, PICTURES, _OBJECTS) for subject in _direct(stream)),
         f"{_API}.STREAM.PURGE.{_OBJECTS}",  # a record that names somebody takes the place of one that doesn't
     ]

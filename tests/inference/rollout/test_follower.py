@@ -22,11 +22,10 @@ from tests.inference.rollout.versions import NAME, NOT_ONNX, TestRepository
 from tests.inference.worker import jpegs
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.atomic_write import Conflict
 from vedette.background import end
 from vedette.buckets import ROLLOUTS
 from vedette.bus import Bus
-from vedette.errors import BusUnavailable
+from vedette.errors import BusUnavailable, Conflict
 
 LOW = ("plant-1", min((f"cam-{number}" for number in range(50)), key=lambda name: place_of("plant-1", name)))
 """A camera that is among the first in every share."""
