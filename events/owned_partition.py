@@ -26,7 +26,7 @@ from events.stream.outgoing import outgoing
 from events.stream.partition_feed import PartitionFeed
 from events.stream.publisher import Publisher, published_since
 from events.stream.step_trace import begun
-from events.stream.track import ensure_track, last_minute, last_of, reach
+from events.stream.track import ensure_track, last_minute, last_of, last_of_subject, reach
 from vedette.bus import Bus
 from vedette.errors import BusError
 from vedette.leases import Lease
@@ -56,11 +56,13 @@ class OwnedPartition:
         save_every_s: float,
         maker: SnapshotMaker,
         saved: Saved,
+        reached: int,
         store: SceneStore,
         publisher: Publisher,
         scenes: PartitionScenes,
         tracer: Tracer | None = None,
     ) -> None:
+        """`reached`: up to there at most in `DETECTIONS` the predecessor came."""
         self.ready = False
         """All that is stored has been read."""
         self.settings_changed = False
@@ -80,6 +82,8 @@ class OwnedPartition:
         self._saving = asyncio.Lock()
         """Held during a save: one that is broken off would leave scenes unsaved. Taken before the other lock."""
         self._store = store
+        self._taken_over = saved
+        self._reached = reached
         self._feed = PartitionFeed(bus, partition, saved.position)
         self._publisher = publisher
         self.scenes = scenes
@@ -106,11 +110,12 @@ class OwnedPartition:
         await ensure_track(bus)
         store = SceneStore(bus, partition, owner)
         saved = await store.take_over(Saved(await last_minute(bus), await last_of(bus, EVENTS)))
-        known = await last_of(bus, EVENTS)
+        reached = await last_of(bus, DETECTIONS)
+        known = (await last_of_subject(bus, EVENTS, "vedette.events.>")).sequence
         published = await published_since(bus, partition, saved.events, known)
         publisher = Publisher(bus, lambda: lease.held, published.ids, known)
         scenes = PartitionScenes(settings_of, saved.scenes, monotonic(), published)
-        return cls(bus, partition, lease, save_every_s, maker, saved, store, publisher, scenes, tracer)
+        return cls(bus, partition, lease, save_every_s, maker, saved, reached, store, publisher, scenes, tracer)
 
     async def read(self) -> None:
         async with aclosing(self._feed.arrivals()) as arrivals:
@@ -205,6 +210,8 @@ class OwnedPartition:
             position, names = self.scenes.safe(self._feed.position), self.snapshots.unwritten
         if not scenes and monotonic() < self._save_position_at_s:
             return None
+        if position < self._reached:  # what was published for later detections is no part of the scenes yet
+            events = self._taken_over.events
         await self._store.save(position, events, scenes, names)
         self._save_position_at_s = monotonic() + _SAVE_POSITION_EVERY_S
         metrics.SAVES.labels("saved").inc()

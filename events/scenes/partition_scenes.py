@@ -191,3 +191,5 @@ class PartitionScenes:
             logger.error("%s: what was saved can't be read, its objects begin anew: %s", "/".join(key), error)
         else:
             self._scenes[key].touched_s = now_s
+            if self._published.ids:  # it may know of more now than what was saved does
+                self._changed.add(key)

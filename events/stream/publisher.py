@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from events import metrics
-from events.errors import PartitionLost
+from events.errors import PartitionLost, ReaderBroken
 from events.objects.published import Published
 from events.stream.ordered_reader import OrderedReader
 from events.stream.outgoing import Outgoing
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first_s=0.1, cap_s=2.0)
 _HEADERS = {"Content-Type": CLOUDEVENT_CONTENT_TYPE}
+_SILENT_S = 10.0
+_MESSAGE_ID = "Nats-Msg-Id"
 _AFTER = "Nats-Expected-Last-Subject-Sequence"
 _AFTER_OF = "Nats-Expected-Last-Subject-Sequence-Subject"
 _REVISION = "Vedette-Revision"
@@ -118,7 +120,7 @@ def _headers(event: Outgoing, after: int) -> dict[str, str]:
 
 
 async def published_since(bus: Bus, partition: int, sequence: int, last: int) -> Published:
-    """The partition's events behind `sequence` of the stream, up to `last`.
+    """The partition's events behind `sequence` of the stream, up to `last`, which is there.
 
     Raises ReaderBroken.
     """
@@ -126,16 +128,18 @@ async def published_since(bus: Bus, partition: int, sequence: int, last: int) ->
     if sequence >= last:
         return published
     async with OrderedReader(bus, EVENTS, "vedette.events.>", sequence + 1, headers_only=True) as reader:
-        left = reader.pending_at_start
-        while left > 0:
-            message = await reader.next()
+        read = sequence
+        while read < last:  # not by what the consumer counts as pending: that lags behind the stream
+            try:
+                async with asyncio.timeout(_SILENT_S):
+                    message = await reader.next()
+            except TimeoutError as error:
+                raise ReaderBroken(f"{EVENTS}: nothing came up to {last}") from error
+            read = message.metadata.sequence.stream
             site, camera = message.subject.split(".")[2:4]
-            if partition_of(site, camera) == partition:
+            if read <= last and partition_of(site, camera) == partition:
                 headers = message.headers or {}
-                published.note(headers.get("Nats-Msg-Id", ""), _revision(headers.get(_REVISION, "")))
-            left = message.metadata.num_pending
-            if message.metadata.sequence.stream >= last:
-                break
+                published.note(headers.get(_MESSAGE_ID, ""), _revision(headers.get(_REVISION, "")))
     return published
 
 

@@ -11,23 +11,30 @@ import pytest
 from nats.js.api import StreamConfig
 
 from events.errors import PartitionLost
+from events.owned_partition import OwnedPartition
 from events.scene_settings import CameraSettings
 from events.scenes.camera_scene import SceneKey
 from events.scenes.scene_store import Saved, SceneStore
+from events.snapshots.maker import SnapshotMaker
+from events.stream.outgoing import outgoing
 from events.stream.partition_feed import PartitionFeed
 from events.stream.track import ensure_track, where
-from tests.events.service.scenes import Walk, count, publish, stored, undisturbed
-from tests.events.service.worker import working
+from tests.events.service.scenes import SITE, Walk, count, publish, stored, undisturbed
+from tests.events.service.worker import plain, working
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
-from vedette.buckets import CAMERAS
+from vedette.buckets import CAMERAS, SCENES
 from vedette.bus import Bus, connect
 from vedette.config import Config
+from vedette.leases import Lease
+from vedette.object_messages import ObjectEvent, Snapshot
+from vedette.snapshots_settings import Snapshots
 from vedette.streams import EVENTS, TRACK, track_stream
 from vedette.subjects import partition_of
 
 NOTHING = Saved(0, 0)
+A_SNAPSHOT = Snapshot(sha256="0" * 64, width=1, height=1)
 CLIP = Walk("clip-1795371818588", 120, epoch=1795371818588)
 
 
@@ -53,6 +60,53 @@ async def test_a_recording_that_comes_out_of_order_and_doubled_has_the_events_of
             await publish(bus, again)
         await until_events(bus, len(undisturbed(CLIP)))
     assert await essences(bus) == undisturbed(CLIP)
+
+
+@pytest.mark.parametrize("unread", [False, True])
+async def test_what_a_dead_worker_published_is_known_after_two_who_did_no_more_than_take_over(
+    bus: Bus, unread: bool
+) -> None:
+    camera = Walk("gate", 20)
+    partition = partition_of(SITE, camera.camera)
+    lease = Lease(bus, f"TRACK.{partition}", "one")
+
+    async def saved() -> Saved:
+        return await SceneStore(bus, partition, "anyone").take_over(NOTHING)
+
+    async def taken_over() -> OwnedPartition:
+        return await OwnedPartition.take_over(
+            bus, partition, lease, "one", plain, 60.0, SnapshotMaker(bus, Snapshots())
+        )
+
+    async def is_saved() -> bool:
+        state = await bus.bucket(SCENES)
+        return int(json.loads((await state.get(f"p{partition}")).value or b"{}")["position"]) >= 10
+
+    async with working(bus, save_s=0.5, orderly=False):
+        for seq in range(10):
+            await publish(bus, camera.event(seq))
+        await until_async(is_saved, "its scene is saved", 60)
+    async with background(lease.run()):
+        await lease.until_held()
+        first = await saved()
+        (key, state), *_ = first.scenes.items()
+        objects = [one["id"] for one in state["scene"]["objects"].values()]
+        late = await taken_over()
+        for name in objects:
+            said = late.scenes.pictured(key, name, A_SNAPSHOT)
+            assert said is not None
+            await late._publisher.publish([outgoing(said)], 0.0)
+        if unread:
+            await publish(bus, camera.event(10))
+        for _ in range(2):
+            successor = await taken_over()
+            await successor.save()
+            assert ((await saved()).events == first.events) is unread
+        for name in objects:
+            said = successor.scenes.pictured(key, name, A_SNAPSHOT.model_copy(update={"sha256": "1" * 64}))
+            assert said is not None
+            assert isinstance(said.data, ObjectEvent)
+            assert said.data.revision == 3
 
 
 async def test_partitions_are_those_that_the_server_makes(bus: Bus) -> None:
