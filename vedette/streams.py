@@ -40,17 +40,25 @@ def streams(
     At a hub, detections and events of `local_sites` are published; those of others are sourced from their servers
     (`vedette/site/`), and what of them crosses as it happens is not to be stored here a second time.
     """
-    detections = StreamConfig(
-        name=DETECTIONS,
-        subjects=_published("detections", local_sites),
-        storage=StorageType.FILE,
-        max_age=retention.detections_h * 3600,
-        max_bytes=int(retention.detections_gib * GIB),
-        compression=StoreCompression.S2,
-        allow_direct=local_sites is not None,
-        duplicate_window=min(120, retention.detections_h * 3600),
+    every = (
+        _frames(retention),
+        _work(),
+        _clips(retention),
+        _crops(retention),
+        _pictures(retention),
+        _detections(retention, local_sites),
+        _status(),
+        _events(retention, local_sites),
+        _dead_letters(retention),
+        _snapshots(retention),
+        _audit(retention),
     )
-    frames = StreamConfig(
+    return tuple(stream.evolve(num_replicas=replicas) for stream in every)
+
+
+def _frames(retention: Retention) -> StreamConfig:
+    """The newest frame of each camera and pipeline."""
+    return StreamConfig(
         name=FRAMES,
         subjects=["vedette.frame.>"],
         storage=StorageType.MEMORY,
@@ -60,7 +68,11 @@ def streams(
         allow_direct=True,
         duplicate_window=0.1,
     )
-    work = StreamConfig(
+
+
+def _work() -> StreamConfig:
+    """A token for each camera and pipeline that has a frame."""
+    return StreamConfig(
         name=WORK,
         subjects=["vedette.work.>"],
         retention=RetentionPolicy.WORK_QUEUE,
@@ -72,7 +84,11 @@ def streams(
         max_bytes=16 * MIB,
         duplicate_window=0.1,
     )
-    clips = StreamConfig(
+
+
+def _clips(retention: Retention) -> StreamConfig:
+    """Frames of recordings, until they are inferred."""
+    return StreamConfig(
         name=CLIPS,
         subjects=["vedette.clip.>"],
         retention=RetentionPolicy.WORK_QUEUE,
@@ -84,7 +100,11 @@ def streams(
         max_bytes=retention.clips_mib * MIB,
         duplicate_window=120,
     )
-    crops = StreamConfig(
+
+
+def _crops(retention: Retention) -> StreamConfig:
+    """Parts of frames that a further model is asked about."""
+    return StreamConfig(
         name=CROPS,
         subjects=["vedette.crop.>"],
         retention=RetentionPolicy.WORK_QUEUE,
@@ -94,7 +114,11 @@ def streams(
         max_bytes=retention.crops_mib * MIB,
         duplicate_window=0.1,
     )
-    pictures = StreamConfig(
+
+
+def _pictures(retention: Retention) -> StreamConfig:
+    """Frames that were inferred, for snapshots."""
+    return StreamConfig(
         name=PICTURES,
         subjects=["vedette.picture.>"],
         storage=StorageType.MEMORY,
@@ -103,7 +127,25 @@ def streams(
         allow_direct=True,
         duplicate_window=0.1,
     )
-    status_stream = StreamConfig(
+
+
+def _detections(retention: Retention, local_sites: Sequence[str] | None) -> StreamConfig:
+    """What was detected."""
+    return StreamConfig(
+        name=DETECTIONS,
+        subjects=_published("detections", local_sites),
+        storage=StorageType.FILE,
+        max_age=retention.detections_h * 3600,
+        max_bytes=int(retention.detections_gib * GIB),
+        compression=StoreCompression.S2,
+        allow_direct=local_sites is not None,
+        duplicate_window=min(120, retention.detections_h * 3600),
+    )
+
+
+def _status() -> StreamConfig:
+    """What each camera said last of itself."""
+    return StreamConfig(
         name=STATUS,
         subjects=["vedette.status.>"],
         storage=StorageType.MEMORY,
@@ -113,7 +155,11 @@ def streams(
         allow_direct=True,
         duplicate_window=0.1,
     )
-    events = StreamConfig(
+
+
+def _events(retention: Retention, local_sites: Sequence[str] | None) -> StreamConfig:
+    """What became of it."""
+    return StreamConfig(
         name=EVENTS,
         subjects=_published("events", local_sites),
         storage=StorageType.FILE,
@@ -123,11 +169,6 @@ def streams(
         allow_direct=local_sites is not None,
         duplicate_window=min(120, retention.events_days * 24 * 3600),
     )
-    every = (
-        *(frames, work, clips, crops, pictures, detections, status_stream, events),
-        *(_dead_letters(retention), _snapshots(retention), _audit(retention)),
-    )
-    return tuple(stream.evolve(num_replicas=replicas) for stream in every)
 
 
 def _published(noun: str, local_sites: Sequence[str] | None) -> list[str]:
