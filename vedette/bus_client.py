@@ -52,6 +52,33 @@ class Attempts:
         return self._retry.wait_s(lasted_s)
 
 
+class _Callbacks:
+    """What the library calls."""
+
+    def __init__(self, listener: ConnectionListener) -> None:
+        self.established = False
+        """There was a connection, or there will never be one."""
+        self.attempts = Attempts()
+        self._listener = listener
+
+    async def on_error(self, error: Exception) -> None:
+        # Until the first connect has succeeded the library would retry for ever on its own: raising here ends it.
+        if not self.established:
+            raise error
+        self._listener.failed(error)
+
+    def next_server(self, servers: list[Server], info: dict[str, object]) -> tuple[Server | None, float]:
+        if self._listener.closing:
+            # A connect that fails in the moment of its cancellation swallows that (asyncio.wait_for before Python
+            # 3.12), and the library would reconnect for ever after `close`. This is what ends its loop.
+            raise asyncio.CancelledError
+        return None, self.attempts.wait_s()
+
+    async def on_reconnect(self) -> None:
+        self.attempts.succeeded()
+        await self._listener.reconnected()
+
+
 async def open_client(
     client: Client, address: BusAddress, access: Access, name: str, listener: ConnectionListener
 ) -> None:
@@ -61,26 +88,7 @@ async def open_client(
         OSError, NatsError, TimeoutError: it did not succeed; the caller closes the client.
         BusMisfit: the credentials are wrong.
     """
-    established = False
-    attempts = Attempts()
-
-    async def on_error(error: Exception) -> None:
-        # Until the first connect has succeeded the library would retry for ever on its own: raising here ends it.
-        if not established:
-            raise error
-        listener.failed(error)
-
-    def next_server(servers: list[Server], info: dict[str, object]) -> tuple[Server | None, float]:
-        if listener.closing:
-            # A connect that fails in the moment of its cancellation swallows that (asyncio.wait_for before Python
-            # 3.12), and the library would reconnect for ever after `close`. This is what ends its loop.
-            raise asyncio.CancelledError
-        return None, attempts.wait_s()
-
-    async def on_reconnect() -> None:
-        attempts.succeeded()
-        await listener.reconnected()
-
+    callbacks = _Callbacks(listener)
     login, certificates = access.login, access.certificates
     user, password, token = _login(login, address.url.reveal())
     try:
@@ -93,11 +101,11 @@ async def open_client(
             user_credentials=RawCredentials(login.credentials.reveal()) if login.credentials else None,
             tls=certificates.context if certificates else None,
             inbox_prefix=inbox_of(address.role) if address.role else "_INBOX",
-            error_cb=on_error,
+            error_cb=callbacks.on_error,
             disconnected_cb=listener.disconnected,
-            reconnected_cb=on_reconnect,
+            reconnected_cb=callbacks.on_reconnect,
             closed_cb=listener.ended,
-            reconnect_to_server_handler=next_server,
+            reconnect_to_server_handler=callbacks.next_server,
             max_reconnect_attempts=-1,
             connect_timeout=_CONNECT_TIMEOUT_S,
             ping_interval=5,
@@ -113,8 +121,8 @@ async def open_client(
     except ModuleNotFoundError as error:
         raise BusMisfit(f"nats.credentials needs the package {error.name}: pip install 'nats-py[nkeys]'") from error
     finally:
-        established = True
-        attempts.succeeded()
+        callbacks.established = True
+        callbacks.attempts.succeeded()
 
 
 def _login(login: Login, url: str) -> tuple[str | None, str | None, str | None]:

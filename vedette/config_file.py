@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -201,64 +201,48 @@ def _placed_sink(sink: Sink, absolute: Callable[[Path], Path]) -> Sink:
 
 
 _Tls = TypeVar("_Tls", ServerTls, ClientTls)
+_Section = TypeVar("_Section", bound=BaseModel)
 
 
 def _placed_files(tls: _Tls | None, absolute: Callable[[Path], Path]) -> _Tls | None:
     return tls and tls.model_copy(update={key: absolute(path) for key, path in tls if path is not None})
 
 
+def _placed_camera(camera: Camera, absolute: Callable[[Path], Path]) -> Camera:
+    if camera.is_file:
+        return camera.model_copy(update={"url": SecretUrl(str(absolute(camera.path)))})
+    if camera.tls.ca is not None:
+        return camera.model_copy(update={"tls": camera.tls.model_copy(update={"ca": absolute(camera.tls.ca)})})
+    return camera
+
+
 def _with_absolute_paths(config: Config, folder: Path) -> Config:
     def absolute(path: Path) -> Path:
         return Path(os.path.normpath(folder / path))  # symbolic links stay: a camera may be named after one
 
-    def placed(camera: Camera) -> Camera:
-        if camera.is_file:
-            return camera.model_copy(update={"url": SecretUrl(str(absolute(camera.path)))})
-        if camera.tls.ca is not None:
-            return camera.model_copy(update={"tls": camera.tls.model_copy(update={"ca": absolute(camera.tls.ca)})})
-        return camera
+    def placed(section: _Section, *keys: str) -> _Section:
+        """The section with its files `keys`, and those of its `tls`."""
+        files = {key: absolute(path) for key in keys if (path := getattr(section, key)) is not None}
+        tls = getattr(section, "tls", None)
+        return section.model_copy(update=files | ({"tls": _placed_files(tls, absolute)} if tls else {}))
 
-    cameras = {name: placed(camera) for name, camera in config.cameras.items()}
-    models = config.models
+    models, simulator = config.models, config.simulator
     if models.bucket is None and models.url is None:
-        models = models.model_copy(update={"path": absolute(models.path)})
-    simulator = config.simulator and config.simulator.model_copy(
-        update={"videos": tuple(absolute(video) for video in config.simulator.videos)}
-    )
-    key_file = config.gateway.key_file
-    gateway = config.gateway.model_copy(
-        update={"key_file": key_file and absolute(key_file), "tls": _placed_files(config.gateway.tls, absolute)}
-    )
-    key_file = config.identities.key_file
-    identities = config.identities.model_copy(update={"key_file": key_file and absolute(key_file)})
-    serving = config.serving.model_copy(update={"tls": _placed_files(config.serving.tls, absolute)})
-    events = config.events.model_copy(update={"tls": _placed_files(config.events.tls, absolute)})
-    nats = config.nats and config.nats.model_copy(
-        update={
-            "roles": config.nats.roles and absolute(config.nats.roles),
-            "tls": _placed_files(config.nats.tls, absolute),
-        }
-    )
-    uplink = config.uplink and config.uplink.model_copy(
-        update={
-            "password_file": absolute(config.uplink.password_file),
-            "tls": _placed_files(config.uplink.tls, absolute),
-        }
-    )
-    hub = config.hub and config.hub.model_copy(update={"tls": _placed_files(config.hub.tls, absolute)})
-    sinks = {name: _placed_sink(sink, absolute) for name, sink in config.sinks.items()}
+        models = placed(models, "path")
+    if simulator is not None:
+        simulator = simulator.model_copy(update={"videos": tuple(absolute(video) for video in simulator.videos)})
     changed = {
-        "cameras": cameras,
+        "cameras": {name: _placed_camera(camera, absolute) for name, camera in config.cameras.items()},
         "models": models,
-        "gateway": gateway,
-        "identities": identities,
+        "gateway": placed(config.gateway, "key_file"),
+        "identities": placed(config.identities, "key_file"),
         "simulator": simulator,
-        "serving": serving,
-        "events": events,
-        "nats": nats,
-        "uplink": uplink,
-        "hub": hub,
-        "sinks": sinks,
+        "serving": placed(config.serving),
+        "events": placed(config.events),
+        "nats": config.nats and placed(config.nats, "roles"),
+        "uplink": config.uplink and placed(config.uplink, "password_file"),
+        "hub": config.hub and placed(config.hub),
+        "sinks": {name: _placed_sink(sink, absolute) for name, sink in config.sinks.items()},
     }
     said = config.model_fields_set  # what the file leaves out stays so
     return config.model_copy(update={key: value for key, value in changed.items() if key in said or key == "models"})
