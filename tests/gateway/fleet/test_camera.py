@@ -88,7 +88,7 @@ async def test_garbage_is_counted_not_sampled_and_disturbs_no_other_camera(nats_
     async with simulated("bad", "good") as camera:
         urls = {name: camera.url(name) for name in ("bad", "good")}
         async with gateway(configured(nats_server, urls)):
-            await until(lambda: all(witness.is_(name, "live") for name in urls), "both live")
+            await until(lambda: all(witness.is_(name, "live") and witness.of(name) for name in urls), "both live")
             camera.garble("bad")
             began_s = monotonic()
             await until(lambda: witness.is_("bad", "offline"), "offline")

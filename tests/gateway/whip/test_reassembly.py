@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.whip.access_unit import AccessUnit
@@ -59,13 +59,15 @@ def test_an_undisturbed_stream_comes_whole_each_unit_with_its_last_packet() -> N
 
 
 @given(seed=st.integers(0, 10_000), span=st.integers(2, 15))
+@example(seed=296, span=15)
 @settings(max_examples=50, deadline=None)
 def test_packets_in_another_order_and_twice_change_nothing(seed: int, span: int) -> None:
     chance, packets = random.Random(seed), flat(stream(60))
     order = sorted(range(1, len(packets)), key=lambda number: number + chance.random() * span)
     shuffled = [packets[0], *(packets[number] for number in order)]
     twice = [packet for packet in shuffled for _ in range(chance.choice((1, 1, 2)))]
-    assert numbers(fed(twice)) == list(range(60))
+    # At most 60 packets, 240 ms, come while one is missed: less than it is waited for.
+    assert numbers(fed(twice, step_s=0.004)) == list(range(60))
 
 
 @given(lost=st.sets(st.integers(1, 140), max_size=20))
