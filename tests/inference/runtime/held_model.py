@@ -113,8 +113,8 @@ class Notes:
         self.rebuilds.append(error)
 
 
-def no_session_thread_is_left() -> bool:
-    return not any(thread.name.startswith("session-") for thread in threading.enumerate())
+def session_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("session-")}
 
 
 @asynccontextmanager
@@ -126,6 +126,7 @@ async def started(
     observer: Observer | None = None,
     warm_up: Sequence[tuple[int, ...]] = (),
 ) -> AsyncIterator[Batcher[int]]:
+    of_others = session_threads()
     batcher = Batcher(model.open_session, sessions=sessions, policy=policy, backoff=backoff, observer=observer)
     await batcher.start(lambda: [(np.zeros(shape, np.uint8),) for shape in warm_up])
     try:
@@ -133,7 +134,7 @@ async def started(
     finally:
         model.gate.let()
         await batcher.close(grace_s=60)
-    await until(no_session_thread_is_left)
+    await until(lambda: session_threads() <= of_others)
 
 
 async def until(condition: Callable[[], bool]) -> None:
