@@ -35,6 +35,7 @@ from vedette.members import announce, new_member
 from vedette.process import DONE, Stop
 from vedette.registration import register_patiently
 from vedette.sealing import sealer_of
+from vedette.site.link_certificates import watch_link_certificates
 from vedette.tls.server import served_with
 from vedette.tracing.span import GATEWAY
 from vedette.tracing.tracer import tracing
@@ -97,6 +98,7 @@ async def serve(config: Config, listen: Address, stop: Stop, watched: Path | Non
             whip.run(),
             console.run(bus),
             fleet.run(),
+            watch_link_certificates(config),
             _follow(store, config, fleet, console, watched),
         ):
             await stop.wait()

@@ -23,8 +23,9 @@ def problems(config: Config) -> list[Problem]:
 
     A distant repository is not asked: the site that it serves need not run yet.
     """
-    distant = config.models.bucket is not None or config.models.url is not None
-    repository = None if distant else Repository(config.models.path)
+    models = config.models
+    distant = models.bucket is not None or models.url is not None or models.at_hub
+    repository = None if distant else Repository(models.path)
     return [*_of_certificates(config), *_of_models(config, repository), *_of_stages(config, repository)]
 
 

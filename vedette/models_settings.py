@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from vedette.secret import SecretTree, SecretUrl
-from vedette.settings import Settings
+from vedette.settings import Flag, Settings
 from vedette.url_scheme import scheme_of
 
 
@@ -28,6 +28,8 @@ class Models(Settings):
     options: dict[str, SecretTree] = Field(default_factory=dict)
     """Of `url`, the arguments of its file system: `{key: "${S3_KEY}", secret: "${file:/run/secrets/s3}", endpoint_url:
     "http://10.0.0.9:9000"}`."""
+    at_hub: Flag = False
+    """This site sends its frames: what infers them, and its models, are at the hub. Default false."""
     cache_gib: Annotated[float, Field(ge=0, le=65536)] = 4
     """Bound of what is kept of a bucket or URL on this machine; models in use stay. Default 4."""
     poll_s: Annotated[float, Field(ge=0.1, le=86400)] = 5
@@ -36,6 +38,7 @@ class Models(Settings):
     @model_validator(mode="after")
     def _one_place(self) -> "Models":
         places = {"path": self.path != Path("models"), "bucket": self.bucket is not None, "url": self.url is not None}
+        places["at_hub"] = self.at_hub
         said = [key for key, is_said in places.items() if is_said]
         if len(said) > 1:
             raise ValueError(f"has {' and '.join(said)}: a repository is in one place")
@@ -46,6 +49,8 @@ class Models(Settings):
     @property
     def where(self) -> str:
         """The place, secrets masked."""
+        if self.at_hub:
+            return "at the hub"
         if self.bucket is not None:
             return f"the bucket {self.bucket} on the bus"
         return str(self.path if self.url is None else self.url)

@@ -11,6 +11,7 @@ from inference.repository.url_store import UrlStore
 from vedette.bus import Bus
 from vedette.bus_address import address_of, site_folder
 from vedette.config import Config
+from vedette.errors import ConfigError
 from vedette.models_settings import Models
 from vedette.roles.permissions import Role
 from vedette.secret import revealed
@@ -26,12 +27,21 @@ def open_repository(
     Args:
         bus: for a bucket, where there is a connection already; it is left open.
         patience_s: how long what is not in the cache is asked for, if the place can't be reached; None is for ever.
+
+    Raises:
+        ConfigError: they are at the hub.
     """
     return ModelRepository(store_of(config, config.models, bus, role), cache_of(config), patience_s)
 
 
 def store_of(config: Config, models: Models, bus: Bus | None = None, role: Role = "operator") -> Store:
-    """The place that `models` is; a bucket lies on the bus of `config`."""
+    """The place that `models` is; a bucket lies on the bus of `config`.
+
+    Raises:
+        ConfigError: they are at the hub.
+    """
+    if models.at_hub:
+        raise ConfigError("models.at_hub: frames of this site are inferred at the hub; do this there")
     if models.bucket is not None:
         return BucketStore(lambda: address_of(config, role), models.bucket, bus)
     if models.url is not None:

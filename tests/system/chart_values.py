@@ -42,6 +42,7 @@ MATRIX: dict[str, dict[str, Any]] = {
         "image": {"digests": {"gateway": "sha256:" + "0" * 64}, "pullSecrets": ["registry"]},
     },
     "a hub with a cluster of NATS": {"config": HUB, "nats": {"replicas": 3, "leaf": LEAF}},
+    "a site of a hub": {"site": "plant-1", "nats": {"uplink": {"site": "plant-1", "secret": "uplink"}}},
     "a hub on an existing server": {
         "config": HUB,
         "nats": {

@@ -30,6 +30,20 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"config": {"hub": {"sites": ["a"]}}},
         "config.hub: a is not in nats.leaf.sites",
     ),
+    "a link without its file": ({"nats": {"uplink": {"site": "main"}}}, "nats.uplink: site and secret go together"),
+    "a link of another site": (
+        {"nats": {"uplink": {"site": "plant-1", "secret": "uplink"}}},
+        "nats.uplink.site: is plant-1, and site is main",
+    ),
+    "a link of no bundled server": (
+        {"nats": {"enabled": False, "url": "nats://n:4222", "uplink": {"site": "main", "secret": "uplink"}}},
+        "nats.uplink: is of the bundled server",
+    ),
+    "a hub with a link": (
+        {"config": {"hub": {"sites": []}}, "nats": {"uplink": {"site": "main", "secret": "uplink"}}},
+        "nats.uplink: and a hub exclude each other",
+    ),
+    "the link in the configuration": ({"config": {"uplink": {}}}, "config.uplink: is of the embedded server"),
     "a disk that the retention doesn't fit on": (
         {"config": {"retention": {"events_gib": 25}}},
         "nats.fileStore: 40Gi is too small: config.retention asks for 47.5Gi",

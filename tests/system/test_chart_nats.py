@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -14,9 +15,20 @@ import nats
 import pytest
 
 from tests.free_ports import free_ports
+from tests.gateway.certificates import self_signed
 from tests.system.chart import Chart, Manifest, of_kind, one_of
 from tests.system.chart_values import HUB
-from tests.vedette.site.places_of_work import SITE, all_there, keeping, producing, running_site
+from tests.vedette.site.places_of_work import (
+    SITE,
+    all_there,
+    hub_config,
+    keeping,
+    numbers,
+    producing,
+    running_hub,
+    running_site,
+    until_count,
+)
 from tests.waiting import until_async
 from vedette.bus import connect
 from vedette.bus_address import BusAddress, address_of
@@ -26,6 +38,9 @@ from vedette.embedded_nats import server_binary
 from vedette.errors import BusMisfit, BusUnavailable
 from vedette.roles.permissions import ROLES
 from vedette.secret import SecretUrl
+from vedette.site.site_files import Wanted, write_site
+from vedette.site_settings import Uplink
+from vedette.streams import EVENTS
 from vedette.tls.client import load_client
 from vedette.tls.settings import ClientTls
 
@@ -47,6 +62,7 @@ class Servers:
         self.folder = folder
         self._config: str = one_of(self.manifests, "ConfigMap", "site-nats")["data"]["nats.conf"]
         (container,) = stateful["template"]["spec"]["containers"]
+        self._workdir = container.get("workingDir") == "/run/secrets/nats-uplink"
         self._routes = [said for said in container["args"] if said.startswith("--routes=")]
         self.secrets = {
             secret["metadata"]["name"]: write_secret(secret, folder / secret["metadata"]["name"])
@@ -54,6 +70,8 @@ class Servers:
             if secret["type"] == "kubernetes.io/tls"
         }
         (folder / "sites").mkdir()
+        self.uplink = folder / "uplink"
+        self.uplink.mkdir()
         self._children: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
@@ -87,6 +105,7 @@ class Servers:
         folder.mkdir()
         text = self._config.replace("/data", str(folder / "data")).replace("/tmp/nats.pid", str(folder / "pid"))
         text = text.replace("../../run/secrets/nats-sites", "../sites")
+        text = text.replace("../../run/secrets/nats-uplink", "../uplink")
         if self.secrets:
             text = text.replace("/run/secrets/nats-tls", str(self.secrets["site-nats-tls"]))
         for usual, port in zip((4222, 6222, 8222, 7422), self.ports[4 * index :], strict=False):
@@ -96,6 +115,7 @@ class Servers:
         return subprocess.Popen(
             [str(server_binary()), f"--config={file}", *map(self._on_loopback, self._routes), "-l", folder / "log"],
             env={**os.environ, "POD_NAME": f"site-nats-{index}", **dict.fromkeys(VARIABLES, "p4ss")},
+            cwd=self.uplink if self._workdir else None,
             preexec_fn=die_with_parent,
         )
 
@@ -194,3 +214,32 @@ def hub_address(servers: Servers) -> BusAddress:
     pod = one_of(servers.manifests, "Deployment", "site-vedette-hub")["spec"]["template"]["spec"]
     environment = {one["name"]: one.get("value", "p4ss") for one in pod["containers"][0]["env"]}
     return address_of(load_config(file, environment))
+
+
+async def test_the_chart_s_site_sends_its_hub_what_it_detects(tmp_path: Path) -> None:
+    values = {"site": SITE, "nats": {"uplink": {"site": SITE, "secret": "uplink"}}}
+    hub_folder = tmp_path / "hub"
+    hub_folder.mkdir()
+    own = await asyncio.to_thread(self_signed, hub_folder, "127.0.0.1")
+    tls = {"server_cert": str(own.pem), "server_key": str(own.key)}
+    async with running_hub(hub_config(sites=[SITE], tls=tls)) as hub, prepared(tmp_path / "nats", values) as servers:
+        url = f"tls://127.0.0.1:{await asyncio.to_thread(lambda: hub.leaf_port)}"
+        wanted = Uplink.model_validate({"url": url, "password_file": "x", "tls": {"ca": "ca.pem"}})
+
+        def begin() -> None:
+            write_site(Wanted(SITE, wanted, authority=own.pem.read_text()), tmp_path / SITE)
+            hub.restart_with(tmp_path / SITE / "hub" / f"{SITE}.conf")
+            for name in ("uplink.conf", "ca.pem"):  # the Secret that `nats.uplink.secret` names
+                shutil.copy(tmp_path / SITE / "site" / name, servers.uplink)
+            servers.start()
+
+        await asyncio.to_thread(begin)
+        events = address(servers, "p4ss", servers.client_tls)
+        async with (
+            await hub.connect("operator") as bus,
+            keeping(bus, SITE),
+            await connect(events, "events", give_up_after_s=60) as worker,
+        ):
+            await worker.publish_confirmed(f"vedette.events.{SITE}.gate.object.new", b"1", {}, "1")
+            await until_count(bus, EVENTS, 1)
+            assert await numbers(bus, EVENTS, "events") == ["1"]

@@ -13,6 +13,7 @@ from vedette.listen_settings import Address
 from vedette.process import DONE, Stop
 from vedette.site.followed_sites import FollowedSites
 from vedette.site.hub_keeper import HubKeeper
+from vedette.site.link_certificates import watch_link_certificates
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ async def serve(config: Config, path: Path, listen: Address, stop: Stop) -> int:
         health.require("sources", lambda: keeper.ready)
         health.show("links", lambda: keeper.links)
         logger.info("health and metrics on http://%s", address)
-        async with background(bus.until_lost(), sites.follow(), keeper.run()):
+        async with background(bus.until_lost(), sites.follow(), keeper.run(), watch_link_certificates(config)):
             await stop.wait()
             health.stopping = True
     return DONE

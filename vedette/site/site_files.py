@@ -41,16 +41,25 @@ _CLIENT = """\
 nats:                            # the hub's: frames are inferred there
   url: {url}
   roles: roles
-{options}"""
+{options}models: {{at_hub: true}}
+"""
 
 _SERVER = """\
 # The nats-server of site {site}, where it is not the embedded one of `vedette up`: nats-server --config nats.conf
-# It listens on loopback. Give it users (docs/security.md) before it listens elsewhere. Paths are relative to the folder
-# that it is started in.
+# It listens on loopback. Give it users (docs/security.md) before it listens elsewhere.
 server_name: {site}
 listen: 127.0.0.1:4222
+jetstream {{ store_dir: data, domain: {site}, max_memory_store: 1Gi, max_file_store: 40Gi }}
+include {link}
+"""
+
+_LINK = """\
+# The link of site {site} to its hub. Paths are relative to the folder that the server is started in.
+# In Kubernetes, `uplink.conf` of the Secret that `nats.uplink.secret` names.
 {lines}
 """
+LINK_FILE = "uplink.conf"
+"""The part of the server's configuration that has the password; the chart includes a file of this name."""
 
 _HUB_NOTE = """\
 # What the hub needs for site {site}:
@@ -110,7 +119,8 @@ def _files(wanted: Wanted, password: str) -> dict[str, str]:
     return {
         **common,
         "site/uplink.password": f"{password}\n",
-        "site/nats.conf": _server(wanted, password),
+        "site/nats.conf": _SERVER.format(site=site, link=LINK_FILE),
+        f"site/{LINK_FILE}": _link(wanted, password),
         f"hub/{site}.conf": leaf_user(site, password, wanted.uplink.share_pictures),
     }
 
@@ -127,10 +137,6 @@ def _config(wanted: Wanted) -> str:
     return _SITE_CONFIG.format(site=wanted.site, url=url, connection=connection, command=command)
 
 
-def _server(wanted: Wanted, password: str) -> str:
-    lines = [
-        *LINK_CHECKS,
-        f"jetstream {{ store_dir: data, domain: {wanted.site}, max_memory_store: 1Gi, max_file_store: 40Gi }}",
-        *uplink_block(wanted.site, wanted.uplink, password),
-    ]
-    return _SERVER.format(site=wanted.site, lines="\n".join(lines))
+def _link(wanted: Wanted, password: str) -> str:
+    lines = [*LINK_CHECKS, *uplink_block(wanted.site, wanted.uplink, password)]
+    return _LINK.format(site=wanted.site, lines="\n".join(lines))

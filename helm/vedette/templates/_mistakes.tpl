@@ -32,6 +32,20 @@
 {{- if and $nats.leaf.sites (not (and $nats.enabled $nats.tls.enabled $nats.leaf.users)) -}}
 {{- fail "nats.leaf.sites: wants nats.enabled, nats.tls.enabled and the Secret nats.leaf.users" -}}
 {{- end -}}
+{{- if ne (empty $nats.uplink.site) (empty $nats.uplink.secret) -}}
+{{- fail "nats.uplink: site and secret go together" -}}
+{{- end -}}
+{{- if $nats.uplink.site -}}
+{{- if ne $nats.uplink.site .Values.site -}}
+{{- fail (printf "nats.uplink.site: is %s, and site is %s" $nats.uplink.site .Values.site) -}}
+{{- end -}}
+{{- if not $nats.enabled -}}
+{{- fail "nats.uplink: is of the bundled server, and nats.enabled is false" -}}
+{{- end -}}
+{{- if or $nats.leaf.sites .Values.config.hub -}}
+{{- fail "nats.uplink: and a hub exclude each other: a hub is no leaf of another one here" -}}
+{{- end -}}
+{{- end -}}
 {{- if and $nats.enabled (hasSuffix "Gi" $nats.fileStore) -}}
 {{- $kept := .Values.config.retention | default dict -}}
 {{- $wanted := 1.0 -}}
@@ -60,6 +74,9 @@
 
 {{- define "vedette.mistakes" -}}
 {{- $values := .Values -}}
+{{- if hasKey $values.config "uplink" -}}
+{{- fail "config.uplink: is of the embedded server; see nats.uplink" -}}
+{{- end -}}
 {{- if has $values.image.tag (list "latest" "main" "master" "edge" "stable" "nightly") -}}
 {{- fail (printf "image.tag: %s is another image tomorrow; name a version, or digests" $values.image.tag) -}}
 {{- end -}}

@@ -58,6 +58,17 @@ def test_credentials_of_a_site_are_never_written_over(tmp_path: Path, capsys: py
     assert (tmp_path / "site" / "uplink.password").read_text() == password
 
 
+def test_a_site_that_sends_frames_is_checked_without_the_hub_s_models(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["site", "init", "plant-1", "--hub", HUB_URL, "--frames", "--out", str(tmp_path)]) == 0
+    path = str(tmp_path / "site" / "site.yaml")
+    assert main(["check", path]) == 0
+    assert "models     at the hub" in capsys.readouterr().out
+    assert main(["models", "list", path]) == 2
+    assert "models.at_hub: frames of this site are inferred at the hub" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("site", "url"), [("Plant 1", HUB_URL), ("plant-1", "hub"), ("plant-1", "http://hub:1")])
 def test_a_wrong_name_or_url_is_said(tmp_path: Path, site: str, url: str) -> None:
     assert main(["site", "init", site, "--hub", url, "--out", str(tmp_path)]) == 2
