@@ -136,6 +136,8 @@ class Batcher(Generic[R]):
             answer=asyncio.get_running_loop().create_future(),
             protocol=protocol,
         )
+        if (inferred := self._pool.run_here(request)) is not None:
+            return inferred
         self.refuse_if_late(request)
         self._pool.add(request)
         self._held[lane].add(request)

@@ -24,6 +24,9 @@ from vedette.retry import Backoff, Retry
 logger = logging.getLogger(__name__)
 
 
+QUICK_S = 0.0002
+"""A row that takes no longer is run on the event loop, by an idle session: to wake its thread takes as long."""
+
 WarmUp = Callable[[], Sequence[Row]]
 """The rows to warm up and measure with; called in a session's thread when its session is open."""
 
@@ -69,7 +72,7 @@ class SessionPool(Generic[R]):
         self._stopping = threading.Event()
         self._changed = threading.Condition()  # only idle sessions wait for it; its lock guards all below
         self._queue = BatchQueue[Request[R]](policy, BatchCosts(), weights)
-        self._idle = 0
+        self._idle: list[SessionRunner[R]] = []
         self._padded = False
         self._begun = 0
         self._under_way: set[int] = set()
@@ -97,10 +100,33 @@ class SessionPool(Generic[R]):
             self._queue.add(request)
             self._changed.notify()
 
+    def run_here(self, request: Request[R]) -> Inferred[R] | None:
+        """The answer at once, by an idle session on this thread, if the model takes no time to speak of; else None.
+
+        The session's own thread can't take it away meanwhile: the lock is held, for `QUICK_S`. A row that the model
+        fails on is run again there, with all that follows.
+        """
+        row, shape = request.row, request.shape
+        with self._changed:
+            if not self._idle or self._queue or self._padded or isinstance(row, LateRow):
+                return None
+            if (curve := self._queue.costs.of(shape)) is None or curve.predict(1) > QUICK_S:
+                return None
+            started = time.monotonic()
+            try:
+                (result,) = self._idle[-1].run([row])
+            except Exception:  # noqa: BLE001 - raised again, and dealt with, in the session's thread
+                return None
+            infer_s = time.monotonic() - started
+            self._queue.costs.observe(shape, 1, infer_s)
+        if self._observer is not None:
+            self._observer.on_batch(1, (0.0,), infer_s, (request.protocol,))
+        return Inferred(result, 0.0, infer_s, 1)
+
     def foresee(self, item: Item, coming: int = 0) -> Forecast:
         """How long a row that came now, behind `coming` others, would take."""
         with self._changed:
-            return self._queue.foresee(item, self.in_service, self._idle, coming)
+            return self._queue.foresee(item, self.in_service, len(self._idle), coming)
 
     def discard(self, request: Request[R]) -> None:
         """Don't run a request, if it is not running yet."""
@@ -181,19 +207,19 @@ class SessionPool(Generic[R]):
         return runner
 
     def _serve(self, runner: SessionRunner[R]) -> None:
-        while batch := self._next_batch():
+        while batch := self._next_batch(runner):
             if (error := self._run(runner, batch)) is not None:
                 self._recover(runner, batch, error)
 
-    def _next_batch(self) -> list[Request[R]]:
+    def _next_batch(self, runner: SessionRunner[R]) -> list[Request[R]]:
         """Block until there is a batch to run; an empty one ends the thread."""
         with self._changed:
-            self._idle += 1
+            self._idle.append(runner)
             try:
                 while not self._stopping.is_set():
                     now = time.monotonic()
                     self._fail_expired(now)
-                    batch = self._queue.take(self._idle, now)
+                    batch = self._queue.take(len(self._idle), now)
                     if isinstance(batch, list):
                         if self._queue:
                             self._changed.notify()  # what is left is for another session, if one is idle
@@ -201,7 +227,7 @@ class SessionPool(Generic[R]):
                     self._changed.wait(None if batch == math.inf else batch - now)
                 return []
             finally:
-                self._idle -= 1
+                self._idle.remove(runner)
 
     def _fail_expired(self, now: float) -> None:
         if expired := self._queue.expire(now):
