@@ -2,10 +2,10 @@
 
 import asyncio
 import threading
-from types import SimpleNamespace
 
 import pytest
 
+from inference.runtime import session_pool
 from inference.runtime.batching import BatcherClosed, ModelFailed, RowRefused
 from inference.runtime.rows import LateRow
 from tests.inference.runtime.held_model import (
@@ -25,12 +25,9 @@ HERE = threading.current_thread().name
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Model:
-    """A model whose runs are measured as 10 µs a row, however busy this machine is."""
-    model = Model()
-    monkeypatch.setattr("inference.runtime.session_runner.time", SimpleNamespace(monotonic=lambda: model.now))
-    monkeypatch.setattr("inference.runtime.session_pool.time", SimpleNamespace(monotonic=lambda: 0.0))
-    model.cost = lambda size: 0.00001 * size
-    return model
+    """A model whose runs are quick enough, however busy this machine is."""
+    monkeypatch.setattr(session_pool, "QUICK_S", 60.0)
+    return Model()
 
 
 async def test_a_quick_row_is_run_by_who_asks_and_counted_like_others(quick: Model) -> None:
@@ -41,14 +38,16 @@ async def test_a_quick_row_is_run_by_who_asks_and_counted_like_others(quick: Mod
         answer = await batcher.submit(image(7))
         assert (answer.result, answer.batch_size, answer.queue_s) == (7, 1, 0.0)
         assert quick.threads == {HERE}
-        assert notes.batches == [(1, [0.0], 0.0)]
+        ((size, queue_s, infer_s),) = notes.batches
+        assert (size, queue_s) == (1, [0.0])
+        assert infer_s == answer.infer_s
 
 
-@pytest.mark.parametrize("warm_up", [[], [SHAPE]])
+@pytest.mark.parametrize(("quick_s", "warm_up"), [(0.0, [SHAPE]), (60.0, [])])
 async def test_what_takes_longer_or_was_never_measured_is_run_by_a_session_s_thread(
-    quick: Model, warm_up: list[tuple[int, ...]]
+    quick: Model, monkeypatch: pytest.MonkeyPatch, quick_s: float, warm_up: list[tuple[int, ...]]
 ) -> None:
-    quick.cost = lambda size: 0.001 * size
+    monkeypatch.setattr(session_pool, "QUICK_S", quick_s)
     async with started(quick, warm_up=warm_up) as batcher:
         quick.threads.clear()
         assert (await batcher.submit(image(7))).result == 7
