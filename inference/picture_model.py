@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from inference.errors import InferenceError
 from inference.guard.decoding import decode
-from inference.guard.header import Header, examine
+from inference.guard.header import examine
 from inference.guard.inspection import Inspection, squeezed_copies
-from inference.guard.jpeg import JPEG_SIGNATURE
 from inference.guard.squeezing import disagreement
 from inference.guard.verdict import Verdict, checked
 from inference.picture_answer import Found, PictureAnswer, Scored, answer_of
@@ -26,14 +25,12 @@ from inference.repository.folder import Model
 from inference.runtime.batch_policy import Shape
 from inference.runtime.batching import DeadlineExceeded, Item, Lane
 from inference.runtime.loaded_model import LoadedModel
-from inference.runtime.rows import LateRow, Row, shape_of
+from inference.runtime.rows import Row, shape_of
 
 USUAL_ASPECTS = ((16, 9), (4, 3))
 """Of cameras: the shapes that are warmed up and measured before the model is ready."""
 REQUESTS_DECODED = 4
 """Pictures of requests that are with their decoding threads at a time; the others wait before them."""
-LATE_BYTES, LATE_PIXELS = 1 << 20, 1 << 21
-"""A JPEG of at most so much takes a session no longer than a run does: 1080p is among them."""
 _SLOTS_KEPT = 64
 
 
@@ -55,8 +52,6 @@ class Inference:
     """Of a classifier, the likeliest first."""
     embedding: Sequence[float] = ()
     """Of a model that embeds."""
-    decoded_late: bool = False
-    """Whether it was decoded after it had waited, by the session that ran it."""
 
     @property
     def was_inferred(self) -> bool:
@@ -93,12 +88,7 @@ class Decoders(NamedTuple):
 
 
 class PictureModel:
-    """One version of a model that takes pictures.
-
-    Where sessions leave no core to others, each decodes what it runs: nobody changes threads for it, what is refused
-    or too late is never decoded, and what waits is a JPEG. Large pictures, those that a guard looks at, and all of them
-    where there are more cores or batches, are decoded before, in the threads of `decoders`.
-    """
+    """One version of a model that takes pictures. They are decoded in the threads of `decoders`, not its own."""
 
     def __init__(self, tensors: LoadedModel, decoders: Decoders) -> None:
         """Raises ModelError if the model takes no pictures."""
@@ -136,14 +126,12 @@ class PictureModel:
         """
         started = monotonic()
         turn = _Turn(deadline, lane, priority, protocol)
-        if inspection is None and (header := self._late(data)) is not None:
-            return await self._infer_late(data, header, turn)
         prepared = await self._decoded(data, inspection, turn)
         verdict, prepare_s = prepared.verdict, monotonic() - started
         if inspection and verdict and not inspection.wants_inference(verdict):
             self._give_back(prepared.placement, prepared.slot)
             return Inference(self.model, (), prepare_s, 0.0, 0.0, 0, verdict, prepared.size)
-        answer, queue_s, infer_s, batch_size = await self._detect((prepared.slot,), prepared.placement, turn)
+        answer, queue_s, infer_s, batch_size = await self._detect(prepared.slot, prepared.placement, turn)
         self._give_back(prepared.placement, prepared.slot)
         if inspection and verdict and prepared.copies:
             verdict = await self._checked(verdict, inspection, answer.detections, prepared, turn)
@@ -158,44 +146,6 @@ class PictureModel:
             prepared.size,
             answer.classes,
             answer.embedding,
-        )
-
-    def _late(self, data: bytes) -> Header | None:
-        """The header of a picture that the session is to decode which runs it. Raises UndecodableImage."""
-        if not self._tensors.wants_late_rows or len(data) > LATE_BYTES or not data.startswith(JPEG_SIGNATURE):
-            return None
-        header = examine(data)
-        return header if header.orientation == 1 and header.width * header.height <= LATE_PIXELS else None
-
-    async def _infer_late(self, data: bytes, header: Header, turn: _Turn) -> Inference:
-        size = header.displayed_size
-        placement = place(*size, self._input)
-        prepare_s = 0.0
-        slot: NDArray[np.uint8] | None = None
-
-        def make() -> Row:
-            nonlocal prepare_s, slot
-            began = monotonic()
-            slot = self._slot(placement)
-            fill(slot, data, placement, self._input.pad, self._input.colour)
-            prepare_s = monotonic() - began
-            return (slot,)
-
-        row = LateRow((placement.input_height, placement.input_width, 3), make)
-        answer, queue_s, infer_s, batch_size = await self._detect(row, placement, turn)
-        if slot is not None:
-            self._give_back(placement, slot)
-        return Inference(
-            self.model,
-            answer.detections,
-            prepare_s,
-            queue_s,
-            infer_s,
-            batch_size,
-            size=size,
-            classes=answer.classes,
-            embedding=answer.embedding,
-            decoded_late=True,
         )
 
     async def _decoded(self, data: bytes, inspection: Inspection | None, turn: _Turn) -> _Prepared:
@@ -242,14 +192,14 @@ class PictureModel:
         return _Prepared(slot, placement, size, verdict, copies)
 
     async def _detect(
-        self, row: Row | LateRow, placement: Placement, turn: _Turn
+        self, slot: NDArray[np.uint8], placement: Placement, turn: _Turn
     ) -> tuple[PictureAnswer, float, float, int]:
         """The answer, seconds of waiting and of inference, size of the batch."""
         ready = monotonic()
         if turn.lane != "request":
             await self._room(turn.deadline, turn.lane)
         waited_s = monotonic() - ready
-        inferred = await self._tensors.batcher.submit(row, *turn)
+        inferred = await self._tensors.batcher.submit((slot,), *turn)
         answer = answer_of(inferred.result, placement, self.model.card)
         return answer, waited_s + inferred.queue_s, inferred.infer_s, inferred.batch_size
 
@@ -266,7 +216,7 @@ class PictureModel:
         floor = max(inspection.floor, thresholds.score if thresholds else 0.0)
         try:
             for copy in prepared.copies:
-                other, *_ = await self._detect((copy,), prepared.placement, turn)
+                other, *_ = await self._detect(copy, prepared.placement, turn)
                 found = max(found, disagreement(detections, other.detections, floor))
         except InferenceError:
             return verdict

@@ -14,7 +14,7 @@ from typing import Generic
 from inference.runtime.batch_policy import BatchPolicy
 from inference.runtime.batching import WEIGHTS, BatcherClosed, BatcherFull, Item, Lane
 from inference.runtime.request import Inferred, R, Request, fail_all
-from inference.runtime.rows import LateRow, Row, shape_of
+from inference.runtime.rows import Row, shape_of
 from inference.runtime.session_pool import Observer, SessionPool, WarmUp
 from inference.runtime.session_runner import OpenSession
 from vedette.retry import Backoff
@@ -75,11 +75,6 @@ class Batcher(Generic[R]):
         return self._pool.rows_at_once * BATCHES_HELD
 
     @property
-    def one_by_one(self) -> bool:
-        """Whether rows are run alone, since no batch of two or more pays."""
-        return self._pool.one_by_one
-
-    @property
     def runs(self) -> frozenset[int]:
         """Runs of the model under way; each has a number of its own."""
         return self._pool.runs
@@ -109,12 +104,7 @@ class Batcher(Generic[R]):
             self._announce_room()
 
     async def submit(
-        self,
-        row: Row | LateRow,
-        deadline: float | None = None,
-        lane: Lane = "live",
-        priority: int = 0,
-        protocol: str = "",
+        self, row: Row, deadline: float | None = None, lane: Lane = "live", priority: int = 0, protocol: str = ""
     ) -> Inferred[R]:
         """The result for `row`; it is not copied here and must not change meanwhile.
 
@@ -122,8 +112,8 @@ class Batcher(Generic[R]):
         lowest `priority` goes first; `protocol` is told to the observer.
 
         Raises `BatcherFull` (at once: the lane has no room, or a request could not be run before its deadline),
-        `DeadlineExceeded`, `ModelFailed` (`RowRefused` if the row is at fault), `BatcherClosed`, or what a late row's
-        `make` raises. The row of a cancelled caller is not run if it still waits.
+        `DeadlineExceeded`, `ModelFailed` (`RowRefused` if the row is at fault) or
+        `BatcherClosed`. The row of a cancelled caller is not run if it still waits.
         """
         self._refuse_if_closed()
         request = Request[R](

@@ -15,7 +15,6 @@ from inference.runtime.batching import Lane, ModelFailed, RowRefused
 from inference.runtime.request import Inferred
 from inference.runtime.rows import Row, TensorSpec, smallest_row
 from inference.runtime.session import ModelSession, open_session
-from vedette.cpu_capacity import usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +41,6 @@ class LoadedModel:
         self.runs_on = device
         self._device = device
         self._threads = threads
-        self._sessions = sessions
-        self._fills_machine = False
         limits = model.card.batch
         self.batcher: Batcher[Row] = Batcher(
             self._open_session,
@@ -76,12 +73,6 @@ class LoadedModel:
         """How many frames a lane may have in hand: what runs, and what runs next. 0 while no session can run."""
         return self.batcher.capacity
 
-    @property
-    def wants_late_rows(self) -> bool:
-        """Whether a row is best made by the session that runs it: each session is a thread, there is no core beside
-        theirs, and no batch waits for its last row. Threads of one's own for it would only take turns with these."""
-        return self._fills_machine and self.runs_on == "cpu" and self.batcher.one_by_one
-
     async def run(
         self, row: Row, deadline: float | None = None, lane: Lane = "request", priority: int = 0, protocol: str = ""
     ) -> Inferred[Row]:
@@ -111,7 +102,6 @@ class LoadedModel:
         session = open_session(self.model, self._device, self._threads)
         self.inputs, self.outputs, self.batched = session.inputs, session.outputs, session.batched
         self.runs_on = session.device
-        self._fills_machine = self._threads == 1 and self._sessions >= usable_cores()
         return session
 
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from inference.errors import InferenceError
 from inference.runtime.batching import Item
-from inference.runtime.rows import LateRow, Row
+from inference.runtime.rows import Row
 
 R = TypeVar("R")
 
@@ -28,22 +28,16 @@ class Inferred(Generic[R]):
 class Request(Item, Generic[R]):
     """A row and the future of its answer, which may be cancelled at any time."""
 
-    row: Row | LateRow
+    row: Row
     answer: asyncio.Future[Inferred[R]]
     protocol: str = ""
     """How it came, for the account alone."""
-
-    def made(self) -> Row:
-        """The row; a late one is made, in the thread that runs it. Raises what its `make` raises."""
-        if isinstance(self.row, LateRow):
-            self.row = self.row.make()
-        return self.row
 
     def resolve(self, inferred: Inferred[R]) -> None:
         if not self.answer.done():
             self.answer.set_result(inferred)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: InferenceError) -> None:
         if not self.answer.done():
             self.answer.set_exception(error)
 

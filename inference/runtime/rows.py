@@ -1,6 +1,6 @@
 """What goes into a model and comes out of it: a row is one request's share of a batch, an array for each tensor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +11,6 @@ from inference.runtime.batch_policy import Shape
 
 Row = tuple[NDArray[Any], ...]
 """An array for each input, or each output, in the graph's order, without the batch axis."""
-
-
-@dataclass(frozen=True, slots=True)
-class LateRow:
-    """A row that is made by the thread that runs it, right before."""
-
-    shape: Shape
-    make: Callable[[], Row]
-    """Raises an InferenceError if there is no such row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +36,8 @@ class TensorSpec:
         return f"[{', '.join('any' if length is None else str(length) for length in self.shape)}]"
 
 
-def shape_of(row: Row | LateRow) -> Shape:
+def shape_of(row: Row) -> Shape:
     """The lengths of all arrays in a line: rows of one model that have the same can share a batch."""
-    if isinstance(row, LateRow):
-        return row.shape
     return tuple(length for array in row for length in array.shape)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol
 from inference.runtime.batch_policy import BatchCosts, BatchPolicy
 from inference.runtime.batching import BatchQueue, DeadlineExceeded, Forecast, Item, Lane, ModelFailed, RowRefused
 from inference.runtime.request import Inferred, R, Request, fail_all
-from inference.runtime.rows import LateRow, Row
+from inference.runtime.rows import Row
 from inference.runtime.session_runner import OpenSession, Samples, SessionRunner, curve_of
 from vedette.retry import Backoff, Retry
 
@@ -106,15 +106,15 @@ class SessionPool(Generic[R]):
         The session's own thread can't take it away meanwhile: the lock is held, for `QUICK_S`. A row that the model
         fails on is run again there, with all that follows.
         """
-        row, shape = request.row, request.shape
+        shape = request.shape
         with self._changed:
-            if not self._idle or self._queue or self._padded or isinstance(row, LateRow):
+            if not self._idle or self._queue or self._padded:
                 return None
             if (curve := self._queue.costs.of(shape)) is None or curve.predict(1) > QUICK_S:
                 return None
             started = time.monotonic()
             try:
-                (result,) = self._idle[-1].run([row])
+                (result,) = self._idle[-1].run([request.row])
             except Exception:  # noqa: BLE001 - raised again, and dealt with, in the session's thread
                 return None
             infer_s = time.monotonic() - started
@@ -132,11 +132,6 @@ class SessionPool(Generic[R]):
         """Don't run a request, if it is not running yet."""
         with self._changed:
             self._queue.discard(request)
-
-    @property
-    def one_by_one(self) -> bool:
-        """Whether no batch of two or more pays."""
-        return self.rows_at_once == self.in_service
 
     @property
     def runs(self) -> frozenset[int]:
@@ -235,40 +230,24 @@ class SessionPool(Generic[R]):
 
     def _run(self, runner: SessionRunner[R], batch: Sequence[Request[R]]) -> Exception | None:
         """Run and deliver; or what the model raised, whatever it is: a matter of this batch alone."""
-        formed = time.monotonic()
-        batch, rows = self._made(batch)
-        if not rows:
-            return None
         started = time.monotonic()
         with self._changed:
             size = self._queue.costs.bucket(batch[0].shape, len(batch))
             self._begun = run = self._begun + 1
             self._under_way.add(run)
         try:
-            results = runner.run(rows, size)
+            results = runner.run([request.row for request in batch], size)
         except Exception as error:  # noqa: BLE001 - logged by `_recover` or given to the waiter
             return error
         finally:
             with self._changed:
                 self._under_way.discard(run)
         infer_s = time.monotonic() - started
-        self._post(self._deliver, batch, results, formed, infer_s, size - len(batch))
+        self._post(self._deliver, batch, results, started, infer_s, size - len(batch))
         with self._changed:
             self._queue.costs.observe(batch[0].shape, len(batch), infer_s)
             self._serve_with(self.in_service)
         return None
-
-    def _made(self, batch: Sequence[Request[R]]) -> tuple[Sequence[Request[R]], Sequence[Row]]:
-        """The rows of a batch, and whose they are. Who has none fails alone; who is gone needs none."""
-        rows: dict[Request[R], Row] = {}
-        for request in batch:
-            if request.answer.done() and isinstance(request.row, LateRow):
-                continue
-            try:
-                rows[request] = request.made()
-            except Exception as error:  # noqa: BLE001 - the waiter's
-                self._post(request.fail, error)
-        return list(rows), list(rows.values())
 
     def _recover(self, runner: SessionRunner[R], batch: Sequence[Request[R]], error: Exception) -> None:
         if not isinstance(error, ValueError) and not self._replaced(runner, batch, error):
@@ -319,9 +298,9 @@ class SessionPool(Generic[R]):
     # Posted by the session threads: on the event loop again.
 
     def _deliver(
-        self, batch: Sequence[Request[R]], results: Sequence[R], formed: float, infer_s: float, padding: int
+        self, batch: Sequence[Request[R]], results: Sequence[R], started: float, infer_s: float, padding: int
     ) -> None:
-        queue_s = [formed - request.enqueued for request in batch]
+        queue_s = [started - request.enqueued for request in batch]
         for request, result, waited_s in zip(batch, results, queue_s, strict=True):
             request.resolve(Inferred(result, waited_s, infer_s, len(batch)))
         if self._observer is not None:

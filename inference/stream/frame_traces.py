@@ -86,10 +86,9 @@ class FrameTrace:
         return self._tracer.sampling.reason(self._context.trace_id, took_ms, failed)
 
     def _answers(self, inference: Inference, looked: Looked | None) -> None:
-        waits_first_s = inference.queue_s if inference.decoded_late else 0.0
-        decoded_s = self._taken_s + waits_first_s + inference.prepare_s
-        ready_s = decoded_s + inference.queue_s - waits_first_s
-        self._add("jpeg decode", decoded_s - inference.prepare_s, decoded_s)
+        prepared_s = self._taken_s + inference.prepare_s
+        queued_s = prepared_s + inference.queue_s
+        self._add("jpeg decode", self._taken_s, prepared_s)
         if inference.was_inferred:
             model = inference.model
             batch: Attributes = {
@@ -97,9 +96,8 @@ class FrameTrace:
                 "vedette.version": model.version,
                 "vedette.batch_size": inference.batch_size,
             }
-            queue_s = self._taken_s if inference.decoded_late else decoded_s
-            self._add("queue", queue_s, queue_s + inference.queue_s)
-            self._add("infer", ready_s, ready_s + inference.infer_s, batch)
+            self._add("queue", prepared_s, queued_s)
+            self._add("infer", queued_s, queued_s + inference.infer_s, batch)
         if looked is not None:
             self._cascade(looked)
 

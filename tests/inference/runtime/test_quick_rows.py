@@ -7,7 +7,6 @@ import pytest
 
 from inference.runtime import session_pool
 from inference.runtime.batching import BatcherClosed, ModelFailed, RowRefused
-from inference.runtime.rows import LateRow
 from tests.inference.runtime.held_model import (
     BAD,
     MISSHAPEN,
@@ -54,25 +53,17 @@ async def test_what_takes_longer_or_was_never_measured_is_run_by_a_session_s_thr
         assert quick.threads == {"session-0"}
 
 
-async def test_a_row_that_is_made_late_is_made_by_a_session_s_thread(quick: Model) -> None:
-    makers: list[str] = []
-
-    def make() -> tuple[object, ...]:
-        makers.append(threading.current_thread().name)
-        return image(7)
-
-    async with started(quick, warm_up=[SHAPE]) as batcher:
-        assert (await batcher.submit(LateRow(SHAPE, make))).result == 7  # type: ignore[arg-type]
-    assert makers == ["session-0"]
-
-
-async def test_who_waits_is_not_overtaken_and_a_busy_session_is_not_used(quick: Model) -> None:
+async def test_who_waits_is_not_overtaken_and_a_busy_session_is_not_used(
+    quick: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with started(quick, warm_up=[SHAPE]) as batcher:
         quick.started.clear()
         quick.threads.clear()
         quick.gate.hold()
-        running = asyncio.create_task(batcher.submit(LateRow(SHAPE, lambda: image(1))))
+        monkeypatch.setattr(session_pool, "QUICK_S", 0.0)
+        running = asyncio.create_task(batcher.submit(image(1)))
         await run_number(quick, 1)
+        monkeypatch.setattr(session_pool, "QUICK_S", 60.0)
         waiting = [asyncio.create_task(batcher.submit(image(number), lane="request")) for number in (2, 3)]
         await asyncio.sleep(0)
         assert quick.started == [[1]]
