@@ -1,11 +1,10 @@
 """Two hundred idle cameras on one machine of two cores: is a keyframe lost?
 
 720p cameras (H.264, 15 fps, a keyframe every 4 s: the longest gap that the gate takes) in front of which nothing moves,
-over RTSP from a server on the same machine that counts
-what it sends; `vedette up` with the gate on, inference for the looks at an idle scene among it. At the end the cameras
-fall silent, and what each has sent since it was first asked is compared with what the gateway has received and decoded
-of it: to the last keyframe, connections that were lost included. At 25 fps and a keyframe every 2 s a camera costs twice
-as much: two cores carry a hundred of those beside the server of their streams.
+over RTSP from a server on the same machine that counts what it sends; `vedette up` with the gate on, inference for the
+looks at an idle scene among it. At the end the cameras fall silent, and what each has sent since it was first asked is
+compared with what the gateway has received and decoded of it: to the last keyframe, connections that were lost
+included. At 25 fps and a keyframe every 2 s two cores carry a hundred beside the server of their streams.
 """
 
 import json
@@ -75,8 +74,8 @@ def run(quick: bool) -> Result:
                 figures = _balance(server, log, address) | _told(seen, cameras) | _failures(site)
     return Result(
         "idle_fleet",
-        f"{cameras} idle 720p H.264 cameras over RTSP ({FPS} fps, GOP {GOP_S:g} s), gate: activity, {seconds} s after all"
-        " gates were idle; CPU in cores, memory as unique set sizes; counts from the first connection on",
+        f"{cameras} idle 720p H.264 cameras over RTSP ({FPS} fps, GOP {GOP_S:g} s), gate: activity, {seconds} s after"
+        " all gates were idle; CPU in cores, memory as unique set sizes; counts from the first connection on",
         {"cameras": cameras, "seconds": seconds} | figures,
         at_most=dict.fromkeys(_NONE, 0),
     )
