@@ -12,7 +12,7 @@ import vedette
 from tests.nats_server import NatsServer
 from tests.vedette.reading import DURABLE, publish, seqs, take
 from tests.vedette.samples import FEED, detections, encoded, status
-from tests.waiting import until
+from tests.waiting import until, until_async
 from vedette import event_feeds, subscriber
 from vedette.bus import Bus
 from vedette.bus_address import embedded_address_file, embedded_logins
@@ -69,6 +69,28 @@ async def test_rubbish_is_counted_and_the_reader_goes_on(
         assert seqs(await take(events, 1)) == [0]
         assert events.malformed == 4
     assert "left out" in caplog.text
+
+
+@pytest.mark.parametrize("durable", [None, DURABLE])
+async def test_a_subject_that_is_no_text_stops_no_reader(
+    nats_server: NatsServer, bus: Bus, durable: str | None
+) -> None:
+    """The server takes it of whoever may publish there, and stores it."""
+    async with vedette.subscribe(nats_server.url, durable=durable) as events:
+        await publish(bus, detections(0))
+        assert seqs(await take(events, 1)) == [0]
+        _, writer = await asyncio.open_connection("127.0.0.1", nats_server.port)
+        writer.write(b'CONNECT {"verbose":false}\r\nPUB %s\xca 2\r\n{}\r\n' % FEED.detections.encode())
+
+        async def is_stored() -> bool:
+            return (await bus.jetstream.stream_info("DETECTIONS")).state.messages == 2
+
+        await until_async(is_stored, "the server has it")
+        writer.close()
+        await writer.wait_closed()
+        await publish(bus, detections(1))
+        assert seqs(await take(events, 1)) == [1]
+        assert events.malformed == 1
 
 
 async def test_an_unknown_type_is_yielded(nats_server: NatsServer, bus: Bus) -> None:

@@ -87,7 +87,7 @@ def set_access(client: Client, access: Access) -> None:
 
 
 class RenewedClient(Client):
-    """Comes back where a server ends the connection of a user that has changed; and keeps to TLS."""
+    """Comes back where a server ends the connection of a user that has changed; keeps to TLS; reads whatever comes."""
 
     renewed = False
     """Whether credentials may change: otherwise being refused is for good."""
@@ -117,3 +117,12 @@ class RenewedClient(Client):
         if initial_connection and server and server.uri.scheme == "tls" and not info.get("tls_required"):
             raise NatsError("the server offers no TLS, and the URL is tls://")
         await super()._process_info(info, initial_connection)
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        """At a subject that is no UTF-8 the library stops reading until its pings go unanswered (nats-py 2.16). The
+        server takes and stores such a message, which would cut off each of its readers again and again."""
+        await super()._process_msg(sid, _readable(subject), _readable(reply), data, headers)
+
+
+def _readable(text: bytes) -> bytes:
+    return text if not text or text.isascii() else text.decode(errors="replace").encode()
