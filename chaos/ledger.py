@@ -3,12 +3,14 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from chaos.witness import SUBJECTS
 from vedette.bus import Bus, describe
-from vedette.errors import BusUnavailable
+from vedette.errors import BusUnavailable, MalformedMessage
+from vedette.event_parser import parse_event
 
 _MESSAGE_WITHIN_S = 60.0
 """A machine may stand still for seconds."""
@@ -81,4 +83,12 @@ async def _ids(bus: Bus, stream: str, first: int, last: int) -> list[str]:
         messages = [await subscription.next_msg(_MESSAGE_WITHIN_S) for _ in range(last - first + 1)]
     finally:
         await subscription.unsubscribe()
-    return [(message.headers or {}).get("Nats-Msg-Id", "") for message in messages]
+    return [_id_of(message) for message in messages]
+
+
+def _id_of(message: Msg) -> str:
+    """As a subscriber has it; of what is no event, as the server has it."""
+    try:
+        return parse_event(message.data).id
+    except MalformedMessage:
+        return (message.headers or {}).get("Nats-Msg-Id", "")

@@ -89,6 +89,8 @@ class Trial:
         self.ledger = Ledger()
         self._usual = Usual()
         self._undisturbed: Story | None = None
+        self._damaged = 0
+        """Stored events that a fault has damaged: a subscriber leaves them out."""
 
     async def prepare(self) -> list[str]:
         """Wait for the system, let a recording run undisturbed, learn what is usual; returns what is wrong already."""
@@ -125,7 +127,7 @@ class Trial:
             await recording.result()
         else:
             await self._judge_recording(recording, verdict)
-        verdict.wrong += await self._stored()
+        verdict.wrong += await self._stored(fault.damages)
         if twice := self.system.witness.doubled - doubled:
             verdict.wrong.append(f"the subscriber was given {twice} events twice without having lost its connection")
         held, grown = await self._usual.grown(self.system)
@@ -173,7 +175,7 @@ class Trial:
             verdict.frames, verdict.events = len(told.frames), len(told.events)
             verdict.wrong += self._undisturbed.differences(told)
 
-    async def _stored(self) -> list[str]:
+    async def _stored(self, damages: bool = False) -> list[str]:
         """What is wrong with what the streams hold, and with what the subscriber got of it."""
         await asyncio.sleep(_SETTLE_S)
         try:
@@ -181,14 +183,16 @@ class Trial:
                 wrong = await self.ledger.read_on(bus)
         except BusUnavailable as error:
             return [f"the server can't be read: {error}"]
-        return wrong + self.ledger.gaps() + await self._unseen()
+        return wrong + self.ledger.gaps() + await self._unseen(damages)
 
-    async def _unseen(self) -> list[str]:
-        """Stored and not given out, or given out and not stored."""
+    async def _unseen(self, damages: bool) -> list[str]:
+        """Stored and not given out. What a fault has damaged is left out by the subscriber, which counts it."""
         witness, end_s = self.system.witness, monotonic() + _SEEN_WITHIN_S * self.system.plan.patience
         while True:
+            if damages:
+                self._damaged = witness.malformed
             missing = {stream: set(ids) - witness.seen[stream] for stream, ids in self.ledger.ids.items()}
-            late = sum(map(len, missing.values())) - witness.superseded
+            late = sum(map(len, missing.values())) - witness.superseded - self._damaged
             if late <= 0 or monotonic() > end_s:
                 break
             await asyncio.sleep(0.1)

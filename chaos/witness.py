@@ -12,7 +12,7 @@ from vedette.errors import BusUnavailable
 from vedette.event_parser import Event
 from vedette.messages import Detections
 from vedette.object_messages import ObjectEnd, ObjectEvent
-from vedette.subscriber import subscribe
+from vedette.subscriber import Subscription, subscribe
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ class Witness:
         """Events that one subscription gave out twice. Another one, after a lost connection, may: at least once."""
         self.superseded = 0
         """That it left out, as another gateway had taken their camera over."""
+        self._ended_malformed = 0
+        self._reading: set[Subscription] = set()
         self.arrivals: dict[str, list[tuple[float, dt.datetime]]] = defaultdict(list)
         """By camera: when detections came (monotonic), and when their frame was at its gateway."""
         self.lags: dict[str, list[tuple[float, float]]] = {stream: [] for stream in SUBJECTS}
@@ -38,6 +40,11 @@ class Witness:
         self.told: dict[str, dt.datetime] = {}
         """By live camera: when the latest frame of which there is an event of an object was at its gateway."""
         self._url = url
+
+    @property
+    def malformed(self) -> int:
+        """That it left out, as they are no events."""
+        return self._ended_malformed + sum(one.malformed for one in self._reading)
 
     async def run(self) -> None:
         """Never returns."""
@@ -48,6 +55,7 @@ class Witness:
         seen = self.seen[stream]
         while True:
             subscription, given = subscribe(self._url, subject, durable=f"chaos-{stream.lower()}"), set[str]()
+            self._reading.add(subscription)
             try:
                 async with subscription as events:
                     async for event in events:
@@ -59,6 +67,8 @@ class Witness:
                 logger.debug("subscriber: %s", error)
             finally:
                 self.superseded += subscription.superseded
+                self._reading.discard(subscription)
+                self._ended_malformed += subscription.malformed
             await asyncio.sleep(_AGAIN_S)
 
     def _note(self, stream: str, event: Event) -> None:
