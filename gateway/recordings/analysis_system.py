@@ -20,7 +20,7 @@ from vedette.listen_settings import Address
 from vedette.members import Member, live_members
 from vedette.process import Stop
 from vedette.stack import Stack
-from vedette.streams import CLIPS
+from vedette.streams import CLIPS, DETECTIONS, EVENTS
 
 logger = logging.getLogger(__name__)
 
@@ -64,14 +64,16 @@ async def system(
 
 
 async def _until_streams(bus: Bus) -> None:
-    """Wait for the streams: on a new server our own workers make them, once they have connected."""
-    while True:
+    """Wait for the streams that an analysis needs: on a new server our own workers make them, one after another, once
+    they have connected."""
+    missing = [CLIPS, DETECTIONS, EVENTS]
+    while missing:
         try:
-            await bus.jetstream.stream_info(CLIPS)
+            await bus.jetstream.stream_info(missing[-1])
         except (NatsError, TimeoutError):
             await asyncio.sleep(_LOOK_AGAIN_S)
         else:
-            return
+            missing.pop()
 
 
 async def _running_bus(config: Config) -> Bus | None:
