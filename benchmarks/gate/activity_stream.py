@@ -56,10 +56,9 @@ def activity_clip(share: float) -> Path:
     return _clip(activity_stream(share))
 
 
-def idle_clip(fps: int, gop_s: float) -> Path:
+def idle_clip(fps: int) -> Path:
     """20 s of 720p in which nothing moves, as a camera with variable bit rate sends it (some 0.3 Mb/s at 25 fps)."""
-    seconds = 20.0 + 2 * _MARGIN_S
-    return _clip(StreamSpec("idle 720p", 1, seconds=seconds, fps=fps, gop_s=gop_s, crf=28.0, noise=1.5))
+    return _clip(StreamSpec("idle 720p", 1, seconds=20.0 + 2 * _MARGIN_S, fps=fps, crf=28.0, noise=1.5))
 
 
 def _clip(spec: StreamSpec) -> Path:
