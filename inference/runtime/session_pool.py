@@ -113,6 +113,8 @@ class SessionPool(Generic[R]):
             if (curve := self._queue.costs.of(shape)) is None or curve.predict(1) > QUICK_S:
                 return None
             started = time.monotonic()
+            if request.deadline is not None and request.deadline <= started:
+                return None
             try:
                 (result,) = self._idle[-1].run([request.row])
             except Exception:  # noqa: BLE001 - raised again, and dealt with, in the session's thread

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
 from inference.runtime import session_pool
-from inference.runtime.batching import BatcherClosed, ModelFailed, RowRefused
+from inference.runtime.batching import BatcherClosed, DeadlineExceeded, ModelFailed, RowRefused
 from tests.inference.runtime.held_model import (
     BAD,
     MISSHAPEN,
@@ -83,6 +84,15 @@ async def test_a_row_that_fails_fails_alone_and_costs_what_it_always_does(
         assert len(notes.rebuilds) == (number == BAD)
         quick.threads.clear()
         assert (await batcher.submit(image(1))).result == 1
+
+
+async def test_a_row_that_comes_after_its_deadline_is_not_run(quick: Model) -> None:
+    async with started(quick, warm_up=[SHAPE]) as batcher:
+        await until(lambda: len(batcher._pool._idle) == 1)
+        quick.started.clear()
+        with pytest.raises(DeadlineExceeded):
+            await batcher.submit(image(1), deadline=time.monotonic() - 1)
+        assert quick.started == []
 
 
 async def test_nothing_is_run_after_the_close(quick: Model) -> None:
