@@ -38,15 +38,16 @@ test: $(READY) ## all tests that need nothing but pip
 	.venv-chart/bin/pip install --quiet --disable-pip-version-check -r tests/system/chart.lock
 	@touch $@
 
-test-system: $(READY) .venv-kserve/ready .venv-chart/ready ## tests with GStreamer, Chromium, ffmpeg and kserve; installs Debian's packages where it may
+test-system: $(READY) .venv-kserve/ready .venv-chart/ready ## tests with GStreamer, Chromium, ffmpeg, kserve and buildah, then chaos-short; installs Debian's packages where it may
 	tests/system/install-packages
-	$(BIN)/pytest -m "system and not images"
+	$(BIN)/pytest -m system
+	$(BIN)/python -m chaos --short
 
 test-unsteady: $(READY) ## tests that fail now and then; why is not known yet
 	$(BIN)/pytest -m unsteady
 
-test-images: $(READY) ## builds the images and awaits a detection from them (10 minutes, 4 GB of disk; root, Linux)
-	tests/system/install-packages buildah debootstrap
+test-images: $(READY) ## of these, only: the images built, and a detection awaited from them (5 minutes, 4 GB of disk; root, Linux)
+	tests/system/install-packages
 	$(BIN)/pytest -m images
 
 check: $(READY) ## lint, formatting, types, generated files
