@@ -16,14 +16,14 @@ from gateway.sharing.capacity import Capacity
 from gateway.sharing.sharing import Sharing
 from gateway.sharing.unassigned import Unassigned
 from vedette.background import background, end
-from vedette.bus import Bus, connect
-from vedette.bus_address import BusAddress
-from vedette.camera_record import CameraRecord
-from vedette.camera_settings import Camera
-from vedette.camera_store import Snapshot
-from vedette.leases import Lease
-from vedette.member_watch import MemberWatch
-from vedette.members import announce, new_member
+from vedette.bus.address import BusAddress
+from vedette.bus.connection import Bus, connect
+from vedette.cameras.record import CameraRecord
+from vedette.cameras.store import Snapshot
+from vedette.config.camera_settings import Camera
+from vedette.fleet.leases import Lease
+from vedette.fleet.member_watch import MemberWatch
+from vedette.fleet.members import announce, new_member
 
 SITE = "scale"
 _CAPACITY = Capacity(cores=8.0, limited=False, speed=1.0)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 
 from benchmarks.processes import Up, wait_until
-from vedette.bus import connect
-from vedette.bus_address import address_of
-from vedette.config_file import load_config
+from vedette.bus.address import address_of
+from vedette.bus.connection import connect
+from vedette.config.file import load_config
 from vedette.messages import Detections, DetectionsEvent
 
 

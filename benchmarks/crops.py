@@ -30,9 +30,9 @@ from inference.picture_answer import Found
 from inference.preprocess import place, put
 from inference.repository.folder import Repository
 from vedette.background import background
-from vedette.bus import Bus, connect
-from vedette.bus_address import address_of
-from vedette.config_file import load_config
+from vedette.bus.address import address_of
+from vedette.bus.connection import Bus, connect
+from vedette.config.file import load_config
 from vedette.streams import CROPS
 from vedette.subjects import Feed
 

@@ -20,8 +20,8 @@ from nats.aio.msg import Msg
 
 from benchmarks.results import Result
 from tests.vedette.site.places_of_work import Edge, Place, hub_config, keeping, running_hub, running_site
-from vedette.bus import Bus
-from vedette.bus_address import STATE_VARIABLE
+from vedette.bus.address import STATE_VARIABLE
+from vedette.bus.connection import Bus
 from vedette.site.hub_keeper import HubKeeper
 from vedette.site.site_listing import read_sites
 from vedette.streams import DETECTIONS, EVENTS

@@ -21,9 +21,9 @@ from benchmarks.processes import ROOT
 from benchmarks.results import Result
 from tests.events.service.scenes import FPS, Walk, publish
 from tests.nats_server import NatsServer
-from vedette.bus import Bus, connect
+from vedette.bus.connection import Bus, connect
 from vedette.event_parser import parse_event
-from vedette.members import Member, live_members
+from vedette.fleet.members import Member, live_members
 from vedette.object_messages import ObjectEvent
 from vedette.subjects import PARTITIONS
 

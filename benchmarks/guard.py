@@ -28,7 +28,7 @@ from inference.guard.squeezing import SQUEEZERS, disagreement
 from inference.picture_answer import Found
 from inference.preprocess import fill, place
 from inference.repository.card import ImageInput
-from vedette.guard_settings import Squeeze
+from vedette.config.guard_settings import Squeeze
 
 ROOT = Path(__file__).parent.parent
 INPUT = ImageInput(size=416, multiple=32, layout="NHWC", colour="BGR")

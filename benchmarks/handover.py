@@ -20,7 +20,7 @@ from tests.gateway.sharing.gateways import GatewayProcess, Site, longest_gap_s, 
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.buckets import LEASES, MEMBERSHIP_TTL_S
-from vedette.bus import Bus, connect
+from vedette.bus.connection import Bus, connect
 
 _PAUSE_S = 10.0
 _FPS = 10

@@ -16,13 +16,13 @@ import av
 
 from gateway.fleet.live_publisher import LivePublisher
 from gateway.pictures.picture import PictureEncoder
-from vedette.bus import connect
-from vedette.bus_address import address_of
-from vedette.config_file import load_config
+from vedette.bus.address import address_of
+from vedette.bus.connection import connect
+from vedette.config.file import load_config
+from vedette.fleet.leases import Lease
 from vedette.frames import FrameHeaders
-from vedette.leases import Lease
-from vedette.process import DONE, Stop
-from vedette.process import run as run_process
+from vedette.process.shell import DONE, Stop
+from vedette.process.shell import run as run_process
 
 VIDEO = Path(__file__).parent.parent / "media" / "pedestrians.mp4"
 

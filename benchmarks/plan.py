@@ -14,7 +14,7 @@ from benchmarks.results import FOLDER
 FRAME_KB = 45.0
 """A JPEG of 640x360 at quality 85 (docs/scaling.md, assumption A5)."""
 DETECTIONS_KB = 1.9
-"""A stored message, mean of the bundled video (`vedette/check.py`)."""
+"""A stored message, mean of the bundled video (`vedette/commands/check.py`)."""
 SITES = {"a shop": 16, "a plant": 200, "a region": 10_000, "a million": 1_000_000}
 
 

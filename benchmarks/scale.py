@@ -26,11 +26,11 @@ from benchmarks.sharing_cost import sharing_of
 from tests.nats_server import NatsServer
 from vedette.background import background
 from vedette.buckets import CAMERAS, LEASES, MEMBERS
-from vedette.bus import Bus, connect
-from vedette.camera_plan import Change
-from vedette.camera_store import CameraStore, Snapshot
-from vedette.leases import Lease
-from vedette.sealing import Sealer
+from vedette.bus.connection import Bus, connect
+from vedette.cameras.plan import Change
+from vedette.cameras.store import CameraStore, Snapshot
+from vedette.fleet.leases import Lease
+from vedette.secrets.sealing import Sealer
 
 GATEWAYS = 30
 FLEET, MANY, HELD = 300, 10_000, 1_000

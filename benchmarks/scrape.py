@@ -18,10 +18,10 @@ from urllib.request import urlopen
 import psutil
 from prometheus_client import Counter, Gauge, Histogram
 
-import vedette.metrics
+import vedette.process.metrics
 from benchmarks.results import Result
-from vedette.health import Health, serve_health
-from vedette.listen_settings import Address
+from vedette.config.listen_settings import Address
+from vedette.process.health import Health, serve_health
 
 KINDS = ("gateway", "inference", "events")
 CAMERAS = 1000
@@ -94,7 +94,7 @@ def _cpu_s(process: psutil.Process) -> float:
 
 
 def _fill(kind: str, cameras: int) -> None:
-    for module in (vedette.metrics, importlib.import_module(f"{kind}.metrics")):
+    for module in (vedette.process.metrics, importlib.import_module(f"{kind}.metrics")):
         for metric in vars(module).values():
             if isinstance(metric, Counter | Gauge | Histogram) and "camera" in metric._labelnames:
                 others = [_VALUES.get(name, ("one",)) for name in metric._labelnames if name != "camera"]

@@ -1,4 +1,4 @@
-"""Leases that hang on a session: the design that `docs/scaling.md` proposes, to be measured beside `vedette/leases.py`.
+"""Leases that hang on a session: what `docs/scaling.md` proposes, to be measured beside `vedette/fleet/leases.py`.
 
 A process has one sign of life, the key `<site>.SESSION_<owner>` of the bucket, renewed every 0.5 s by compare-and-set
 and gone after 2 s without. A lease is written when it is taken and not renewed, so that ten thousand cameras cost as
@@ -21,7 +21,7 @@ from nats.js.kv import KV_DEL, KV_OP, KeyValue
 
 from vedette.background import end
 from vedette.buckets import LEASES, MEMBERSHIP_TTL_S
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 
 logger = logging.getLogger(__name__)
 

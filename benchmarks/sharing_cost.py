@@ -7,8 +7,8 @@ from typing import Any
 
 from gateway.sharing.plan import Camera, Planner
 from gateway.sharing.stand import Stand, stand_of
-from vedette.members import Member, parse_member
-from vedette.rendezvous import first
+from vedette.fleet.members import Member, parse_member
+from vedette.fleet.rendezvous import first
 
 _COST = 0.04
 _HEARTBEATS_A_S = 2

@@ -15,9 +15,9 @@ from typing import Any
 
 from benchmarks.results import Result
 from tests.nats_server import NatsServer
-from vedette.bus import connect
-from vedette.snapshot_record import Query, SnapshotRecord
-from vedette.snapshot_store import SnapshotStore
+from vedette.bus.connection import connect
+from vedette.snapshots.record import Query, SnapshotRecord
+from vedette.snapshots.store import SnapshotStore
 
 _AT_ONCE = 200
 _BEGIN = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)

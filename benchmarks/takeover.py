@@ -21,9 +21,9 @@ from benchmarks.events_latency import CAMERA, CONFIG, held, quantile, until_read
 from benchmarks.results import Result
 from tests.events.service.scenes import WALK, Walk, publish, stored
 from tests.nats_server import NatsServer
-from vedette.bus import Bus, connect
+from vedette.bus.connection import Bus, connect
 from vedette.event_parser import parse_event
-from vedette.members import live_members
+from vedette.fleet.members import live_members
 from vedette.object_messages import ObjectEvent
 from vedette.subjects import partition_of
 

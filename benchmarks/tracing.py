@@ -38,11 +38,11 @@ from tests.events.service.worker import plain
 from tests.inference.worker import MODEL, PEOPLE, listen
 from tests.nats_server import NatsServer
 from vedette.background import background
-from vedette.bus import Bus, connect
+from vedette.bus.connection import Bus, connect
+from vedette.config.snapshots_settings import Snapshots
 from vedette.consumers import work_consumer
-from vedette.leases import Lease
-from vedette.members import announce, new_member
-from vedette.snapshots_settings import Snapshots
+from vedette.fleet.leases import Lease
+from vedette.fleet.members import announce, new_member
 from vedette.streams import WORK
 
 MODES = {"off": None, "share_0.01": 0.01, "share_1": 1.0}
@@ -147,8 +147,8 @@ async def _traced(stack: AsyncExitStack, share: float | None, url: str) -> list[
     """The tracer, where there is one."""
     if share is None:
         return []
+    from vedette.config.tracing_settings import Tracing
     from vedette.tracing.tracer import tracing
-    from vedette.tracing_settings import Tracing
 
     settings = Tracing.model_validate({"endpoint": url, "share": share, "slower_than_ms": 1e9})
     return [await stack.enter_async_context(tracing(settings, "vedette-inference", SITE))]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.processes import free_port
 from chaos.service import Service
-from vedette.embedded_nats import server_binary
+from vedette.bus.embedded_nats import server_binary
 
 _MEMORY_MIB, _FILE_MIB = 512, 2048
 

@@ -8,7 +8,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from chaos.witness import SUBJECTS
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.event_parser import parse_event
 

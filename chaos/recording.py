@@ -7,7 +7,7 @@ from pathlib import Path
 from chaos import story
 from chaos.cameras import VIDEO
 from chaos.story import Story
-from vedette.child import Child
+from vedette.process.child import Child
 
 FPS = 3.0
 FRAMES = 120

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from vedette.background import end
-from vedette.child import Child
+from vedette.process.child import Child
 
 _PAUSE_S = 1.0
 """Before a process is started again."""

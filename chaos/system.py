@@ -25,9 +25,9 @@ from chaos.recording import Recording
 from chaos.service import Service
 from chaos.witness import Witness
 from vedette.background import background
-from vedette.bus import Bus, connect
-from vedette.bus_address import STATE_VARIABLE, BusAddress
-from vedette.secret import SecretUrl
+from vedette.bus.address import STATE_VARIABLE, BusAddress
+from vedette.bus.connection import Bus, connect
+from vedette.secrets.secret import SecretUrl
 
 SITE = "chaos"
 KINDS = ("gateway", "inference", "events")

@@ -12,7 +12,7 @@ from vedette.errors import BusUnavailable
 from vedette.event_parser import Event
 from vedette.messages import Detections
 from vedette.object_messages import ObjectEnd, ObjectEvent
-from vedette.subscriber import Subscription, subscribe
+from vedette.subscriber.subscribe import Subscription, subscribe
 
 logger = logging.getLogger(__name__)
 

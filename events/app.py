@@ -9,16 +9,16 @@ from events.scene_settings import CameraSettings
 from events.sinks.site_sinks import SiteSinks
 from events.snapshots.maker import SnapshotMaker
 from vedette.background import background
-from vedette.bus import Bus, connect
-from vedette.bus_address import address_of
-from vedette.config import Config
-from vedette.cpu_capacity import core_speed, usable_cores
+from vedette.bus.address import address_of
+from vedette.bus.connection import Bus, connect
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
 from vedette.debug.loopback import LoopbackOnly
 from vedette.debug.routes import DebugRoutes
-from vedette.health import Health, serve_health
-from vedette.listen_settings import Address
-from vedette.members import announce, new_member
-from vedette.process import DONE, Stop
+from vedette.fleet.cpu_capacity import core_speed, usable_cores
+from vedette.fleet.members import announce, new_member
+from vedette.process.health import Health, serve_health
+from vedette.process.shell import DONE, Stop
 from vedette.tls.server import served_with
 from vedette.tracing.span import EVENTS
 from vedette.tracing.tracer import Tracer, tracing

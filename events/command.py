@@ -3,9 +3,9 @@
 import argparse
 
 from events.app import serve
-from vedette.command_line import add_config, add_logging, address, begin_logging, read_config
-from vedette.process import Stop
-from vedette.process import run as run_process
+from vedette.commands.command_line import add_config, add_logging, address, begin_logging, read_config
+from vedette.process.shell import Stop
+from vedette.process.shell import run as run_process
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

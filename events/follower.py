@@ -11,10 +11,10 @@ from events.scene_settings import CameraSettings, Places, scene_settings
 from events.scenes.camera_scene import SceneKey
 from vedette.background import background
 from vedette.buckets import CAMERAS
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.config.events_settings import Events, Line, Mask, Zone
 from vedette.errors import BusUnavailable
-from vedette.events_settings import Events, Line, Mask, Zone
 from vedette.messages import DetectionsEvent
 from vedette.object_messages import ObjectState
 from vedette.subjects import Feed

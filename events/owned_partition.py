@@ -27,9 +27,9 @@ from events.stream.partition_feed import PartitionFeed
 from events.stream.publisher import Publisher, published_since
 from events.stream.step_trace import begun
 from events.stream.track import ensure_track, last_minute, last_of, last_of_subject, reach
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusError
-from vedette.leases import Lease
+from vedette.fleet.leases import Lease
 from vedette.messages import Hint
 from vedette.object_messages import Snapshot
 from vedette.streams import DETECTIONS, EVENTS

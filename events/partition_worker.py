@@ -13,9 +13,9 @@ from events.owned_partition import OwnedPartition
 from events.scenes.partition_scenes import SettingsOf
 from events.snapshots.maker import SnapshotMaker
 from vedette.background import background, end
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import VedetteError
-from vedette.leases import Lease
+from vedette.fleet.leases import Lease
 from vedette.retry import Backoff, Retry
 from vedette.tracing.tracer import Tracer
 

@@ -22,10 +22,10 @@ from events.settings import Mask as SceneMask
 from events.settings import Zone as SceneZone
 from events.stream.bucket_reader import BucketEntry, entries
 from vedette.buckets import CAMERAS
-from vedette.bus import Bus
-from vedette.camera_settings import Camera
-from vedette.config import Config
-from vedette.events_settings import Events, Line, Mask, Picture, Zone
+from vedette.bus.connection import Bus
+from vedette.config.camera_settings import Camera
+from vedette.config.config import Config
+from vedette.config.events_settings import Events, Line, Mask, Picture, Zone
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)

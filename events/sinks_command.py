@@ -11,15 +11,15 @@ from nats.js.errors import NotFoundError
 from events.sinks.dead_letters import DeadLetter, dead_letters, number_of, remove
 from events.sinks.receivers import receiver_of
 from events.sinks.verdict import Outcome
-from vedette.bus import Bus, describe
-from vedette.bus_access import bus_access
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import Config
+from vedette.bus.access import bus_access
+from vedette.bus.connection import Bus, describe
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.config.config import Config
 from vedette.consumers import sink_name
 from vedette.errors import BusUnavailable, ConfigError
 from vedette.messages import rfc3339
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 from vedette.streams import EVENTS
 
 

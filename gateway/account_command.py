@@ -7,9 +7,9 @@ import secrets
 import sys
 
 from gateway.access.accounts import hash_password
-from vedette.account_settings import ROLES
+from vedette.config.account_settings import ROLES
 from vedette.ids import is_id
-from vedette.process import DONE, MISUSED
+from vedette.process.shell import DONE, MISUSED
 
 _PREFIX = "vdg_"
 _RANDOM_BYTES = 32

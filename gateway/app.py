@@ -22,19 +22,19 @@ from gateway.whip.endpoint import routes as whip_routes
 from gateway.whip.service import WhipService
 from vedette.audit.trail import AuditTrail
 from vedette.background import background
-from vedette.bus import connect
-from vedette.bus_address import address_of
-from vedette.camera_store import CameraStore, Snapshot
-from vedette.config import Config
-from vedette.config_watch import watch_config
-from vedette.gpu_metrics import watch_gpus
-from vedette.health import Health
-from vedette.listen_settings import Address
-from vedette.member_watch import MemberWatch
-from vedette.members import announce, new_member
-from vedette.process import DONE, Stop
-from vedette.registration import register_patiently
-from vedette.sealing import sealer_of
+from vedette.bus.address import address_of
+from vedette.bus.connection import connect
+from vedette.cameras.file_watch import watch_config
+from vedette.cameras.registration import register_patiently
+from vedette.cameras.store import CameraStore, Snapshot
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
+from vedette.fleet.member_watch import MemberWatch
+from vedette.fleet.members import announce, new_member
+from vedette.process.gpu_metrics import watch_gpus
+from vedette.process.health import Health
+from vedette.process.shell import DONE, Stop
+from vedette.secrets.sealing import sealer_of
 from vedette.site.link_certificates import watch_link_certificates
 from vedette.tls.server import served_with
 from vedette.tracing.span import GATEWAY

@@ -9,7 +9,7 @@ GatewayError
 from enum import StrEnum
 
 from vedette.errors import VedetteError
-from vedette.redaction import redact
+from vedette.secrets.redaction import redact
 
 
 class GatewayError(VedetteError):

@@ -42,22 +42,22 @@ from inference.stream.server_clock import ServerClock
 from inference.stream.tokens import Tokens
 from vedette.audit.trail import AuditTrail
 from vedette.background import background, end
-from vedette.bus import Bus, connect
-from vedette.bus_address import BusAddress, address_of
-from vedette.config import Config
+from vedette.bus.address import BusAddress, address_of
+from vedette.bus.connection import Bus, connect
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
 from vedette.consumers import clip_consumer, crop_consumer, work_consumer
 from vedette.debug.routes import DebugRoutes
 from vedette.errors import BusUnavailable
-from vedette.gpu_metrics import watch_gpus
-from vedette.health import Health
-from vedette.listen_settings import Address
-from vedette.logs import current_model
-from vedette.members import announce, new_member
-from vedette.process import DONE, Stop
+from vedette.fleet.members import announce, new_member
+from vedette.fleet.worker_addresses import WorkerAddress
+from vedette.process.gpu_metrics import watch_gpus
+from vedette.process.health import Health
+from vedette.process.logs import current_model
+from vedette.process.shell import DONE, Stop
 from vedette.streams import CLIPS, CROPS, WORK
 from vedette.tracing.span import INFERENCE
 from vedette.tracing.tracer import Tracer, tracing
-from vedette.worker_addresses import WorkerAddress
 
 logger = logging.getLogger(__name__)
 

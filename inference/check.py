@@ -12,9 +12,9 @@ from inference.repository.references import Reference
 from inference.repository.store import file_path
 from inference.rollout.plan import Bounds, plan_of
 from inference.serving.tls import check as check_tls
-from vedette.config import Config
-from vedette.config_problems import Problem
-from vedette.pipeline_settings import IdentitiesStage
+from vedette.config.config import Config
+from vedette.config.pipeline_settings import IdentitiesStage
+from vedette.config.problems import Problem
 from vedette.tls.files import WrongFile
 
 

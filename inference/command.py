@@ -3,11 +3,11 @@
 import argparse
 
 from inference.app import serve
-from vedette.command_line import add_config, add_logging, address, begin_logging, read_config
+from vedette.commands.command_line import add_config, add_logging, address, begin_logging, read_config
 from vedette.errors import ConfigError
-from vedette.process import Stop
-from vedette.process import run as run_process
-from vedette.worker_addresses import worker_address
+from vedette.fleet.worker_addresses import worker_address
+from vedette.process.shell import Stop
+from vedette.process.shell import run as run_process
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import secrets
 import sys
 
 from vedette.ids import is_id
-from vedette.process import DONE, MISUSED
+from vedette.process.shell import DONE, MISUSED
 
 _PREFIX = "vdt_"
 _RANDOM_BYTES = 32

@@ -10,8 +10,8 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
 from tests.nats_server import NatsServer
-from vedette.bus import Bus, connect
-from vedette.bus_address import STATE_VARIABLE
+from vedette.bus.address import STATE_VARIABLE
+from vedette.bus.connection import Bus, connect
 
 # Its handlers run in every fork of a process that holds gRPC threads; there they wait for threads that are not there.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from vedette.bus_address import BusAddress
-from vedette.bus_settings import Retention
-from vedette.child import die_with_parent
-from vedette.embedded_nats import server_binary
-from vedette.secret import SecretUrl
+from vedette.bus.address import BusAddress
+from vedette.bus.embedded_nats import server_binary
+from vedette.config.bus_settings import Retention
+from vedette.process.child import die_with_parent
+from vedette.secrets.secret import SecretUrl
 
 DEADLINE_S = 30.0
 SMALL = Retention(detections_gib=0.5, events_gib=0.5, snapshots_gib=0.5, clips_mib=64, frames_mib=64, pictures_mib=32)

@@ -6,7 +6,7 @@ import sysconfig
 import time
 from pathlib import Path
 
-from vedette.child import die_with_parent
+from vedette.process.child import die_with_parent
 
 DEADLINE_S = 30.0
 KEY, SECRET = "operator", "s3cret-of-the-store"

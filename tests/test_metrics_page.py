@@ -8,13 +8,13 @@ from prometheus_client import Counter, Gauge, Histogram
 import events.metrics
 import gateway.metrics
 import inference.metrics
-import vedette.metrics
+import vedette.process.metrics
 import vedette.site.metrics
-from vedette.gpu_metrics import GPU_METRICS
+from vedette.process.gpu_metrics import GPU_METRICS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "metrics.md"
-MODULES = (vedette.metrics, vedette.site.metrics, gateway.metrics, inference.metrics, events.metrics)
+MODULES = (vedette.process.metrics, vedette.site.metrics, gateway.metrics, inference.metrics, events.metrics)
 KINDS = {"Counter", "Gauge", "Histogram", "Summary", "Info", "Enum"}
 
 Described = tuple[str, str]

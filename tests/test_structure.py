@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vedette.config_file import load_config
+from vedette.config.file import load_config
 
 ROOT = Path(__file__).parent.parent
 SERVICES = ("gateway", "inference", "events")
@@ -27,10 +27,10 @@ PURE: tuple[str, ...] = (
     "events/ownership/shares.py",
     "events/scenes/recording_order.py",
     "vedette/retry.py",
-    "vedette/story.py",
-    "vedette/event_order.py",
+    "vedette/watching/story.py",
+    "vedette/subscriber/order.py",
 )
-PURE += ("events/snapshots/choice.py", "events/snapshots/portrait.py", "vedette/snapshot_record.py")
+PURE += ("events/snapshots/choice.py", "events/snapshots/portrait.py", "vedette/snapshots/record.py")
 PURE += ("events/scene.py", "events/scene_state.py", "events/settings.py", "events/picture_judge.py")
 PURE += tuple(
     str(file.relative_to(ROOT))

@@ -10,7 +10,7 @@ shares (configuration, the bus, the process shell). To receive events in a progr
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vedette.subscriber import subscribe
+    from vedette.subscriber.subscribe import subscribe
 
 __all__ = ["subscribe"]
 
@@ -18,7 +18,7 @@ __all__ = ["subscribe"]
 def __getattr__(name: str) -> Any:
     # Lazy, so that `vedette --help` and the signal handlers of `vedette.__main__` don't wait for heavy imports.
     if name == "subscribe":
-        from vedette.subscriber import subscribe
+        from vedette.subscriber.subscribe import subscribe
 
         return subscribe
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

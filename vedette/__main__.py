@@ -16,7 +16,7 @@ def _leave(number: int, frame: Any) -> None:
     os._exit(int(sys.argv[1:2] in [[name] for name in with_results]))
 
 
-# First of all: a Ctrl-C while the rest is imported must not print a traceback. `vedette.process.run` takes over.
+# First of all: a Ctrl-C while the rest is imported must not print a traceback. `vedette.process.shell.run` takes over.
 signal.signal(signal.SIGINT, _leave)
 signal.signal(signal.SIGTERM, _leave)
 
@@ -26,13 +26,13 @@ from collections.abc import Callable, Sequence  # noqa: E402
 from importlib.metadata import version  # noqa: E402
 
 COMMANDS = {
-    "up": ("vedette.up", "run everything that a configuration needs on this machine"),
-    "check": ("vedette.check", "say whether a configuration is good, and what it resolves to"),
-    "apply": ("vedette.apply", "make the cameras of a running site what a configuration says"),
+    "up": ("vedette.up.command", "run everything that a configuration needs on this machine"),
+    "check": ("vedette.commands.check", "say whether a configuration is good, and what it resolves to"),
+    "apply": ("vedette.commands.apply", "make the cameras of a running site what a configuration says"),
     "cameras": ("gateway.cameras_command", "list, add, change, remove and test cameras"),
     "models": ("inference.models_command", "add, list, verify, fetch and remove models, and roll out versions"),
     "identities": ("inference.identities_command", "enrol people, list, remove and export them"),
-    "watch": ("vedette.watch", "print detections as they come"),
+    "watch": ("vedette.watching.command", "print detections as they come"),
     "top": ("vedette.top.command", "show where the milliseconds go, in all processes of a site"),
     "analyze": ("gateway.recordings.analyze_command", "run a recording through the whole system"),
     "simulate": ("gateway.simulator.command", "serve videos as RTSP cameras"),
@@ -43,7 +43,7 @@ COMMANDS = {
     "hub": ("vedette.site.hub_command", "gather what other sites detect, and say what of it is late or lost"),
     "site": ("vedette.site.site_command", "write the files of a new site; say how the hub stands to each"),
     "sinks": ("events.sinks_command", "say how far webhooks are, and what they would not take; send that again"),
-    "reseal": ("vedette.reseal", "seal all secrets in the KV buckets with the first key of their key files"),
+    "reseal": ("vedette.commands.reseal", "seal all secrets in the KV buckets with the first key of their key files"),
     "audit": ("vedette.audit.command", "print the audit log: who changed what"),
     "roles": ("vedette.roles.command", "write the users of a nats-server, one a role, and new passwords for them"),
     "account": ("gateway.account_command", "make an account for the console and the API of gateways"),

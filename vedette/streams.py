@@ -14,14 +14,14 @@ from nats.js.api import (
     SubjectTransform,
 )
 
-from vedette.bus_settings import Retention
+from vedette.config.bus_settings import Retention
 from vedette.subjects import PARTITIONS
 
 FRAMES, WORK, CLIPS, PICTURES, DETECTIONS, STATUS = "FRAMES", "WORK", "CLIPS", "PICTURES", "DETECTIONS", "STATUS"
 TRACK, EVENTS, DEAD, AUDIT = "TRACK", "EVENTS", "DEAD", "AUDIT"
 CROPS = "CROPS"
 SNAPSHOTS = "vedette-snapshots"
-"""Object store: the JPEGs that events refer to by sha256. See `vedette/snapshot_store.py`."""
+"""Object store: the JPEGs that events refer to by sha256. See `vedette/snapshots/store.py`."""
 CLIPS_IN_FLIGHT = 8
 """Frames of a recording on the bus at a time; readers restore order within this bound."""
 LIVE_FRAME_MAX_AGE_S = 5.0

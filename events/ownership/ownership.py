@@ -8,9 +8,9 @@ from typing import Generic, Protocol, TypeVar
 from events import metrics
 from events.ownership.shares import share_of
 from vedette.background import background, end
-from vedette.bus import Bus
-from vedette.member_watch import MemberWatch
-from vedette.members import Member
+from vedette.bus.connection import Bus
+from vedette.fleet.member_watch import MemberWatch
+from vedette.fleet.members import Member
 from vedette.subjects import PARTITIONS
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ its own share. Pure.
 
 from collections.abc import Mapping
 
-from vedette.rendezvous import first
+from vedette.fleet.rendezvous import first
 
 
 def share_of(worker: str, workers: Mapping[str, float | None], partitions: int) -> frozenset[int]:

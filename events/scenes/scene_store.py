@@ -20,9 +20,9 @@ from nats.js.errors import KeyNotFoundError
 from events.errors import PartitionLost
 from events.scenes.camera_scene import SceneKey
 from events.stream.bucket_reader import entries
-from vedette.atomic_write import MOST_WRITES, Write, write
 from vedette.buckets import SCENES, scenes_key
-from vedette.bus import Bus, describe
+from vedette.bus.atomic_write import MOST_WRITES, Write, write
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusUnavailable, Conflict
 
 logger = logging.getLogger(__name__)

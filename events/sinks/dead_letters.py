@@ -8,7 +8,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from events.sinks.sink_event import HEADERS, SinkEvent
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.messages import rfc3339
 from vedette.streams import DEAD

@@ -14,11 +14,11 @@ from events.sinks.delivery_trace import begun
 from events.sinks.history import History
 from events.sinks.sink_event import SinkEvent
 from events.sinks.verdict import Outcome, Verdict
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
+from vedette.config.sinks_settings import Sink as SinkSettings
 from vedette.errors import MessageTooLarge
-from vedette.leases import Lease
+from vedette.fleet.leases import Lease
 from vedette.retry import Backoff, Retry
-from vedette.sinks_settings import Sink as SinkSettings
 from vedette.tracing.tracer import Tracer
 
 logger = logging.getLogger(__name__)

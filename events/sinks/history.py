@@ -2,7 +2,7 @@
 
 from events.sinks.sink_event import SinkEvent
 from vedette.consumers import SINK_EVENTS_IN_HAND
-from vedette.event_order import Recent
+from vedette.subscriber.order import Recent
 
 _EVENTS = 2 * SINK_EVENTS_IN_HAND
 

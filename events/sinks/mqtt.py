@@ -17,9 +17,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 from events.sinks.mqtt_connection import Broker, MqttConnection, NotConnected, OtherVersion
 from events.sinks.sink_event import SinkEvent
 from events.sinks.verdict import Outcome, Verdict
+from vedette.config.sinks_settings import MQTT_PORTS, PLACES, Mqtt
 from vedette.retry import Backoff, Retry
-from vedette.sinks_settings import MQTT_PORTS, PLACES, Mqtt
-from vedette.trust import trust
+from vedette.tls.trust import trust
 
 _THE_EVENTS_FAULT = frozenset({"Topic name invalid", "Payload format invalid", "Packet too large"})
 """MQTT 5, section 3.4.2.1: the same message will be answered in the same way."""

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from events.sinks.delivery import Receiver
 from events.sinks.webhook import webhook_receiver
-from vedette.sinks_settings import Sink, Webhook
+from vedette.config.sinks_settings import Sink, Webhook
 
 
 @asynccontextmanager

@@ -23,11 +23,11 @@ from events.sinks.receivers import receiver_of
 from events.sinks.sink_event import SinkEvent, sink_event, wanted
 from events.sinks.sink_reader import SinkReader
 from vedette.background import background, end
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
+from vedette.config.sinks_settings import Sink as SinkSettings
 from vedette.errors import VedetteError
-from vedette.leases import Lease
+from vedette.fleet.leases import Lease
 from vedette.retry import Backoff, Retry
-from vedette.sinks_settings import Sink as SinkSettings
 from vedette.tracing.tracer import Tracer
 
 logger = logging.getLogger(__name__)

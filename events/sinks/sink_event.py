@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 from pydantic_core import from_json
 
+from vedette.config.sinks_settings import Sink
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE
-from vedette.sinks_settings import Sink
 from vedette.tracing.context import HEADER as TRACEPARENT
 from vedette.tracing.context import TraceContext
 

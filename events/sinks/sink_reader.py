@@ -12,9 +12,9 @@ from nats.js.api import ConsumerInfo
 
 from events.errors import ReaderBroken
 from events.stream.pull_reader import PullReader
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
+from vedette.config.sinks_settings import Sink
 from vedette.consumers import sink_consumer
-from vedette.sinks_settings import Sink
 from vedette.streams import EVENTS
 from vedette.subjects import sink_subjects
 

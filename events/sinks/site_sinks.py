@@ -5,8 +5,8 @@ import logging
 
 from events.sinks.sink import Sink
 from vedette.background import end
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
 from vedette.errors import VedetteError
 from vedette.tracing.tracer import Tracer
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from vedette.http_post import Answer
+from vedette.http.post import Answer
 
 _THE_EVENTS_FAULT = frozenset({400, 405, 406, 410, 411, 413, 414, 415, 422, 431, 501, 505})
 """The same event will be answered in the same way, however often it is sent. All else may be mended at the receiver:

@@ -9,9 +9,9 @@ import aiohttp
 from events.sinks.signature import webhook_headers, webhook_id
 from events.sinks.sink_event import SinkEvent
 from events.sinks.verdict import Outcome, Verdict, judged
-from vedette.http_post import PostFailed, post, post_session
+from vedette.config.sinks_settings import Webhook, secret_key
+from vedette.http.post import PostFailed, post, post_session
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE
-from vedette.sinks_settings import Webhook, secret_key
 from vedette.tracing.context import HEADER
 
 _CONTENT_TYPE = f"{CLOUDEVENT_CONTENT_TYPE}; charset=utf-8"

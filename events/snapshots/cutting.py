@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vedette.snapshots_settings import Snapshots
+from vedette.config.snapshots_settings import Snapshots
 from vedette.view import Box, View
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from nats.errors import Error as NatsError
 
 from events.snapshots.cutting import BadPicture, size_of
 from events.snapshots.portrait import Portrait
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.messages import FrameRef
 from vedette.stills import ANSWER_WITHIN_S, StillWanted
 from vedette.subjects import still

@@ -13,12 +13,12 @@ from events.snapshots.cutting import BadPicture, Cut, cut_out, whole
 from events.snapshots.main_picture import main_picture
 from events.snapshots.picture_reader import KeptPicture, read_picture
 from events.snapshots.portrait import Portrait, sharpness_share
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
+from vedette.config.snapshots_settings import Snapshots
 from vedette.errors import BusUnavailable, MessageTooLarge
 from vedette.object_messages import Snapshot
-from vedette.snapshot_record import Kind, SnapshotRecord
-from vedette.snapshot_store import SnapshotStore
-from vedette.snapshots_settings import Snapshots
+from vedette.snapshots.record import Kind, SnapshotRecord
+from vedette.snapshots.store import SnapshotStore
 from vedette.subjects import Feed
 from vedette.view import WHOLE
 

@@ -22,7 +22,7 @@ from events.snapshots.maker import SnapshotMaker
 from events.snapshots.portrait import Portrait
 from vedette.errors import BusUnavailable, VedetteError
 from vedette.object_messages import IdentityMatch, ObjectEnd, ObjectEvent, Snapshot
-from vedette.snapshot_record import SnapshotRecord
+from vedette.snapshots.record import SnapshotRecord
 
 logger = logging.getLogger(__name__)
 

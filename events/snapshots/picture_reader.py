@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from vedette.bus import Bus
-from vedette.direct_read import read_at
+from vedette.bus.connection import Bus
+from vedette.bus.direct_read import read_at
 from vedette.errors import MalformedMessage
 from vedette.frames import FrameHeaders
 from vedette.messages import FrameRef

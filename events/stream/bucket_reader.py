@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 
 from events.stream.ordered_reader import OrderedReader
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 _GONE = ("KV-Operation", "Nats-Marker-Reason")
 

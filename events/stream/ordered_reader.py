@@ -9,7 +9,7 @@ import secrets
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from events.stream.pull_reader import PullReader
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 _FORGOTTEN_AFTER_S = 30.0
 

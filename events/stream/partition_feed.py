@@ -18,7 +18,7 @@ from events.errors import DetectionsMissed, ReaderBroken
 from events.scenes.camera_scene import SceneKey
 from events.stream.ordered_reader import OrderedReader
 from events.stream.track import Reach, ensure_track, last_of, origin, reach, where
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.retry import Backoff, Retry
 from vedette.streams import DETECTIONS, TRACK

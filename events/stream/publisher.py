@@ -16,7 +16,7 @@ from events.objects.published import Published
 from events.stream.ordered_reader import OrderedReader
 from events.stream.outgoing import Outgoing
 from events.stream.track import last_of_subject
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable, Conflict, MessageTooLarge
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE
 from vedette.retry import Backoff, Retry

@@ -18,7 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, ConsumerInfo
 
 from events.errors import ReaderBroken
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 
 _BATCH = 256
 _EXPIRES_S = 20.0

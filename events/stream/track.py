@@ -13,7 +13,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, Header
 from nats.js.errors import APIError, NotFoundError
 
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusMisfit, BusUnavailable, MalformedMessage
 from vedette.streams import DETECTIONS, TRACK, TRACK_MAX_AGE_S, track_stream
 from vedette.subjects import track_filter

@@ -7,8 +7,8 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vedette.account_settings import ROLES, Account, AccountRole
-from vedette.secret import SecretText
+from vedette.config.account_settings import ROLES, Account, AccountRole
+from vedette.secrets.secret import SecretText
 
 _LOG2_N, _R, _P = 15, 8, 1
 """Cost of scrypt: 32 MiB and some 0.1 s a password (RFC 7914, section 2)."""

@@ -15,7 +15,7 @@ from gateway.api.guard import Guard
 from gateway.web.audit import CALLER
 from gateway.web.problem import HttpProblem
 from gateway.web.request_body import read_text
-from vedette.config_problems import Problem
+from vedette.config.problems import Problem
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from gateway.reading.reading_thread import read_in_thread
 from vedette.event_parser import Event
 from vedette.messages import DetectionsEvent
 from vedette.object_messages import ObjectNew
-from vedette.process import Stop
+from vedette.process.shell import Stop
 
 logger = logging.getLogger(__name__)
 

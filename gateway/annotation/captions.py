@@ -6,7 +6,7 @@ from operator import itemgetter
 
 from vedette.event_parser import Event
 from vedette.object_messages import EventData, ZoneEnter, ZoneLeave
-from vedette.story import said
+from vedette.watching.story import said
 
 SHOWN_S = 4.0
 MOST_LINES = 6

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
-from vedette.bus import Bus
-from vedette.config import Config
-from vedette.events_settings import Line, Mask, Zone
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.config.events_settings import Line, Mask, Zone
 from vedette.messages import DetectionsEvent
 from vedette.object_messages import ObjectState
 from vedette.subjects import Feed

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.web.problem import HttpProblem
-from vedette.config_problems import Problem, dotted
+from vedette.config.problems import Problem, dotted
 
 READ_ONLY = ("name", "origin", "revision", "refused", "status")
 """Keys of an answer that are no settings: a body may have them, so that an answer can be sent back, changed."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from vedette.camera_settings import WHIP
+from vedette.config.camera_settings import WHIP
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

@@ -24,15 +24,15 @@ from gateway.fleet.fleet import Fleet
 from gateway.web.audit import note_keys
 from gateway.web.problem import HttpProblem
 from gateway.web.request_body import read_text
-from vedette.account_settings import AccountRole
-from vedette.bus import Bus
-from vedette.camera_check import CameraRefused
-from vedette.camera_record import CameraRecord, Entry, settings_of
-from vedette.camera_store import CameraStore
-from vedette.config import Config
-from vedette.config_problems import ID_RULE, KeyPath, Problem
+from vedette.bus.connection import Bus
+from vedette.cameras.check import CameraRefused
+from vedette.cameras.latest_status import latest_status
+from vedette.cameras.record import CameraRecord, Entry, settings_of
+from vedette.cameras.store import CameraStore
+from vedette.config.account_settings import AccountRole
+from vedette.config.config import Config
+from vedette.config.problems import ID_RULE, KeyPath, Problem
 from vedette.errors import BusError, BusUnavailable, Conflict
-from vedette.latest_status import latest_status
 from vedette.messages import Status
 
 ROOT = "/api/v1"

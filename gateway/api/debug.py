@@ -4,8 +4,8 @@ from aiohttp import web
 
 from gateway.api.guard import Guard
 from gateway.web.problem import HttpProblem
+from vedette.config.debug_settings import Debug
 from vedette.debug.routes import DebugRoutes
-from vedette.debug.settings import Debug
 
 
 def debug_routes(guard: Guard, settings: Debug) -> list[web.RouteDef]:

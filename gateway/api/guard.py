@@ -19,9 +19,9 @@ from gateway.access.accounts import Accounts, Caller
 from gateway.access.sessions import COOKIE, CSRF_HEADER, Sessions
 from gateway.web.audit import CALLER
 from gateway.web.problem import HttpProblem
-from vedette.account_settings import Account, AccountRole
-from vedette.listen_settings import Address
-from vedette.secret import SecretText
+from vedette.config.account_settings import Account, AccountRole
+from vedette.config.listen_settings import Address
+from vedette.secrets.secret import SecretText
 
 
 class Guard:

@@ -4,10 +4,10 @@ from importlib.metadata import version
 from typing import Any
 
 from gateway.console.openapi import paths as console_paths
-from vedette.camera_settings import Camera
+from vedette.config.camera_settings import Camera
 from vedette.debug.openapi import paths as debug_paths
 from vedette.messages import Status
-from vedette.snapshot_record import SnapshotRecord
+from vedette.snapshots.record import SnapshotRecord
 
 _REF = "#/components/schemas/{model}"
 _NAME = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The camera."}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from gateway.web.problem import HttpProblem
-from vedette.snapshot_record import Query
+from vedette.snapshots.record import Query
 
 MOST_AT_ONCE = 1000
 _FILTERS = ("camera", "from", "to", "label", "person", "object")

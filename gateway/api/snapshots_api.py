@@ -13,10 +13,10 @@ from aiohttp import web
 from gateway.api.guard import Guard
 from gateway.api.snapshot_query import read_paging, read_query
 from gateway.web.problem import HttpProblem
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable
-from vedette.snapshot_record import SnapshotRecord
-from vedette.snapshot_store import BadCursor, SnapshotStore
+from vedette.snapshots.record import SnapshotRecord
+from vedette.snapshots.store import BadCursor, SnapshotStore
 
 ROOT = "/api/v1/snapshots"
 _SHA256 = re.compile(r"[0-9a-f]{64}")

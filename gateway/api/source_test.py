@@ -14,10 +14,10 @@ from gateway.reading.reading_thread import read_in_thread
 from gateway.sources.probe import Probe, probe
 from gateway.sources.tls import CHECKED, Tls
 from gateway.web.problem import HttpProblem
-from vedette.camera_check import CameraRefused, check_camera, read_camera
-from vedette.camera_settings import WHIP
-from vedette.config_problems import Problem
-from vedette.pipeline_settings import Pipeline, Stage
+from vedette.cameras.check import CameraRefused, check_camera, read_camera
+from vedette.config.camera_settings import WHIP
+from vedette.config.pipeline_settings import Pipeline, Stage
+from vedette.config.problems import Problem
 
 _AT_A_TIME = 2
 _WATCH_S = 3.0

@@ -9,13 +9,13 @@ from typing import Any
 from gateway.fleet.camera_change import change_camera
 from gateway.fleet.camera_edit import Editor
 from vedette.audit.commands import note_command
-from vedette.camera_access import camera_access
-from vedette.camera_settings import WHIP
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import Config
+from vedette.cameras.access import camera_access
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.config.camera_settings import WHIP
+from vedette.config.config import Config
 from vedette.errors import ConfigError
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 _EPILOG = """\
 Example: vedette cameras add configs/demo.yaml gate rtsp://operator:password@10.0.0.5/stream1 --pipeline people

@@ -5,10 +5,10 @@ import argparse
 from gateway.fleet.camera_change import change_camera
 from gateway.fleet.camera_edit import Edit, Editor
 from vedette.audit.commands import note_command
-from vedette.camera_access import camera_access
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.cameras.access import camera_access
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

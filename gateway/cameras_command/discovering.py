@@ -12,11 +12,11 @@ import aiohttp
 
 from gateway.onvif import Found, OnvifDevice, OnvifError, Profile, discover
 from gateway.onvif.discovery import MULTICAST
-from vedette.command_line import add_logging, begin_logging
+from vedette.commands.command_line import add_logging, begin_logging
 from vedette.errors import ConfigError
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
-from vedette.redaction import redact
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
+from vedette.secrets.redaction import redact
 
 _AT_A_TIME = 8
 _EPILOG = """\

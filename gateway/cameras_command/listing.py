@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vedette.camera_access import camera_access
-from vedette.camera_record import CameraRecord, Entry, settings_of
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import Config
-from vedette.latest_status import latest_status
+from vedette.cameras.access import camera_access
+from vedette.cameras.latest_status import latest_status
+from vedette.cameras.record import CameraRecord, Entry, settings_of
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.config.config import Config
 from vedette.messages import Status
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 _WIDTH = 250
 """Columns where no terminal says how many there are."""

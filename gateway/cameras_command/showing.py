@@ -6,9 +6,9 @@ import sys
 
 from gateway.cameras_command.listing import as_data, find, state_of
 from gateway.fleet.camera_edit import UnknownCamera
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

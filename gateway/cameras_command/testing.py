@@ -11,11 +11,11 @@ from gateway.errors import Reason, SourceError
 from gateway.fleet.camera_settings import url_problems
 from gateway.sources.probe import Probe
 from gateway.sources.tls import Tls
-from vedette.command_line import add_logging, begin_logging
+from vedette.commands.command_line import add_logging, begin_logging
 from vedette.errors import ConfigError
-from vedette.process import DONE, FAILED, MISUSED, Stop
-from vedette.process import run as run_process
-from vedette.redaction import redact_url
+from vedette.process.shell import DONE, FAILED, MISUSED, Stop
+from vedette.process.shell import run as run_process
+from vedette.secrets.redaction import redact_url
 
 _EPILOG = """\
 Example: vedette cameras test rtsp://operator:password@10.0.0.5/stream1

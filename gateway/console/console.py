@@ -8,8 +8,8 @@ from gateway.console import pages
 from gateway.console.live import Live
 from gateway.console.viewer import LiveEndpoint
 from gateway.console.views_api import ViewsApi
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
 
 
 class Console:

@@ -3,13 +3,13 @@
 import asyncio
 from typing import Any
 
-from vedette.bus import Bus
-from vedette.bus_address import site_folder
-from vedette.config import Config
-from vedette.identity_record import IdentityRecord
-from vedette.identity_store import IdentityStore
+from vedette.bus.address import site_folder
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.identities.record import IdentityRecord
+from vedette.identities.store import IdentityStore
 from vedette.messages import rfc3339
-from vedette.sealing import identities_sealer_of
+from vedette.secrets.sealing import identities_sealer_of
 
 
 async def enrolled_people(bus: Bus, config: Config) -> list[dict[str, Any]]:

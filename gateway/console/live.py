@@ -13,7 +13,7 @@ from gateway.console.outbox import Outbox
 from gateway.console.scene import Place, Scene
 from gateway.console.window import Window
 from vedette.background import end
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import MalformedMessage
 from vedette.event_parser import parse_event
 from vedette.messages import Status

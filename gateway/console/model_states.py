@@ -14,11 +14,11 @@ from nats.js.errors import KeyNotFoundError, NoKeysError
 from pydantic import ValidationError
 
 from vedette.buckets import ROLLOUTS
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
+from vedette.config.pipeline_settings import Pipeline, Stage
 from vedette.errors import BusUnavailable
-from vedette.members import Member, live_members
+from vedette.fleet.members import Member, live_members
 from vedette.messages import Detections, DetectionsEvent
-from vedette.pipeline_settings import Pipeline, Stage
 from vedette.subjects import detections_filter
 
 _LISTEN_S = 1.5

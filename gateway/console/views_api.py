@@ -7,12 +7,12 @@ from gateway.console.event_history import Wanted, latest_events
 from gateway.console.identities_list import enrolled_people
 from gateway.console.model_states import model_states
 from gateway.web.problem import HttpProblem
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.config.pipeline_settings import Pipeline, Stage
 from vedette.errors import BusUnavailable, ConfigError
 from vedette.ids import is_id
 from vedette.object_messages import SCENE_EVENTS
-from vedette.pipeline_settings import Pipeline, Stage
 
 _MOST_EVENTS = 500
 _MOST_CHARACTERS = 63

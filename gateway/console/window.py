@@ -22,7 +22,7 @@ from pydantic_core import to_json
 from gateway.console.event_history import Wanted, latest_events
 from gateway.console.object_ids import KNOWN_FOR_S, ObjectIds
 from gateway.console.scene import Place, Scene, scene_of
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.event_parser import parse_event
 from vedette.frames import FrameHeaders

@@ -26,11 +26,11 @@ from gateway.reading.listener import Listener
 from gateway.reading.read_settings import decode_options, gate_policy, substream_of
 from gateway.sources.tls import Tls
 from vedette.background import background, end
-from vedette.camera_settings import Camera as CameraConfig
+from vedette.config.camera_settings import Camera as CameraConfig
+from vedette.fleet.leases import Lease
 from vedette.frames import FrameHeaders
-from vedette.leases import Lease
-from vedette.logs import current_camera
-from vedette.metrics import DROPPED, STAGE_TIME, SUPERSEDED
+from vedette.process.logs import current_camera
+from vedette.process.metrics import DROPPED, STAGE_TIME, SUPERSEDED
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.fleet.camera_edit import Edit
-from vedette.camera_plan import Change
-from vedette.camera_record import CameraRecord, Entry
-from vedette.camera_store import CameraStore, Snapshot
+from vedette.cameras.plan import Change
+from vedette.cameras.record import CameraRecord, Entry
+from vedette.cameras.store import CameraStore, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from gateway.errors import GatewayError
 from gateway.fleet.camera_settings import checked, patched
-from vedette.camera_record import CameraRecord, Entry
-from vedette.pipeline_settings import Pipeline
+from vedette.cameras.record import CameraRecord, Entry
+from vedette.config.pipeline_settings import Pipeline
 
 Edit = Callable[[Entry | None], CameraRecord | None]
 """From what is there to what is to be; raises CameraRefused, UnknownCamera, EditImpossible."""

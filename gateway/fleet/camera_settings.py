@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from vedette.camera_check import CameraRefused, check_camera, read_camera
-from vedette.camera_record import settings_of
-from vedette.camera_settings import WHIP, Camera
-from vedette.config_problems import KeyPath, Problem
-from vedette.pipeline_settings import Pipeline
-from vedette.secret import SecretText, SecretUrl
-from vedette.settings import Settings
+from vedette.cameras.check import CameraRefused, check_camera, read_camera
+from vedette.cameras.record import settings_of
+from vedette.config.camera_settings import WHIP, Camera
+from vedette.config.pipeline_settings import Pipeline
+from vedette.config.problems import KeyPath, Problem
+from vedette.config.settings import Settings
+from vedette.secrets.secret import SecretText, SecretUrl
 
 MASK = "***"
 """In a secret as it is shown."""

@@ -12,8 +12,8 @@ from nats.errors import Error as NatsError
 from gateway import metrics
 from gateway.reading.account import FATES
 from gateway.reading.interface import ReaderStats, StreamInfo, SubstreamInfo
-from vedette.bus import Bus, describe
-from vedette.leases import Lease
+from vedette.bus.connection import Bus, describe
+from vedette.fleet.leases import Lease
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE, Status, SubstreamStatus, status_event
 from vedette.subjects import status as status_subject
 

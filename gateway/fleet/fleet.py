@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from vedette.background import background
-from vedette.camera_check import CameraRefused
-from vedette.camera_record import Entry, UnreadableRecord
-from vedette.camera_settings import Camera
-from vedette.camera_store import Snapshot
+from vedette.cameras.check import CameraRefused
+from vedette.cameras.record import Entry, UnreadableRecord
+from vedette.cameras.store import Snapshot
+from vedette.config.camera_settings import Camera
 from vedette.messages import CAMERA_REMOVED
 
 logger = logging.getLogger(__name__)

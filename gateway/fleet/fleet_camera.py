@@ -2,7 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
-import vedette.metrics
+import vedette.process.metrics
 from gateway import metrics
 from gateway.fleet.camera import Camera, Decoding
 from gateway.fleet.camera_status import CameraStatus
@@ -16,12 +16,12 @@ from gateway.reading.sampler import Sampling
 from gateway.whip.service import WhipService
 from gateway.whip.whip_reader import WhipDecoding
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.camera_check import check_camera
-from vedette.camera_settings import Camera as CameraConfig
-from vedette.config import Config
-from vedette.leases import Lease
-from vedette.members import Member
+from vedette.bus.connection import Bus
+from vedette.cameras.check import check_camera
+from vedette.config.camera_settings import Camera as CameraConfig
+from vedette.config.config import Config
+from vedette.fleet.leases import Lease
+from vedette.fleet.members import Member
 
 _LEAST = 20
 """Of the usual rate, where the configuration doesn't say how low it may become."""
@@ -141,7 +141,7 @@ class FleetCameraBuilder:
         """Remove the camera's series from every metric."""
         self._leases.pop(name, None)
         self._publisher.forget(name)
-        vedette.metrics.forget((metrics, vedette.metrics), {"camera": name})
+        vedette.process.metrics.forget((metrics, vedette.process.metrics), {"camera": name})
 
 
 def outputs_of(camera: CameraConfig, config: Config) -> list[Output]:

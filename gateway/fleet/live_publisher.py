@@ -22,12 +22,12 @@ from gateway.fleet.feed_traces import FeedTraces
 from gateway.fleet.ledger import Ledger, Settled
 from gateway.fleet.rate_control import RateControl, RateLimits, SharedRate
 from vedette.background import background
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusMisfit, BusUnavailable, MessageTooLarge
+from vedette.fleet.leases import Lease
 from vedette.frames import FrameHeaders
-from vedette.leases import Lease
 from vedette.messages import Served
-from vedette.metrics import DROPPED, EXPIRED, STAGE_TIME, SUPERSEDED
+from vedette.process.metrics import DROPPED, EXPIRED, STAGE_TIME, SUPERSEDED
 from vedette.retry import Backoff, Retry
 from vedette.subjects import Feed, served_of_site
 from vedette.tracing.tracer import Tracer

@@ -20,10 +20,10 @@ from gateway import metrics
 from gateway.errors import GatewayError
 from gateway.fleet.camera_status import LIVE, OFFLINE
 from gateway.onvif import OnvifDevice, OnvifError
-from vedette.camera_settings import Recovery as RecoveryConfig
-from vedette.http_post import PostFailed, post, post_session
+from vedette.config.camera_settings import Recovery as RecoveryConfig
+from vedette.http.post import PostFailed, post, post_session
 from vedette.messages import rfc3339
-from vedette.secret import SecretUrl
+from vedette.secrets.secret import SecretUrl
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from gateway.metrics import STILLS
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.stills import StillWanted
 from vedette.subjects import still

@@ -21,8 +21,8 @@ from gateway.processes.outbox import Outbox
 from gateway.processes.wire import Decoder, encode
 from gateway.reading.interface import ReaderStats
 from vedette.debug import ptrace
-from vedette.logs import current_camera
-from vedette.redaction import redact
+from vedette.process.logs import current_camera
+from vedette.secrets.redaction import redact
 
 logger = logging.getLogger(__name__)
 

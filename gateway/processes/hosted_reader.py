@@ -14,7 +14,7 @@ from gateway.reading.interface import StreamInfo
 from gateway.reading.reader import Reader
 from gateway.reading.reader_threads import ReaderThreads
 from gateway.substream.reader import SubstreamReader
-from vedette.logs import current_camera
+from vedette.process.logs import current_camera
 
 logger = logging.getLogger(__name__)
 

@@ -25,8 +25,8 @@ from gateway.processes.messages import (
 )
 from gateway.processes.placement import Meter
 from gateway.processes.wire import BrokenWire, Decoder, encode
-from vedette.child import Child
-from vedette.logs import about_camera
+from vedette.process.child import Child
+from vedette.process.logs import about_camera
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from gateway.processes.placement import Balance, BalancePolicy, expected_cost, l
 from gateway.processes.remote_reader import Listener, RemoteReader
 from gateway.processes.slot import DecodeSlot
 from vedette.background import background
-from vedette.logs import about_camera
+from vedette.process.logs import about_camera
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from gateway.processes.messages import (
 from gateway.processes.placement import Meter
 from gateway.processes.slot import DecodeSlot
 from gateway.reading.interface import ReaderStats, StreamInfo
-from vedette.logs import about_camera
+from vedette.process.logs import about_camera
 
 logger = logging.getLogger(__name__)
 

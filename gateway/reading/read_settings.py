@@ -4,7 +4,7 @@ import zlib
 
 from gateway.gate import GatePolicy
 from gateway.reading.interface import DecodeOptions, Substream
-from vedette.camera_settings import Camera
+from vedette.config.camera_settings import Camera
 from vedette.view import View
 
 

@@ -26,17 +26,17 @@ from gateway.recordings.recording_events import recording_events
 from gateway.recordings.recording_publisher import RecordingPublisher, withdraw
 from gateway.sources.video_length import video_frames, video_length_s
 from vedette.background import background
-from vedette.bus import Bus, describe
-from vedette.config import Config
+from vedette.bus.connection import Bus, describe
+from vedette.config.config import Config
+from vedette.config.sampling_settings import Sampling
 from vedette.errors import BusError
 from vedette.event_parser import Event
 from vedette.ids import as_id
 from vedette.messages import DetectionsEvent
-from vedette.process import DONE, FAILED, Stop
-from vedette.sampling_settings import Sampling
+from vedette.process.shell import DONE, FAILED, Stop
 from vedette.streams import DETECTIONS
 from vedette.subjects import Feed
-from vedette.subscriber import subscribe
+from vedette.subscriber.subscribe import subscribe
 
 logger = logging.getLogger(__name__)
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from nats.errors import Error as NatsError
 
 from vedette.background import background
-from vedette.bus import Bus, connect
-from vedette.bus_address import STATE_VARIABLE, address_of
-from vedette.config import Config
+from vedette.bus.address import STATE_VARIABLE, address_of
+from vedette.bus.connection import Bus, connect
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
 from vedette.errors import BusMisfit, BusUnavailable
-from vedette.listen_settings import Address
-from vedette.members import Member, live_members
-from vedette.process import Stop
-from vedette.stack import Stack
+from vedette.fleet.members import Member, live_members
+from vedette.process.shell import Stop
 from vedette.streams import CLIPS, DETECTIONS, EVENTS
+from vedette.up.stack import Stack
 
 logger = logging.getLogger(__name__)
 

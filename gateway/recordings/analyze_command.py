@@ -11,12 +11,12 @@ from gateway.annotation.follower import Follow
 from gateway.annotation.video_writer import ENCODERS
 from gateway.recordings.analysis import Analysis, Annotate, analyze
 from gateway.recordings.recording import Summary
-from vedette.command_line import add_logging, begin_logging, read_config
-from vedette.config import Config
+from vedette.commands.command_line import add_logging, begin_logging, read_config
+from vedette.config.config import Config
+from vedette.config.sampling_settings import Sampling
 from vedette.errors import ConfigError
-from vedette.process import FAILED, Stop, Stopped
-from vedette.process import run as run_process
-from vedette.sampling_settings import Sampling
+from vedette.process.shell import FAILED, Stop, Stopped
+from vedette.process.shell import run as run_process
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

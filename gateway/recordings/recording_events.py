@@ -11,7 +11,7 @@ from nats.js.errors import KeyNotFoundError, NotFoundError
 
 from gateway.errors import GatewayError
 from vedette.buckets import SCENES, scenes_key
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.event_parser import Event, parse_event
 from vedette.streams import DETECTIONS, EVENTS

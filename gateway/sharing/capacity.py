@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from vedette.cpu_capacity import core_speed, usable_cores
+from vedette.fleet.cpu_capacity import core_speed, usable_cores
 
 _SHARE = 0.8
 """Of the cores; the rest is for peaks, and for everything else on the machine."""

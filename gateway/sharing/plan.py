@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.sharing.stand import Stand
-from vedette.rendezvous import ranking
+from vedette.fleet.rendezvous import ranking
 
 _PATIENCE_S = 5.0
 """A gateway that has room, and doesn't take a camera that is free for so long, isn't waited for."""

@@ -16,9 +16,9 @@ from gateway.sharing.costs import CameraCosts, Way
 from gateway.sharing.plan import Camera, Plan, Planner
 from gateway.sharing.stand import Stand, stand_of
 from gateway.sharing.unassigned import Unassigned
-from vedette.camera_settings import Camera as CameraConfig
-from vedette.member_watch import MemberWatch
-from vedette.members import Member
+from vedette.config.camera_settings import Camera as CameraConfig
+from vedette.fleet.member_watch import MemberWatch
+from vedette.fleet.members import Member
 
 logger = logging.getLogger(__name__)
 

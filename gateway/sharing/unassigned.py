@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nats.errors import Error as NatsError
 
 from gateway import metrics
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE, UNASSIGNED, Status, status_event
 from vedette.subjects import status as status_subject
 

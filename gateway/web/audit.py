@@ -9,7 +9,7 @@ from gateway.access.accounts import Caller
 from gateway.web.problem import HttpProblem
 from vedette.audit.message import Audit, outcome_of
 from vedette.audit.trail import UNKNOWN, AuditTrail
-from vedette.camera_settings import Camera
+from vedette.config.camera_settings import Camera
 
 CALLER: "web.RequestKey[Caller]" = web.RequestKey("caller", Caller)
 """Set by who lets the request in."""

@@ -14,8 +14,8 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from gateway.web.problem import HttpProblem
-from vedette.health import Health, add_health, listening
-from vedette.listen_settings import Address
+from vedette.config.listen_settings import Address
+from vedette.process.health import Health, add_health, listening
 
 logger = logging.getLogger(__name__)
 

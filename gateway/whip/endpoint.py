@@ -12,7 +12,7 @@ from gateway.whip import fragment
 from gateway.whip.ingest import MOVED
 from gateway.whip.offer import ImpossibleOffer, MalformedOffer, read_offer
 from gateway.whip.service import Busy, Place, PlaceGone, WhipService
-from vedette.gateway_settings import WebRtc
+from vedette.config.gateway_settings import WebRtc
 
 if TYPE_CHECKING:
     from gateway.whip.session import Session

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from gateway.whip.ingest import REPLACED, Ingest
 from gateway.whip.offer import Offer
-from vedette.gateway_settings import WebRtc
-from vedette.logs import current_camera
-from vedette.secret import SecretText
+from vedette.config.gateway_settings import WebRtc
+from vedette.process.logs import current_camera
+from vedette.secrets.secret import SecretText
 
 if TYPE_CHECKING:
     from gateway.whip.ice import IceServers

@@ -11,8 +11,8 @@ from gateway.processes.messages import ReaderPlan
 from gateway.processes.remote_reader import Listener
 from gateway.whip.ingest import Ingest
 from gateway.whip.service import WhipService
-from vedette.leases import Lease
-from vedette.secret import SecretText
+from vedette.fleet.leases import Lease
+from vedette.secrets.secret import SecretText
 
 _NO_PICTURE = "the publisher sends no picture"
 

@@ -9,7 +9,7 @@ from inference.errors import ModelError
 from inference.repository.card import ModelCard
 from inference.repository.repository import ModelRepository
 from inference.repository.store import RepositoryUnavailable
-from vedette.pipeline_settings import Pipeline
+from vedette.config.pipeline_settings import Pipeline
 
 logger = logging.getLogger(__name__)
 

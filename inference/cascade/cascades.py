@@ -9,8 +9,8 @@ from inference.cascade.matching import Gallery
 from inference.cascade.questions import Questions
 from inference.repository.repository import ModelRepository
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.pipeline_settings import IdentitiesStage, Pipeline
+from vedette.bus.connection import Bus
+from vedette.config.pipeline_settings import IdentitiesStage, Pipeline
 
 _THREADS = 2
 

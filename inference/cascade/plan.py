@@ -7,7 +7,7 @@ from functools import cached_property
 
 from inference.repository.card import ImageInput, ModelCard
 from inference.repository.crop import AS_IT_IS, FACE_POINTS, Crop
-from vedette.pipeline_settings import IdentitiesStage, Pipeline, Stage
+from vedette.config.pipeline_settings import IdentitiesStage, Pipeline, Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from inference.cascade.answer import Answer, AnswerFailed, UnusableAnswer
 from inference.cascade.question import CropLane, Question
 from inference.errors import InferenceError
 from inference.repository.card import ModelCard
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import MessageTooLarge
 from vedette.subjects import Feed
 

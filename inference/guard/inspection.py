@@ -10,7 +10,7 @@ from inference.guard.squeezing import SQUEEZERS, is_sampled
 from inference.guard.verdict import REJECTED, Verdict, judge
 from inference.preprocess import Placement
 from inference.repository.card import Colour
-from vedette.guard_settings import Guard
+from vedette.config.guard_settings import Guard
 
 Image = NDArray[np.uint8]
 

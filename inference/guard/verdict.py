@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from inference.guard.measures import Measures
-from vedette.guard_settings import Guard
+from vedette.config.guard_settings import Guard
 from vedette.messages import Input
 
 OK, SUSPECT, REJECTED = "ok", "suspect", "rejected"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from inference.repository.card import ModelCard
-from vedette.config import Config
-from vedette.config_problems import Problem
-from vedette.pipeline_settings import IdentitiesStage
+from vedette.config.config import Config
+from vedette.config.pipeline_settings import IdentitiesStage
+from vedette.config.problems import Problem
 
 
 def problems(config: Config, cards: Mapping[str, ModelCard]) -> Iterator[Problem]:

@@ -10,9 +10,9 @@ import numpy as np
 from inference.errors import InferenceError
 from inference.identities.face_reader import FaceReader, ReadFace, UnfitPicture
 from inference.identities.gallery import MOST_PEOPLE, People
-from vedette.identity_record import MOST_FACES, EnrolledFace, IdentityRecord, checked_name
-from vedette.identity_store import IdentityStore, UnknownPerson
-from vedette.snapshot_store import SnapshotStore
+from vedette.identities.record import MOST_FACES, EnrolledFace, IdentityRecord, checked_name
+from vedette.identities.store import IdentityStore, UnknownPerson
+from vedette.snapshots.store import SnapshotStore
 
 _SAME_PICTURE = 0.9999
 

@@ -16,7 +16,7 @@ from inference.preprocess import place, put
 from inference.repository.model import Model
 from inference.runtime.model_session import ModelSession
 from inference.runtime.session import open_session
-from vedette.identity_record import EmbeddingModel, EnrolledFace
+from vedette.identities.record import EmbeddingModel, EnrolledFace
 
 LEAST_FACE_PX = 48
 """Of the shorter side of a face that is enrolled: a smaller one is mostly what enlarging made of it."""

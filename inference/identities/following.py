@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 from inference.identities.gallery import Gallery
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.config import Config
-from vedette.identity_store import IdentityStore
-from vedette.sealing import identities_sealer_of
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.identities.store import IdentityStore
+from vedette.secrets.sealing import identities_sealer_of
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from inference import metrics
 from inference.identities.match import Match
 from inference.identities.vector_index import VectorIndex
-from vedette.identity_record import IdentityEntry, IdentityRecord, UnreadableIdentity
-from vedette.identity_store import IdentityStore
+from vedette.identities.record import IdentityEntry, IdentityRecord, UnreadableIdentity
+from vedette.identities.store import IdentityStore
 
 logger = logging.getLogger(__name__)
 

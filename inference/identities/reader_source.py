@@ -12,8 +12,8 @@ from inference.rollout.available import AvailableVersions
 from inference.rollout.plan import Bounds, Plan, plan_of
 from inference.rollout.starting import bounds_of
 from inference.rollout.store import RolloutStore
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
 
 
 class ReaderSource:

@@ -24,14 +24,14 @@ from inference.repository.store import RepositoryUnavailable
 from inference.serving.limits import Limits
 from inference.serving.refusal import Refused
 from inference.serving.vision.pictures import read_pictures
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
 from vedette.errors import BusUnavailable, Conflict, VedetteError
-from vedette.identity_record import WrongName, checked_name
-from vedette.identity_store import IdentityStore, UnknownPerson
+from vedette.identities.record import WrongName, checked_name
+from vedette.identities.store import IdentityStore, UnknownPerson
 from vedette.ids import ID_PATTERN, is_id
-from vedette.sealing import identities_sealer_of
-from vedette.snapshot_store import SnapshotStore
+from vedette.secrets.sealing import identities_sealer_of
+from vedette.snapshots.store import SnapshotStore
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from inference.identities.enrolment import Enrolled, Removed
-from vedette.identity_record import EnrolledFace, IdentityEntry, IdentityRecord
+from vedette.identities.record import EnrolledFace, IdentityEntry, IdentityRecord
 from vedette.messages import rfc3339
 
 

@@ -13,11 +13,11 @@ from inference.identities.shown import enrolled_as_json
 from inference.identities_command.galleries import add_gallery, gallery_of, identity_access
 from inference.repository.opening import open_repository
 from vedette.audit.commands import note_command
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import Config
-from vedette.identity_record import MOST_FACES, checked_name
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.config.config import Config
+from vedette.identities.record import MOST_FACES, checked_name
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 _EPILOG = """\
 Example: vedette identities enrol site.yaml "Anna Muster" anna-1.jpg anna-2.jpg --gallery staff

@@ -8,14 +8,14 @@ from typing import Any
 
 from inference.identities.shown import entry_as_json
 from inference.identities_command.galleries import add_gallery, gallery_of, identity_access
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import Config
-from vedette.identity_record import IdentityEntry, IdentityRecord
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.config.config import Config
+from vedette.identities.record import IdentityEntry, IdentityRecord
 from vedette.messages import rfc3339
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
-from vedette.snapshot_record import Query
-from vedette.snapshot_store import SnapshotStore
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
+from vedette.snapshots.record import Query
+from vedette.snapshots.store import SnapshotStore
 
 _EPILOG = """\
 Example: vedette identities export site.yaml "Anna Muster" > anna.json

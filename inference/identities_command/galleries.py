@@ -5,14 +5,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from vedette.bus import Bus
-from vedette.bus_access import bus_access
-from vedette.config import Config
+from vedette.bus.access import bus_access
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.config.pipeline_settings import IdentitiesStage
 from vedette.errors import ConfigError
-from vedette.identity_store import IdentityStore
+from vedette.identities.store import IdentityStore
 from vedette.ids import ID_PATTERN, is_id
-from vedette.pipeline_settings import IdentitiesStage
-from vedette.sealing import identities_sealer_of
+from vedette.secrets.sealing import identities_sealer_of
 
 
 def add_gallery(parser: argparse.ArgumentParser) -> None:

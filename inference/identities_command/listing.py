@@ -10,11 +10,11 @@ from rich.text import Text
 
 from inference.identities.shown import entry_as_json, models_of
 from inference.identities_command.galleries import add_gallery, identity_access
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import Config
-from vedette.identity_record import IdentityEntry, IdentityRecord
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.config.config import Config
+from vedette.identities.record import IdentityEntry, IdentityRecord
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 _WIDTH = 250
 """Columns where no terminal says how many there are."""

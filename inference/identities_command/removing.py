@@ -8,11 +8,11 @@ from inference.identities.enrolment import Removed, remove
 from inference.identities.shown import removed_as_json
 from inference.identities_command.galleries import add_gallery, gallery_of, identity_access
 from vedette.audit.commands import note_command
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import Config
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
-from vedette.snapshot_store import SnapshotStore
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.config.config import Config
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
+from vedette.snapshots.store import SnapshotStore
 
 _EPILOG = """\
 Example: vedette identities remove site.yaml "Anna Muster"

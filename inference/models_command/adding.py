@@ -18,11 +18,11 @@ from inference.models_command.noting import note_change
 from inference.repository.card import VERSION, ModelCard
 from inference.repository.opening import open_repository
 from inference.repository.repository import ModelRepository
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.errors import ConfigError
 from vedette.ids import is_id
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 _PATIENCE_S = 20.0
 _EPILOG = """\

@@ -15,9 +15,9 @@ from inference.repository.opening import open_repository
 from inference.repository.references import in_order
 from inference.repository.repository import ModelRepository
 from inference.repository.store import Objects, file_path
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 _WIDTH = 250
 """Columns where no terminal says how many there are."""

@@ -3,9 +3,9 @@
 import logging
 
 from vedette.audit.commands import note_command
-from vedette.bus import connect
-from vedette.bus_address import address_of
-from vedette.config import Config
+from vedette.bus.address import address_of
+from vedette.bus.connection import connect
+from vedette.config.config import Config
 from vedette.errors import BusError
 
 logger = logging.getLogger(__name__)

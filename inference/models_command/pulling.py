@@ -15,13 +15,13 @@ from inference.repository.changes import copy_version
 from inference.repository.model import Model
 from inference.repository.opening import cache_of, open_repository, store_of
 from inference.repository.repository import ModelRepository
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import Config
-from vedette.config_file import load_config
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.config.config import Config
+from vedette.config.file import load_config
+from vedette.config.models_settings import Models
 from vedette.errors import ConfigError
-from vedette.models_settings import Models
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 _PATIENCE_S = 20.0
 _EPILOG = """\

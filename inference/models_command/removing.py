@@ -7,11 +7,11 @@ from inference.models_command.noting import note_change
 from inference.repository.changes import remove_model, remove_version
 from inference.repository.opening import open_repository
 from inference.repository.references import Reference
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import Config
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.config.config import Config
 from vedette.errors import ConfigError, VedetteError
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 _PATIENCE_S = 20.0
 _EPILOG = """\

@@ -18,12 +18,12 @@ from inference.rollout.starting import bounds_of
 from inference.rollout.status import replicas_of
 from inference.rollout.store import RolloutStore
 from vedette.audit.commands import note_command
-from vedette.bus import Bus
-from vedette.bus_access import bus_access
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.config import Config
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.bus.access import bus_access
+from vedette.bus.connection import Bus
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.config.config import Config
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 _EPILOGS = {
     "rollout": """\

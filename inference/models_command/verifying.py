@@ -18,9 +18,9 @@ from inference.repository.model import Model
 from inference.repository.opening import open_repository
 from inference.repository.references import Reference, in_order
 from inference.repository.repository import ModelRepository
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 _PATIENCE_S = 20.0
 _WIDTH = 250

@@ -29,8 +29,8 @@ from inference.repository.store import (
     StoredObject,
     bounded,
 )
-from vedette.bus import Bus, connect, describe
-from vedette.bus_address import BusAddress
+from vedette.bus.address import BusAddress
+from vedette.bus.connection import Bus, connect, describe
 from vedette.errors import BusUnavailable
 
 logger = logging.getLogger(__name__)

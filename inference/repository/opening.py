@@ -8,13 +8,13 @@ from inference.repository.folder_store import FolderStore
 from inference.repository.repository import ModelRepository
 from inference.repository.store import Store
 from inference.repository.url_store import UrlStore
-from vedette.bus import Bus
-from vedette.bus_address import address_of, site_folder
-from vedette.config import Config
+from vedette.bus.address import address_of, site_folder
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.config.models_settings import Models
 from vedette.errors import ConfigError
-from vedette.models_settings import Models
 from vedette.roles.permissions import Role
-from vedette.secret import revealed
+from vedette.secrets.secret import revealed
 
 _GIB = 2**30
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from inference.errors import ModelError
 from inference.repository.store import MAX_OBJECTS, Objects, RepositoryUnavailable, StoredObject, bounded
-from vedette.redaction import redact
-from vedette.secret import SecretUrl
+from vedette.secrets.redaction import redact
+from vedette.secrets.secret import SecretUrl
 
 _PIECE_BYTES = 2 * 2**20
 _TIMEOUT_S = 60.0

@@ -26,7 +26,7 @@ from inference.serving.audit import note_keys
 from inference.serving.body import read_body
 from inference.serving.http import problem
 from inference.serving.refusal import Refused
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable, Conflict
 
 _MODEL = "/api/v1/rollouts/{model}"

@@ -14,9 +14,9 @@ from inference.rollout.plan import Bounds, plan_of
 from inference.rollout.record import RolloutRefused
 from inference.rollout.store import RolloutStore, Stored
 from inference.runtime.batching import ModelFailed
-from vedette.config import Config
+from vedette.config.config import Config
+from vedette.config.pipeline_settings import Stage
 from vedette.errors import BusUnavailable
-from vedette.pipeline_settings import Stage
 from vedette.retry import Backoff, Retry
 
 logger = logging.getLogger(__name__)

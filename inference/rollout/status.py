@@ -2,8 +2,8 @@
 
 from inference.dataplane import DataPlane
 from inference.rollout.follower import Follower
-from vedette.bus import Bus
-from vedette.members import live_members
+from vedette.bus.connection import Bus
+from vedette.fleet.members import live_members
 
 
 def detail_of(plane: DataPlane, follower: Follower) -> dict[str, object]:

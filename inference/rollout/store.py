@@ -12,7 +12,7 @@ from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from inference.repository.card import NAME
 from inference.rollout.record import Record, RolloutRefused
 from vedette.buckets import ROLLOUTS
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusUnavailable, Conflict
 
 

@@ -21,9 +21,9 @@ from inference import metrics
 from inference.serving.loopback import is_loopback
 from inference.serving.refusal import Refused
 from vedette.audit.trail import UNKNOWN
+from vedette.config.serving_settings import Role, Serving
 from vedette.debug import routes as debug
-from vedette.serving_settings import Role, Serving
-from vedette.worker_addresses import WorkerAddress
+from vedette.fleet.worker_addresses import WorkerAddress
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from aiohttp import web
 
 from inference import metrics
 from vedette.background import background
+from vedette.config.listen_settings import Address
 from vedette.errors import StartFailed
-from vedette.listen_settings import Address
 
 logger = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from inference.serving.tls import Certificates
 from inference.serving.v2 import rest
 from inference.serving.v2.repository import ModelControl
 from vedette.background import background
-from vedette.config import Config
-from vedette.health import Health
-from vedette.listen_settings import Address
-from vedette.worker_addresses import WorkerAddress
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
+from vedette.fleet.worker_addresses import WorkerAddress
+from vedette.process.health import Health
 
 ADMIN = rest.ADMIN | rollouts.ADMIN | identities.ADMIN
 """Methods and paths that need the role admin; those that are no GET change something."""

@@ -17,8 +17,8 @@ from aiohttp.typedefs import Middleware
 from inference.serving.connections import ConnectionLimits, listening, note_request
 from inference.serving.load import LOAD, Load
 from inference.serving.refusal import Kind, Refused
-from vedette.health import Health, add_health
-from vedette.listen_settings import Address
+from vedette.config.listen_settings import Address
+from vedette.process.health import Health, add_health
 
 logger = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
-from vedette.models_settings import Inference
-from vedette.serving_settings import Serving
+from vedette.config.models_settings import Inference
+from vedette.config.serving_settings import Serving
 
 
 @dataclass(frozen=True, slots=True)

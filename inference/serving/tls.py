@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from vedette.config_problems import KeyPath
+from vedette.config.problems import KeyPath
+from vedette.config.tls_settings import ServerTls
 from vedette.tls.files import Files
 from vedette.tls.server import ServerCertificates, load
-from vedette.tls.settings import ServerTls
 
 if TYPE_CHECKING:
     import grpc

@@ -28,9 +28,9 @@ from inference.stream.verdicts import note_verdict
 from vedette.consumers import DELIVERIES_PER_CLIP
 from vedette.errors import BusUnavailable, MalformedMessage
 from vedette.frames import FrameHeaders
-from vedette.logs import current_camera
 from vedette.messages import Detection, Served, Timing
-from vedette.metrics import DROPPED
+from vedette.process.logs import current_camera
+from vedette.process.metrics import DROPPED
 from vedette.retry import Backoff, Retry
 from vedette.subjects import Feed
 

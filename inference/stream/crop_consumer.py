@@ -19,9 +19,9 @@ from inference.runtime.batching import BatcherClosed, DeadlineExceeded
 from inference.stream.room import Place
 from inference.stream.server_clock import ServerClock
 from inference.stream.tokens import Tokens
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import MalformedMessage
-from vedette.logs import current_camera
+from vedette.process.logs import current_camera
 
 logger = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from nats.js.api import ConsumerConfig
 
 from inference import metrics
 from inference.stream.room import Place, Room
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
+from vedette.bus.stream_setup import ensure_consumer
 from vedette.errors import BusUnavailable
 from vedette.retry import Backoff, Retry
-from vedette.stream_setup import ensure_consumer
 
 logger = logging.getLogger(__name__)
 

@@ -24,12 +24,12 @@ from inference.stream.room import Place
 from inference.stream.server_clock import ServerClock
 from inference.stream.tokens import Tokens, feed_of
 from inference.stream.verdicts import note_verdict
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable, MalformedMessage, MessageTooLarge
 from vedette.frames import FrameHeaders
-from vedette.logs import current_camera
 from vedette.messages import Detection, Served
-from vedette.metrics import DROPPED, EXPIRED, STAGE_TIME
+from vedette.process.logs import current_camera
+from vedette.process.metrics import DROPPED, EXPIRED, STAGE_TIME
 from vedette.subjects import Feed
 
 logger = logging.getLogger(__name__)

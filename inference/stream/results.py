@@ -9,12 +9,12 @@ from inference.guard.inspection import Inspection
 from inference.guard.verdict import Verdict
 from inference.picture_model import Inference
 from inference.repository.folder import Model
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
+from vedette.config.pipeline_settings import Pipeline
 from vedette.frames import FrameHeaders
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE, Detection, Detections, Timing, detections_event
 from vedette.messages import Model as ModelRef
-from vedette.metrics import STAGE_TIME
-from vedette.pipeline_settings import Pipeline
+from vedette.process.metrics import STAGE_TIME
 from vedette.subjects import Feed
 from vedette.view import WHOLE, View
 

@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 
 from inference import metrics
 from inference.stream.latest_frames import moment
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.streams import FRAMES
 

@@ -9,7 +9,7 @@ from time import monotonic
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.consumers import ACK_WAIT_S
 from vedette.errors import MalformedMessage
 from vedette.ids import is_id

@@ -18,7 +18,7 @@ from chaos.proxy import Proxy
 from chaos.trend import slope_of
 from chaos.witness import Witness
 from tests.compatibility import today
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.event_parser import Event, parse_event
 from vedette.messages import rfc3339
 from vedette.streams import DETECTIONS

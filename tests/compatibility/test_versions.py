@@ -10,17 +10,17 @@ import pytest
 from inference.cascade.question import Question
 from inference.rollout.record import Record
 from tests.compatibility import today
-from vedette import camera_record
 from vedette.buckets import MEMBERS
-from vedette.bus import Bus
-from vedette.camera_record import CameraRecord
+from vedette.bus.connection import Bus
+from vedette.cameras import record as camera_record
+from vedette.cameras.record import CameraRecord
 from vedette.event_parser import UnknownData, parse_event
+from vedette.fleet.members import live_members
 from vedette.frames import FrameHeaders
-from vedette.members import live_members
 from vedette.messages import Hint, Message, Served
 from vedette.schema_files import FOLDER as SCHEMAS
-from vedette.sealing import Sealer
-from vedette.snapshot_record import SnapshotRecord
+from vedette.secrets.sealing import Sealer
+from vedette.snapshots.record import SnapshotRecord
 
 WRITTEN = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted(today.FOLDER.glob("*.json"))}
 NOTES: dict[str, type[Message]] = {"served.v1": Served, "hint.v1": Hint}

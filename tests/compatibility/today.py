@@ -12,11 +12,11 @@ from typing import Any
 
 from inference.cascade.question import Question
 from inference.rollout.record import Record
-from vedette import camera_record
-from vedette.camera_record import CameraRecord
-from vedette.camera_settings import Camera
+from vedette.cameras import record as camera_record
+from vedette.cameras.record import CameraRecord
+from vedette.config.camera_settings import Camera
+from vedette.fleet.members import Member
 from vedette.frames import FrameHeaders
-from vedette.members import Member
 from vedette.messages import (
     CloudEvent,
     Detection,
@@ -48,8 +48,8 @@ from vedette.object_messages import (
     scene_event,
 )
 from vedette.schema_files import schemas
-from vedette.sealing import Sealer
-from vedette.snapshot_record import SnapshotRecord
+from vedette.secrets.sealing import Sealer
+from vedette.snapshots.record import SnapshotRecord
 from vedette.view import View
 
 FOLDER = Path(__file__).parent / "versions"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.site import ROOT, VIDEO, Site, site, until
 from tests.nats_server import NatsServer
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 pytestmark = pytest.mark.timeout(300)
 

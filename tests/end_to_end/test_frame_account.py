@@ -14,10 +14,10 @@ from tests.inference.process import CONFIG, Processes, processes_of
 from tests.inference.worker import stored
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
-from vedette.camera_store import CameraStore
-from vedette.config import Config
-from vedette.sealing import sealer_of
+from vedette.bus.connection import Bus
+from vedette.cameras.store import CameraStore
+from vedette.config.config import Config
+from vedette.secrets.sealing import sealer_of
 from vedette.streams import DETECTIONS
 
 CAMERAS = ("account-a", "account-b", "account-c")

@@ -14,7 +14,7 @@ from tests.gateway.run_gateway import Witness, configured, gateway, lasting_leas
 from tests.inference.worker import lasting_frames, listen, open_plane, working
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 TAKES_S = 0.4
 FPS = 10

@@ -9,9 +9,9 @@ from aiohttp import ClientSession
 
 from tests.gateway.run_gateway import SITE, gateway
 from tests.waiting import until_async
-from vedette.bus import Bus
-from vedette.config import Config
-from vedette.members import live_members
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.fleet.members import live_members
 
 
 class Answer(NamedTuple):

@@ -19,12 +19,12 @@ from gateway.pictures.sampled_frame import SampledFrame
 from gateway.simulator import SimulatedCamera, Simulator, SimulatorSettings
 from tests.gateway.run_reader import WALK
 from tests.nats_server import SMALL, NatsServer
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
 from vedette.frames import FrameHeaders
-from vedette.listen_settings import Address
 from vedette.messages import Status, StatusEvent
-from vedette.process import Stop
+from vedette.process.shell import Stop
 from vedette.streams import FRAMES
 from vedette.subjects import Feed
 
@@ -69,7 +69,7 @@ async def gateway(config: Config) -> AsyncIterator[Stop]:
 def lasting_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases that no stall of a slow machine ends, for a test of something else."""
     monkeypatch.setattr("vedette.buckets.MEMBERSHIP_TTL_S", 60.0)
-    monkeypatch.setattr("vedette.leases.MEMBERSHIP_TTL_S", 60.0)
+    monkeypatch.setattr("vedette.fleet.leases.MEMBERSHIP_TTL_S", 60.0)
 
 
 def decode_processes(of: int | None = None) -> list[psutil.Process]:

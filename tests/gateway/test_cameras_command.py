@@ -124,7 +124,7 @@ def test_a_file_with_one_wrong_camera_is_refused_whole(command: Command) -> None
 
 
 def test_without_a_bus_it_is_said(command: Command, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vedette.bus_access._GIVE_UP_AFTER_S", 0.0)
+    monkeypatch.setattr("vedette.bus.access._GIVE_UP_AFTER_S", 0.0)
     nats_server.kill()
     said = command.cameras("list")
     assert (said.status, "is vedette up running?" in said.err) == (1, True)

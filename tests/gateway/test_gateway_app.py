@@ -21,13 +21,13 @@ from tests.gateway.run_gateway import FREE, SITE, Witness, configured
 from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
-from vedette.bus import Bus, connect
-from vedette.bus_address import BusAddress
-from vedette.config import Config
+from vedette.bus.address import BusAddress
+from vedette.bus.connection import Bus, connect
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
 from vedette.errors import BusUnavailable, StartFailed
-from vedette.listen_settings import Address
-from vedette.members import Member, live_members
-from vedette.process import Stop, Stopped
+from vedette.fleet.members import Member, live_members
+from vedette.process.shell import Stop, Stopped
 
 METRICS = {
     "vedette_frames_received_total",

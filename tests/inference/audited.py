@@ -4,7 +4,7 @@ import asyncio
 
 from tests.nats_server import NatsServer
 from vedette.audit.command import entries
-from vedette.bus import connect
+from vedette.bus.connection import connect
 
 
 def audited(server: NatsServer, site: str) -> list[tuple[str, str | None]]:

@@ -18,9 +18,9 @@ from tests.inference.worker import ROOT
 from tests.nats_server import NatsServer
 from vedette.__main__ import main
 from vedette.buckets import IDENTITIES
-from vedette.bus import Bus, connect
-from vedette.snapshot_record import Query, SnapshotRecord
-from vedette.snapshot_store import SnapshotStore
+from vedette.bus.connection import Bus, connect
+from vedette.snapshots.record import Query, SnapshotRecord
+from vedette.snapshots.store import SnapshotStore
 
 OBAMA, OBAMA_2, BIDEN = (FOLDER / f"{name}.jpg" for name in ("obama", "obama2", "biden"))
 

@@ -14,7 +14,7 @@ from tests.inference.worker import ROOT, Camera, Notes, listen, pending, stored
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import end
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.consumers import work_consumer
 from vedette.errors import BusFull
 from vedette.streams import CLIPS, DETECTIONS, WORK

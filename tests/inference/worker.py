@@ -33,12 +33,12 @@ from inference.stream.server_clock import ServerClock
 from inference.stream.tokens import Tokens
 from tests.waiting import DEADLINE_S, until
 from vedette.background import background
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
+from vedette.config.pipeline_settings import Pipeline
 from vedette.consumers import clip_consumer, work_consumer
 from vedette.errors import BusFull, BusUnavailable
 from vedette.frames import FrameHeaders
 from vedette.messages import Detections, DetectionsEvent, Served
-from vedette.pipeline_settings import Pipeline
 from vedette.streams import CLIPS, WORK
 from vedette.subjects import Feed
 from vedette.tracing.tracer import Tracer

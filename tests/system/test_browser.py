@@ -13,8 +13,8 @@ from gateway.whip.session import LEFT
 from tests.gateway.run_gateway import SITE, Witness, configured, gateway
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
-from vedette.bus import Bus
-from vedette.members import live_members
+from vedette.bus.connection import Bus
+from vedette.fleet.members import live_members
 
 pytestmark = pytest.mark.system
 

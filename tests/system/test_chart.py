@@ -9,7 +9,7 @@ from prometheus_client import Counter, Histogram
 
 import gateway.metrics
 import inference.metrics
-import vedette.metrics
+import vedette.process.metrics
 from tests.system.chart import Chart, Manifest, of_kind, one_of, pod_specs
 from tests.system.chart_values import GPU, MATRIX
 
@@ -153,7 +153,7 @@ def test_scaling_by_saturation_asks_for_the_pipelines_of_the_model(chart: Chart)
 def test_metrics_that_are_scaled_by_exist(chart: Chart) -> None:
     known = {
         f"{metric}{end}"
-        for module in (gateway.metrics, inference.metrics, vedette.metrics)
+        for module in (gateway.metrics, inference.metrics, vedette.process.metrics)
         for collector in vars(module).values()
         if isinstance(collector, Counter | Histogram)
         for metric in [one.name for one in collector.describe()]

@@ -12,7 +12,7 @@ import pytest
 from tests.system.chart import CHART, ROOT, Chart, Manifest, of_kind, one_of
 from tests.system.chart_values import CASCADE, FACES, MATRIX, SECRETS
 from tests.system.test_chart_nats import write_secret
-from vedette.config_file import load_config
+from vedette.config.file import load_config
 
 pytestmark = pytest.mark.system
 

@@ -30,19 +30,19 @@ from tests.vedette.site.places_of_work import (
     until_count,
 )
 from tests.waiting import until_async
-from vedette.bus import connect
-from vedette.bus_address import BusAddress, address_of
-from vedette.child import die_with_parent
-from vedette.config_file import load_config
-from vedette.embedded_nats import server_binary
+from vedette.bus.address import BusAddress, address_of
+from vedette.bus.connection import connect
+from vedette.bus.embedded_nats import server_binary
+from vedette.config.file import load_config
+from vedette.config.site_settings import Uplink
+from vedette.config.tls_settings import ClientTls
 from vedette.errors import BusMisfit, BusUnavailable
+from vedette.process.child import die_with_parent
 from vedette.roles.permissions import ROLES
-from vedette.secret import SecretUrl
+from vedette.secrets.secret import SecretUrl
 from vedette.site.site_files import Wanted, write_site
-from vedette.site_settings import Uplink
 from vedette.streams import EVENTS
 from vedette.tls.client import load_client
-from vedette.tls.settings import ClientTls
 
 VARIABLES = [f"NATS_{role.upper()}_PASSWORD" for role in (*ROLES, "route")]
 

@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.system.chart import ROOT
-from vedette.config_file import load_config
+from vedette.config.file import load_config
 
 PINNED = re.compile(r":v?\d+\.\d+\.\d+[\w.-]*$")
 

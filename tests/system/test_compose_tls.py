@@ -14,9 +14,9 @@ from tests.nats_server import GuardedServer, started
 from tests.system.chart import ROOT
 from tests.system.test_chart_nats import VARIABLES
 from tests.waiting import until
-from vedette.bus import connect
-from vedette.bus_address import BusAddress, address_of
-from vedette.config_file import load_config
+from vedette.bus.address import BusAddress, address_of
+from vedette.bus.connection import connect
+from vedette.config.file import load_config
 from vedette.errors import BusUnavailable
 
 pytestmark = pytest.mark.system

@@ -16,8 +16,8 @@ from tests.gateway.run_gateway import SITE, configured, gateway, simulated
 from tests.nats_server import NatsServer
 from tests.system.devtools import Page, browser
 from tests.waiting import until_async
-from vedette.bus import Bus
-from vedette.members import live_members
+from vedette.bus.connection import Bus
+from vedette.fleet.members import live_members
 
 pytestmark = pytest.mark.system
 

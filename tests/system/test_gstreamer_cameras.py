@@ -13,12 +13,12 @@ from gateway.app import serve
 from tests.conftest import MEDIA
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
 from vedette.frames import FrameHeaders
-from vedette.listen_settings import Address
 from vedette.messages import Status, StatusEvent
-from vedette.process import Stop
+from vedette.process.shell import Stop
 
 pytestmark = pytest.mark.system
 

@@ -13,8 +13,8 @@ from tests.events.sinks.published import entered, publish
 from tests.events.sinks.test_mqtt import FAST, reading
 from tests.events.sinks.test_sink import delivering, until_done, until_reading
 from tests.waiting import until, until_async
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
 
 pytestmark = pytest.mark.system
 

@@ -3,10 +3,10 @@
 import asyncio
 
 from tests.vedette.samples import FEED, encoded
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.event_parser import Event
 from vedette.messages import Detections, DetectionsEvent
-from vedette.subscriber import Subscription
+from vedette.subscriber.subscribe import Subscription
 
 DURABLE = "archive"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from tests.vedette.samples import NOON, moments
-from vedette.bus import HEADERS_AT_MOST_BYTES
+from vedette.bus.connection import HEADERS_AT_MOST_BYTES
 from vedette.errors import MalformedMessage
 from vedette.frames import FrameHeaders
 from vedette.view import WHOLE, View

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import vedette
 from tests.nats_server import NatsServer
+from tests.vedette.cameras.test_store import SITE, added
+from tests.vedette.fleet.test_leases import held, running
 from tests.vedette.reading import publish, seqs, take
 from tests.vedette.samples import detections
-from tests.vedette.test_camera_store import SITE, added
-from tests.vedette.test_leases import held, running
-from tests.vedette.test_snapshot_store import put as put_snapshot
+from tests.vedette.snapshots.test_store import put as put_snapshot
 from vedette.buckets import LEASES
-from vedette.bus import connect
-from vedette.camera_record import CameraRecord, UnreadableRecord
-from vedette.camera_store import CameraStore
-from vedette.leases import Lease
-from vedette.sealing import Sealer
-from vedette.snapshot_store import SnapshotStore
+from vedette.bus.connection import connect
+from vedette.cameras.record import CameraRecord, UnreadableRecord
+from vedette.cameras.store import CameraStore
+from vedette.fleet.leases import Lease
+from vedette.secrets.sealing import Sealer
+from vedette.snapshots.store import SnapshotStore
 
 KEY, ANOTHER_KEY = bytes(32), bytes(31) + b"1"
 LEFT_OUT = shutil.ignore_patterns(f"KV_{LEASES}")

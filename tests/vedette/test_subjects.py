@@ -3,7 +3,7 @@
 import pytest
 
 from vedette.buckets import buckets
-from vedette.bus_settings import Retention
+from vedette.config.bus_settings import Retention
 from vedette.consumers import clip_consumer, reader_consumer, work_consumer
 from vedette.errors import MalformedMessage
 from vedette.streams import stream_of, streams

@@ -10,8 +10,8 @@ from examples.events import line
 from tests.events.sinks.published import covered, entered, publish
 from tests.nats_server import NatsServer
 from tests.vedette.samples import NOON
-from tests.vedette.test_story import STORY, made
-from vedette.bus import Bus
+from tests.vedette.watching.test_story import STORY, made
+from vedette.bus.connection import Bus
 from vedette.event_parser import Event
 from vedette.object_messages import SCENE_EVENTS, EventData, ObjectState, ObjectUpdate, ZoneEnter, scene_event
 

@@ -10,13 +10,13 @@ from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 
 from vedette.audit.message import AuditEvent
-from vedette.bus import Bus, describe
-from vedette.bus_access import bus_access
-from vedette.command_line import add_config, add_logging, begin_logging, read_config
+from vedette.bus.access import bus_access
+from vedette.bus.connection import Bus, describe
+from vedette.commands.command_line import add_config, add_logging, begin_logging, read_config
 from vedette.errors import BusUnavailable
 from vedette.messages import rfc3339
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 from vedette.streams import AUDIT
 from vedette.subjects import audit
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from vedette.audit.message import Audit, audit_event
 from vedette.audit.trail import publish
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusError
 
 logger = logging.getLogger(__name__)

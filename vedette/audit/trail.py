@@ -11,10 +11,10 @@ from collections.abc import Callable
 from time import monotonic
 
 from vedette.audit.message import Audit, AuditEvent, audit_event
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusError
 from vedette.messages import CLOUDEVENT_CONTENT_TYPE
-from vedette.metrics import AUDIT_DROPPED
+from vedette.process.metrics import AUDIT_DROPPED
 from vedette.retry import Backoff, Retry
 from vedette.subjects import audit
 from vedette.token_bucket import TokenBucket

@@ -7,8 +7,8 @@ from pathlib import Path
 import aiohttp
 
 from vedette.debug.recording import NoProfile, Wanted
-from vedette.http_get import GetFailed, get, trusted_by
-from vedette.secret import SecretText
+from vedette.http.get import GetFailed, get, trusted_by
+from vedette.secrets.secret import SecretText
 
 _MORE_S = 90.0
 """Beside what is recorded: py-spy begins, writes, and the answer comes."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from vedette.listen_settings import Address
+from vedette.config.listen_settings import Address
 
 
 class LoopbackOnly:

@@ -12,15 +12,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from vedette.command_line import read_config
-from vedette.config import Config
+from vedette.commands.command_line import read_config
+from vedette.config.config import Config
 from vedette.debug.asking import ask
 from vedette.debug.recording import ENDINGS, FASTEST_HZ, LONGEST_S, Wanted, record
 from vedette.debug.targets import NoSuchProcess, Target, given, named
 from vedette.errors import ConfigError, VedetteError
-from vedette.http_get import token_of
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.http.get import token_of
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 
 _NOT_OF_A_FILE = re.compile(r"[^A-Za-z0-9._-]+")
 

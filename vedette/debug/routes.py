@@ -19,7 +19,7 @@ from aiohttp import web
 from vedette.debug.frames import report, tasks, threads
 from vedette.debug.memory import memory
 from vedette.debug.recording import ENDINGS, Format, NoProfile, NoProfiler, Wanted, record
-from vedette.secret import SecretText
+from vedette.secrets.secret import SecretText
 
 PATHS = frozenset({"/debug", "/debug/stacks", "/debug/memory", "/debug/profile"})
 _MEDIA_TYPES: Mapping[Format, str] = {

@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vedette.bus_access import bus_access
-from vedette.config import Config
+from vedette.bus.access import bus_access
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
 from vedette.errors import VedetteError
-from vedette.listen_settings import Address
-from vedette.members import Member, live_members
+from vedette.fleet.members import Member, live_members
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where somebody listens who listens everywhere

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from vedette.process import DONE, FAILED
+from vedette.process.shell import DONE, FAILED
 from vedette.roles.permissions import ROLES, Place, Role
 from vedette.roles.users import template_lines
 

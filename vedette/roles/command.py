@@ -11,14 +11,14 @@ import json
 import sys
 from pathlib import Path
 
-from vedette.command_line import add_config, read_config
-from vedette.config import Config
+from vedette.commands.command_line import add_config, read_config
+from vedette.config.config import Config
 from vedette.errors import BusUnavailable
-from vedette.private_file import write_private
-from vedette.process import DONE, FAILED
+from vedette.process.shell import DONE, FAILED
 from vedette.roles.login import read_login, role_file
 from vedette.roles.permissions import ROLES, Place, Role
 from vedette.roles.users import User, new_password, new_user, user_lines
+from vedette.secrets.private_file import write_private
 from vedette.site.leaf_server import included_users
 
 USERS_FILE, FORMER = "users.conf", "former"

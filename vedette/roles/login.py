@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vedette.errors import BusUnavailable
 from vedette.roles.permissions import Role
-from vedette.secret import SecretText
+from vedette.secrets.secret import SecretText
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from vedette.buckets import CAMERAS, IDENTITIES, LEASES, MEMBERS, ROLLOUTS, SCENES, SITES, buckets
-from vedette.bus_settings import Retention
+from vedette.config.bus_settings import Retention
 from vedette.consumers import sink_name
 from vedette.streams import (
     AUDIT,

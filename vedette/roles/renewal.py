@@ -12,7 +12,7 @@ from nats.aio.client import Client, RawCredentials
 from nats.errors import AuthorizationError
 from nats.errors import Error as NatsError
 
-from vedette.bus_address import BusAddress
+from vedette.bus.address import BusAddress
 from vedette.errors import VedetteError
 from vedette.roles.login import Login, read_login
 from vedette.tls.client import ClientCertificates, load_client

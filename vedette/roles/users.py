@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vedette.mqtt_listener import quoted
+from vedette.bus.mqtt_listener import quoted
 from vedette.roles.permissions import ROLES, Permissions, Place, Role, permissions_of
 
 

@@ -1,8 +1,8 @@
 """What `vedette check` says of a site's hub, and of a hub's sites."""
 
-from vedette.config import Config
-from vedette.config_problems import Problem
-from vedette.places_in_words import events_kept_days
+from vedette.commands.places_in_words import events_kept_days
+from vedette.config.config import Config
+from vedette.config.problems import Problem
 
 _INDENT = 11
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from nats.errors import Error as NatsError
 
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable
 from vedette.site.leaf_user import api_of
 from vedette.site.places import Held

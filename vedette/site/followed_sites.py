@@ -4,7 +4,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from vedette.config_file import load_config
+from vedette.config.file import load_config
 from vedette.errors import ConfigError
 
 logger = logging.getLogger(__name__)

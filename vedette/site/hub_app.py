@@ -4,13 +4,13 @@ import logging
 from pathlib import Path
 
 from vedette.background import background
-from vedette.bus import connect
-from vedette.bus_address import address_of
-from vedette.config import Config
+from vedette.bus.address import address_of
+from vedette.bus.connection import connect
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
 from vedette.errors import ConfigError
-from vedette.health import Health, serve_health
-from vedette.listen_settings import Address
-from vedette.process import DONE, Stop
+from vedette.process.health import Health, serve_health
+from vedette.process.shell import DONE, Stop
 from vedette.site.followed_sites import FollowedSites
 from vedette.site.hub_keeper import HubKeeper
 from vedette.site.link_certificates import watch_link_certificates

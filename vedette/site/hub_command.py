@@ -2,9 +2,9 @@
 
 import argparse
 
-from vedette.command_line import add_config, add_logging, address, begin_logging, read_config
-from vedette.process import Stop
-from vedette.process import run as run_process
+from vedette.commands.command_line import add_config, add_logging, address, begin_logging, read_config
+from vedette.process.shell import Stop
+from vedette.process.shell import run as run_process
 from vedette.site.hub_app import serve
 
 

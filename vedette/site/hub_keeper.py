@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 
 from vedette.background import end
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusError
-from vedette.metrics import forget
+from vedette.process.metrics import forget
 from vedette.retry import Backoff, Retry
 from vedette.site import metrics
 from vedette.site.hub_streams import HubStream, read_stream, source_sites

@@ -1,7 +1,7 @@
 """The hub's streams and the sites that they source: which there are, how each is, and how that is changed.
 
-The streams themselves are made as everywhere (`vedette/stream_setup.py`), which leaves their sources alone: those are
-`vedette hub`'s. Settings are handed back as the server gave them, with whatever this program doesn't know of them.
+The streams themselves are made as everywhere (`vedette/bus/stream_setup.py`), which leaves their sources alone: those
+are `vedette hub`'s. Settings are handed back as the server gave them, with whatever this program doesn't know of them.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any
 
 from nats.errors import Error as NatsError
 
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusMisfit, BusUnavailable
 from vedette.site.leaf_user import api_of, deliver_to
 

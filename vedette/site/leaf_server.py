@@ -8,11 +8,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from vedette.buckets import buckets
-from vedette.bus_settings import Retention
-from vedette.listen_settings import Address
-from vedette.mqtt_listener import quoted
+from vedette.bus.mqtt_listener import quoted
+from vedette.config.bus_settings import Retention
+from vedette.config.listen_settings import Address
+from vedette.config.site_settings import Hub, Uplink
 from vedette.site.leaf_user import LIVE, PICTURE_STREAMS, SOURCED, api_of
-from vedette.site_settings import Hub, Uplink
 from vedette.streams import streams
 
 LINK_CHECKS = ("ping_interval: 2s", "ping_max: 2")

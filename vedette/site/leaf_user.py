@@ -6,7 +6,7 @@ Both are seen from the hub: `publish` is what comes from the site, `subscribe` w
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vedette.mqtt_listener import quoted
+from vedette.bus.mqtt_listener import quoted
 from vedette.roles.permissions import Place, permissions_of
 from vedette.streams import DETECTIONS, EVENTS, PICTURES, SNAPSHOTS
 

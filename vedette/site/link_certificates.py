@@ -4,7 +4,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from vedette.config import Config
+from vedette.config.config import Config
 from vedette.tls.files import note_expiry
 
 logger = logging.getLogger(__name__)

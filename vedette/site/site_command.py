@@ -8,16 +8,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from vedette.bus_access import bus_access
-from vedette.command_line import add_config, read_config
-from vedette.config import Config
+from vedette.bus.access import bus_access
+from vedette.commands.command_line import add_config, read_config
+from vedette.config.config import Config
+from vedette.config.site_settings import Uplink
 from vedette.errors import ConfigError
 from vedette.ids import is_id
-from vedette.process import DONE, FAILED, Stop
-from vedette.process import run as run_process
+from vedette.process.shell import DONE, FAILED, Stop
+from vedette.process.shell import run as run_process
 from vedette.site.site_files import AUTHORITY, Wanted, write_site
 from vedette.site.site_listing import read_sites, table
-from vedette.site_settings import Uplink
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,12 +4,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from vedette.config.site_settings import Uplink
 from vedette.errors import ConfigError
-from vedette.private_file import write_private
 from vedette.roles.users import new_password
+from vedette.secrets.private_file import write_private
 from vedette.site.leaf_server import LINK_CHECKS, uplink_block
 from vedette.site.leaf_user import gateway_user, leaf_user
-from vedette.site_settings import Uplink
 
 _SITE_CONFIG = """\
 # Site {site}, whose hub is {url}. `vedette check` explains it, `vedette {command}` runs it.

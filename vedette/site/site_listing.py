@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.site.edge_stream import held_by
 from vedette.site.hub_messages import latest
 from vedette.site.hub_streams import HubStream, read_stream

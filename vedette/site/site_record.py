@@ -8,7 +8,7 @@ from nats.js.errors import KeyNotFoundError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vedette.buckets import SITES
-from vedette.bus import Bus, describe
+from vedette.bus.connection import Bus, describe
 from vedette.errors import BusUnavailable
 from vedette.site.places import Place
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from time import monotonic
 
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.site import metrics
 from vedette.site.edge_stream import held_by
 from vedette.site.hub_messages import Latest, latest, stored_between

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from vedette.config import Config
-from vedette.config_problems import Problem
+from vedette.config.config import Config
+from vedette.config.problems import Problem
 from vedette.tls.client import load_client
 from vedette.tls.files import WrongFile
 from vedette.tls.server import load

@@ -3,9 +3,9 @@
 import ssl
 from dataclasses import dataclass
 
-from vedette.config_problems import KeyPath
+from vedette.config.problems import KeyPath
+from vedette.config.tls_settings import ClientTls
 from vedette.tls.files import Files, note_expiry, read_files, use
-from vedette.tls.settings import ClientTls
 
 PLACE: KeyPath = ("nats", "tls")
 

@@ -4,10 +4,10 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-from vedette.config_problems import KeyPath, dotted
+from vedette.config.problems import KeyPath, dotted
+from vedette.config.settings import Settings
 from vedette.errors import ConfigError
-from vedette.metrics import CERTIFICATE_EXPIRY
-from vedette.settings import Settings
+from vedette.process.metrics import CERTIFICATE_EXPIRY
 
 Files = dict[str, bytes]
 """By key of the settings that name them."""

@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from vedette.background import background
-from vedette.config_problems import KeyPath, dotted
+from vedette.config.problems import KeyPath, dotted
+from vedette.config.tls_settings import ServerTls
 from vedette.errors import ConfigError
 from vedette.tls.files import Files, note_expiry, read_files, stamp_of, use
-from vedette.tls.settings import ServerTls
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import aiohttp
 
-from vedette.command_line import read_config
-from vedette.config import Config
-from vedette.http_get import token_of, trusted_by
-from vedette.logs import set_up_logging
-from vedette.process import DONE, Stop
-from vedette.process import run as run_process
+from vedette.commands.command_line import read_config
+from vedette.config.config import Config
+from vedette.http.get import token_of, trusted_by
+from vedette.process.logs import set_up_logging
+from vedette.process.shell import DONE, Stop
+from vedette.process.shell import run as run_process
 from vedette.top.processes import Given, OfSite
 from vedette.top.screen import Watch, again_and_again, once
 from vedette.top.tables import SORTS

@@ -8,14 +8,14 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from vedette.bus import Bus, connect
-from vedette.bus_address import address_of
-from vedette.config import Config
+from vedette.bus.address import address_of
+from vedette.bus.connection import Bus, connect
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
 from vedette.debug.targets import names_of, url_of
 from vedette.errors import BusError, BusUnavailable, ConfigError
-from vedette.listen_settings import Address
-from vedette.members import Member, live_members
-from vedette.worker_addresses import worker_addresses
+from vedette.fleet.members import Member, live_members
+from vedette.fleet.worker_addresses import worker_addresses
 
 _WITHIN_S = 2.0
 _REMEMBERED_S = 60.0

@@ -10,8 +10,8 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from vedette.errors import VedetteError
-from vedette.http_get import GetFailed, get
-from vedette.secret import SecretText
+from vedette.http.get import GetFailed, get
+from vedette.secrets.secret import SecretText
 
 Labels = frozenset[tuple[str, str]]
 Series = Mapping[str, Mapping[Labels, float]]

@@ -13,7 +13,7 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from vedette.errors import VedetteError
-from vedette.secret import SecretText
+from vedette.secrets.secret import SecretText
 from vedette.top.differences import Window
 from vedette.top.look import Look, Process, look, process
 from vedette.top.processes import Place

@@ -19,12 +19,12 @@ from time import monotonic
 import aiohttp
 
 from vedette.background import end
-from vedette.http_post import Answer, PostFailed, post, post_session
-from vedette.metrics import SPANS_EXPORTED, TRACES_DROPPED
+from vedette.config.tracing_settings import Tracing
+from vedette.http.post import Answer, PostFailed, post, post_session
+from vedette.process.metrics import SPANS_EXPORTED, TRACES_DROPPED
 from vedette.retry import Backoff, Retry
 from vedette.tracing.otlp import Resources, encoded
 from vedette.tracing.tracer import Spans, Tracer
-from vedette.tracing_settings import Tracing
 
 logger = logging.getLogger(__name__)
 

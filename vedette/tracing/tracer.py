@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 
-from vedette.metrics import TRACES_DROPPED
+from vedette.config.tracing_settings import Tracing
+from vedette.process.metrics import TRACES_DROPPED
 from vedette.tracing.sampling import TailSampling
 from vedette.tracing.span import Span
-from vedette.tracing_settings import Tracing
 
 logger = logging.getLogger(__name__)
 

@@ -26,8 +26,8 @@ from inference.serving.v2.inference import infer, served
 from inference.serving.v2.metadata import model_metadata, server_metadata
 from inference.serving.v2.protobuf import open_inference_pb2 as oip
 from inference.serving.v2.repository import ModelControl
+from vedette.config.listen_settings import Address
 from vedette.errors import StartFailed
-from vedette.listen_settings import Address
 
 Context = grpc.aio.ServicerContext[Any, Any]
 M = TypeVar("M", bound=Message)

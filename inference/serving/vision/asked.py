@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from inference.guard.inspection import Inspection
 from inference.serving.refusal import Refused
-from vedette.guard_settings import Guard
-from vedette.pipeline_settings import Pipeline
+from vedette.config.guard_settings import Guard
+from vedette.config.pipeline_settings import Pipeline
 
 DEFAULT_PRIORITY = 5
 """As in Open Inference Protocol requests; the lowest goes first."""

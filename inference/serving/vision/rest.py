@@ -20,7 +20,7 @@ from inference.serving.vision.answers import model_of, problem_of, refusal_of, r
 from inference.serving.vision.asked import Asked, read_query
 from inference.serving.vision.media import Form, media_type, newest, wanted
 from inference.serving.vision.pictures import Fetch, Given, Pictures, read_pictures
-from vedette.pipeline_settings import Pipeline
+from vedette.config.pipeline_settings import Pipeline
 
 _MODEL = "/v1/models/{model}"
 DEFAULT = "/api/v1/detect"

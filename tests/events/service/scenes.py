@@ -9,7 +9,7 @@ from typing import Any
 
 from nats.js.api import AckPolicy, ConsumerConfig
 
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.messages import Detection, Detections, DetectionsEvent, FrameRef, Model, detections_event
 from vedette.streams import EVENTS
 from vedette.subjects import Feed

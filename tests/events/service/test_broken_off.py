@@ -10,7 +10,7 @@ from events.stream.publisher import Publisher
 from tests.events.service.scenes import Walk, count, publish, stored, undisturbed
 from tests.events.service.worker import working
 from tests.waiting import until_async
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 
 async def test_a_worker_that_is_stopped_before_an_event_is_stored_does_not_save_that_it_was_told(bus: Bus) -> None:

@@ -19,7 +19,7 @@ from tests.gateway.scenes import Scene
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import background
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.messages import Detection, Detections, DetectionsEvent, FrameRef, Hint, Model, detections_event
 from vedette.subjects import hint
 

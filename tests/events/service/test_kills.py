@@ -12,7 +12,7 @@ from tests.events.service.scenes import Walk, publish, stored, undisturbed
 from tests.events.service.worker import Process, processes
 from tests.nats_server import NatsServer
 from tests.waiting import until_async
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable
 from vedette.streams import EVENTS
 

@@ -25,11 +25,11 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
 from vedette.buckets import CAMERAS, SCENES
-from vedette.bus import Bus, connect
-from vedette.config import Config
-from vedette.leases import Lease
+from vedette.bus.connection import Bus, connect
+from vedette.config.config import Config
+from vedette.config.snapshots_settings import Snapshots
+from vedette.fleet.leases import Lease
 from vedette.object_messages import ObjectEvent, Snapshot
-from vedette.snapshots_settings import Snapshots
 from vedette.streams import EVENTS, TRACK, track_stream
 from vedette.subjects import partition_of
 

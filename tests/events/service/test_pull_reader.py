@@ -7,7 +7,7 @@ from nats.js.api import ConsumerInfo
 
 from events.errors import ReaderBroken
 from events.stream.ordered_reader import OrderedReader
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.streams import EVENTS
 
 

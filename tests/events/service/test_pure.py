@@ -11,7 +11,7 @@ from events.scene_settings import Places, scene_settings
 from events.scenes.recording_order import MOST_EARLY, Frame, RecordingOrder
 from events.settings import SceneSettings
 from tests.events.service.scenes import Walk
-from vedette.events_settings import Events
+from vedette.config.events_settings import Events
 from vedette.subjects import PARTITIONS
 
 WORKERS = some.dictionaries(

@@ -20,9 +20,9 @@ from events.snapshots.maker import SnapshotMaker
 from tests.waiting import until, until_async
 from vedette.background import background, end
 from vedette.buckets import LEASES
-from vedette.bus import Bus
-from vedette.members import announce, new_member
-from vedette.snapshots_settings import Snapshots
+from vedette.bus.connection import Bus
+from vedette.config.snapshots_settings import Snapshots
+from vedette.fleet.members import announce, new_member
 
 SNAPSHOTS = Snapshots()
 LEASE_S = 60.0
@@ -51,7 +51,7 @@ async def working(
     maker = SnapshotMaker(bus, snapshots)
     ownership = Ownership(bus, member, lambda part: PartitionWorker(bus, part, member.name, plain, save_s, maker))
     await _let_leases_last(bus)
-    with patch("vedette.leases.MEMBERSHIP_TTL_S", LEASE_S):
+    with patch("vedette.fleet.leases.MEMBERSHIP_TTL_S", LEASE_S):
         async with background(announce(bus, member)), asyncio.TaskGroup() as group:
             running = group.create_task(ownership.run())
             await until(lambda: ownership.ready, "all partitions are ours", 90)

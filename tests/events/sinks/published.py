@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.messages import FrameRef, Model
 from vedette.object_messages import (
     INPUT_CHANGE,

@@ -30,8 +30,8 @@ from tests.events.sinks.test_sink import delivering, letters, until_done, until_
 from tests.gateway.certificates import self_signed
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
 from vedette.streams import EVENTS
 
 TOPIC = "vedette/plant-1/gate/zone/enter"

@@ -16,8 +16,8 @@ from tests.events.sinks.test_signature import SECRET
 from tests.events.sinks.test_sink import delivering, until_done, until_reading
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
-from vedette.config_file import load_config
+from vedette.bus.connection import Bus
+from vedette.config.file import load_config
 
 CONFIG = """
 site: plant-1

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from events.sinks.signature import webhook_headers, webhook_id
-from vedette.secret import SecretText
-from vedette.sinks_settings import secret_key
+from vedette.config.sinks_settings import secret_key
+from vedette.secrets.secret import SecretText
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="

@@ -17,8 +17,8 @@ from tests.gateway.certificates import self_signed
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
 from vedette.streams import EVENTS
 
 FAST = {"first_wait_s": 0.01, "longest_wait_s": 0.05, "timeout_s": 20}

@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 
 from tests.events.service.scenes import Walk, publish
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
+from vedette.config.snapshots_settings import Snapshots
 from vedette.frames import FrameHeaders
 from vedette.messages import Detection, DetectionsEvent
 from vedette.object_messages import OBJECT_UPDATE
-from vedette.snapshots_settings import Snapshots
 from vedette.subjects import Feed
 
 EAGER = Snapshots(every_s=0.1)

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from events.snapshots.cutting import BadPicture, Cut, cut_out, size_of, whole
-from vedette.snapshots_settings import Snapshots
+from vedette.config.snapshots_settings import Snapshots
 from vedette.view import WHOLE, View
 
 PLAIN = Snapshots(margin=0.0)

@@ -14,10 +14,10 @@ from tests.events.service.scenes import SITE, Walk
 from tests.events.service.worker import working
 from tests.events.snapshots.films import EAGER, film
 from tests.waiting import until_async
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.messages import FrameRef
-from vedette.snapshot_record import Query, SnapshotRecord
-from vedette.snapshot_store import SnapshotStore
+from vedette.snapshots.record import Query, SnapshotRecord
+from vedette.snapshots.store import SnapshotStore
 from vedette.stills import StillWanted
 from vedette.subjects import still
 

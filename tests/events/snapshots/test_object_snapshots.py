@@ -13,9 +13,9 @@ from events.snapshots.portrait import Portrait
 from tests.events.snapshots.test_choice import portrait
 from tests.waiting import until
 from vedette.background import background
+from vedette.config.snapshots_settings import Snapshots
 from vedette.errors import BusUnavailable
 from vedette.object_messages import Snapshot
-from vedette.snapshots_settings import Snapshots
 
 GATE = SceneKey("plant-1", "gate", "people")
 

@@ -14,12 +14,12 @@ from tests.events.service.worker import working
 from tests.events.snapshots.films import EAGER, film, is_of_snapshot, tell
 from tests.nats_server import NatsServer
 from tests.waiting import until_async
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
+from vedette.config.snapshots_settings import Snapshots
 from vedette.errors import BusUnavailable
 from vedette.object_messages import IDENTITY_MATCH, OBJECT_END, OBJECT_NEW
-from vedette.snapshot_record import Query
-from vedette.snapshot_store import STREAM, SnapshotStore
-from vedette.snapshots_settings import Snapshots
+from vedette.snapshots.record import Query
+from vedette.snapshots.store import STREAM, SnapshotStore
 from vedette.streams import PICTURES
 
 

@@ -6,7 +6,7 @@ from events.errors import PartitionLost
 from events.stream.outgoing import Outgoing
 from events.stream.publisher import Publisher, published_since
 from events.stream.track import last_of
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable
 from vedette.streams import EVENTS
 from vedette.subjects import event, events_filter, partition_of

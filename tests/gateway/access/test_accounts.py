@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.access.accounts import Accounts, Caller, hash_password, matches
-from vedette.account_settings import ROLES, Account
-from vedette.gateway_settings import Gateway
-from vedette.secret import SecretText
+from vedette.config.account_settings import ROLES, Account
+from vedette.config.gateway_settings import Gateway
+from vedette.secrets.secret import SecretText
 
 PASSWORD, TOKEN = "correct horse ü", "vdg_token"
 ANN = Account(name="ann", role="operator", password=hash_password(PASSWORD))

@@ -20,10 +20,10 @@ from gateway.annotation.video_writer import VideoWriter
 from gateway.errors import GatewayError
 from tests.gateway.annotation.test_courses import state
 from tests.gateway.run_reader import WALK, WALK_H265, WALK_ODD
-from vedette.events_settings import Line, Mask, Zone
+from vedette.config.events_settings import Line, Mask, Zone
 from vedette.messages import DetectionsEvent
 from vedette.object_messages import ObjectState
-from vedette.process import Stop, Stopped
+from vedette.process.shell import Stop, Stopped
 
 ZONE = Zone(polygon=((0.1, 0.1), (0.9, 0.1), (0.9, 0.4), (0.1, 0.4)))
 

@@ -13,14 +13,14 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 from gateway.api.guard import Guard
 from gateway.console.console import Console
 from gateway.web.http import Door, serve_http
-from vedette.account_settings import Account
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.account_settings import Account
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
 from vedette.frames import FrameHeaders
-from vedette.health import Health
-from vedette.listen_settings import Address
 from vedette.messages import Detection, Detections, FrameRef, Model, Timing, detections_event
+from vedette.process.health import Health
 from vedette.subjects import Feed
 
 SITE, CAMERA, PIPELINE = "plant", "gate", "people"

@@ -3,7 +3,7 @@
 import datetime as dt
 
 from tests.gateway.console.run_console import CAMERA, SITE
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.messages import FrameRef, Model
 from vedette.object_messages import OBJECT_NEW, ZONE_ENTER, ObjectNew, ObjectState, ZoneEnter, scene_event
 from vedette.subjects import event as subject_of

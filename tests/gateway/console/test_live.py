@@ -28,7 +28,7 @@ from tests.gateway.console.run_console import (
 from tests.gateway.console.scene_events import publish_event
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.messages import Status, status_event
 from vedette.subjects import status as status_subject
 

@@ -19,11 +19,11 @@ from tests.gateway.console.run_console import next_said
 from tests.gateway.run_api import Api, running_api
 from tests.gateway.run_gateway import configured
 from tests.nats_server import NatsServer
-from vedette.bus import connect
-from vedette.config import Config
+from vedette.bus.connection import connect
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
 from vedette.debug.routes import PATHS
-from vedette.listen_settings import Address
-from vedette.secret import SecretText
+from vedette.secrets.secret import SecretText
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,8 +13,8 @@ from tests.gateway.console.run_console import Running, running_console, show_det
 from tests.gateway.console.scene_events import publish_event
 from vedette.background import background
 from vedette.buckets import ROLLOUTS
-from vedette.bus import Bus
-from vedette.members import announce, new_member
+from vedette.bus.connection import Bus
+from vedette.fleet.members import announce, new_member
 
 STATIC = Path(pages.__file__).parent / "static"
 _MOST_LINES = 200

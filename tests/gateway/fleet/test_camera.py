@@ -29,7 +29,7 @@ from tests.gateway.run_gateway import (
 from tests.gateway.run_reader import WALK, WALK_ODD
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.retry import Backoff, Retry
 from vedette.subjects import Feed
 

@@ -10,9 +10,9 @@ from tests.gateway.run_gateway import FPS, Witness, configured, counted, gateway
 from tests.gateway.scenes import Scene
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
-from vedette.config import Config
-from vedette.config_checks import contradictions
+from vedette.bus.connection import Bus
+from vedette.config.checks import contradictions
+from vedette.config.config import Config
 
 
 async def test_the_gate_is_told_in_status_frames_and_metrics(nats_server: NatsServer, bus: Bus, tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import end
-from vedette.bus import Bus, connect
-from vedette.leases import Lease
+from vedette.bus.connection import Bus, connect
+from vedette.fleet.leases import Lease
 from vedette.retry import Backoff
 from vedette.streams import FRAMES
 

@@ -14,8 +14,8 @@ from tests.gateway.run_gateway import Witness, counted
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.leases import Lease
+from vedette.bus.connection import Bus
+from vedette.fleet.leases import Lease
 from vedette.messages import Status, StatusEvent
 from vedette.streams import STATUS
 from vedette.subjects import status

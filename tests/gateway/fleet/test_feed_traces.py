@@ -10,8 +10,8 @@ from gateway.fleet.live_publisher import LiveFeed, LivePublisher
 from tests.gateway.fleet.test_live_publisher import SITE, headers
 from tests.waiting import until
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.leases import Lease
+from vedette.bus.connection import Bus
+from vedette.fleet.leases import Lease
 from vedette.messages import Served
 from vedette.subjects import Feed
 from vedette.tracing.context import TraceContext

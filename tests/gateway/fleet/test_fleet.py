@@ -8,11 +8,11 @@ import pytest
 from gateway.fleet.fleet import CHANGED, DISABLED, REMOVED, Fleet
 from tests.waiting import until
 from vedette.background import background
-from vedette.camera_check import CameraRefused
-from vedette.camera_record import CameraRecord, UnreadableRecord
-from vedette.camera_settings import Camera
-from vedette.camera_store import Snapshot
-from vedette.config_problems import Problem
+from vedette.cameras.check import CameraRefused
+from vedette.cameras.record import CameraRecord, UnreadableRecord
+from vedette.cameras.store import Snapshot
+from vedette.config.camera_settings import Camera
+from vedette.config.problems import Problem
 
 
 class FakeCamera:

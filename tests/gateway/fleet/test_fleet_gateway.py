@@ -19,13 +19,13 @@ from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.buckets import CAMERAS, LEASES
-from vedette.bus import Bus
-from vedette.camera_plan import Change
-from vedette.camera_record import CameraRecord, Entry
-from vedette.camera_settings import Camera
-from vedette.camera_store import CameraStore
+from vedette.bus.connection import Bus
+from vedette.cameras.plan import Change
+from vedette.cameras.record import CameraRecord, Entry
+from vedette.cameras.store import CameraStore
+from vedette.config.camera_settings import Camera
 from vedette.messages import Status
-from vedette.sealing import sealer_of
+from vedette.secrets.sealing import sealer_of
 
 
 def record(name: str, url: str, **settings: object) -> CameraRecord:

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.fleet.hints import LONGEST_S, Hints
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.messages import Hint
 from vedette.subjects import hint
 

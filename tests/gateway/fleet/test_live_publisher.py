@@ -20,12 +20,12 @@ from tests.gateway.run_gateway import Witness, counted, dropped, sampled
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
-from vedette.bus import Bus, connect
+from vedette.bus.connection import Bus, connect
+from vedette.bus.stream_setup import ensure_consumer
 from vedette.consumers import work_consumer
+from vedette.fleet.leases import Lease
 from vedette.frames import FrameHeaders
-from vedette.leases import Lease
 from vedette.messages import Served
-from vedette.stream_setup import ensure_consumer
 from vedette.streams import FRAMES, WORK, streams
 from vedette.subjects import Feed
 

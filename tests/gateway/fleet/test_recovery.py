@@ -15,11 +15,11 @@ from tests.gateway.run_gateway import Witness, configured, counted, gateway
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.camera_settings import Recovery as RecoveryConfig
-from vedette.health import listening
-from vedette.listen_settings import Address
-from vedette.secret import SecretUrl
+from vedette.bus.connection import Bus
+from vedette.config.camera_settings import Recovery as RecoveryConfig
+from vedette.config.listen_settings import Address
+from vedette.process.health import listening
+from vedette.secrets.secret import SecretUrl
 
 FREE = Address(host="127.0.0.1", port=0)
 

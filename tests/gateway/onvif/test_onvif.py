@@ -13,7 +13,7 @@ from gateway.fleet.recovery import Outage, Reboot, RecoveryFailed
 from gateway.onvif import DeviceInfo, OnvifDevice, OnvifError, Profile, discover
 from gateway.onvif.envelope import Credentials, envelope, parse, text_of
 from tests.gateway.onvif.simulated_device import PASSWORD, USER, SimulatedDevice, simulated_device, soap
-from vedette.secret import SecretUrl
+from vedette.secrets.secret import SecretUrl
 
 URL = "rtsp://192.0.2.7:554/{}?profile=1&password=xxxxxx"
 WITHIN_S = 0.3

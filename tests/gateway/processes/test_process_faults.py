@@ -13,7 +13,7 @@ from tests.gateway.run_gateway import Witness, configured, decode_processes, gat
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import end
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 
 async def test_a_killed_process_takes_its_own_cameras_down_for_a_moment_and_no_other(

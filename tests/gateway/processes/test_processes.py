@@ -19,7 +19,7 @@ from tests.gateway.test_gateway_app import process
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import end
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 MIB = 2**20
 

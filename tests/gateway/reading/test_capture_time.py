@@ -14,7 +14,7 @@ from tests.gateway.run_gateway import Witness, configured, gateway
 from tests.gateway.run_reader import WALK, running
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 FPS = 50.0
 WRAP = 2**32

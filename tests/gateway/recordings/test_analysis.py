@@ -13,13 +13,13 @@ from gateway.recordings.analysis_system import _members, _missing, _running_bus,
 from gateway.recordings.recording import Summary
 from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
-from vedette.bus import Bus, connect
-from vedette.bus_address import STATE_VARIABLE, embedded_address_file, embedded_logins
-from vedette.config import Config
+from vedette.bus.address import STATE_VARIABLE, embedded_address_file, embedded_logins
+from vedette.bus.connection import Bus, connect
+from vedette.config.config import Config
+from vedette.config.sampling_settings import Sampling
 from vedette.errors import BusMisfit
-from vedette.process import Stop
+from vedette.process.shell import Stop
 from vedette.roles.login import role_file
-from vedette.sampling_settings import Sampling
 from vedette.streams import CLIPS, DETECTIONS
 
 PIPELINES = {"people": {"stages": [{"model": "coco-detector"}]}}

@@ -8,8 +8,8 @@ import pytest
 from gateway.recordings import analysis_system
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import connect
-from vedette.bus_settings import Retention
+from vedette.bus.connection import connect
+from vedette.config.bus_settings import Retention
 from vedette.streams import CLIPS, DETECTIONS, EVENTS, streams
 
 

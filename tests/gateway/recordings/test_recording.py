@@ -22,7 +22,7 @@ from gateway.recordings.recording_publisher import RecordingPublisher
 from gateway.sources.video_length import video_length_s
 from tests.gateway.run_reader import PEDESTRIANS, WALK
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable
 from vedette.frames import FrameHeaders
 from vedette.messages import Detection, Detections, DetectionsEvent, FrameRef, Model, detections_event

@@ -13,12 +13,12 @@ from tests.gateway.run_gateway import sampled
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
-from vedette.bus import Bus, connect
+from vedette.bus.connection import Bus, connect
+from vedette.bus.stream_setup import ensure_consumer
 from vedette.consumers import clip_consumer
 from vedette.errors import BusUnavailable, MessageTooLarge
 from vedette.frames import FrameHeaders
 from vedette.messages import Served
-from vedette.stream_setup import ensure_consumer
 from vedette.streams import CLIPS, CLIPS_IN_FLIGHT
 from vedette.subjects import Feed
 

@@ -16,10 +16,10 @@ from tests.gateway.run_gateway import PEOPLE, SITE, Witness, configured
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.member_watch import MemberWatch
-from vedette.members import Member
-from vedette.rendezvous import first
+from vedette.bus.connection import Bus
+from vedette.fleet.member_watch import MemberWatch
+from vedette.fleet.members import Member
+from vedette.fleet.rendezvous import first
 
 STOPS_WITHIN_S = 60.0
 

@@ -8,9 +8,9 @@ from gateway.sharing.capacity import measured_capacity
 from gateway.sharing.costs import CameraCosts
 from gateway.sharing.sharing import way_of
 from gateway.sharing.stand import Stand, stand_of
-from vedette.camera_settings import Camera
-from vedette.cpu_capacity import core_speed, usable_cores
-from vedette.gateway_settings import Gateway
+from vedette.config.camera_settings import Camera
+from vedette.config.gateway_settings import Gateway
+from vedette.fleet.cpu_capacity import core_speed, usable_cores
 
 
 def test_an_unmeasured_camera_costs_what_measured_ones_of_its_kind_do_on_the_average() -> None:

@@ -8,7 +8,7 @@ from tests.gateway.sharing.gateways import assert_never_two_owners, site, until_
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.buckets import MEMBERSHIP_TTL_S
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 NAMES = [f"cam-{n}" for n in range(6)]
 

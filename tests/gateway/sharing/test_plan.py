@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 from gateway.sharing.plan import Camera, Planner
 from gateway.sharing.stand import Stand
 from tests.gateway.sharing.fleet_model import Model
-from vedette.rendezvous import ranking
+from vedette.fleet.rendezvous import ranking
 
 GATEWAYS = some.dictionaries(
     some.from_regex(r"gateway-[0-9a-f]{6}", fullmatch=True),

@@ -11,7 +11,7 @@ from tests.gateway.proxy import relayed
 from tests.gateway.run_gateway import Witness, configured, counted, gateway, simulated
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.retry import Backoff
 
 STALL_S = 2.0

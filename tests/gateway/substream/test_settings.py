@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from gateway.fleet.camera_settings import checked, patched
-from vedette.camera_check import CameraRefused
-from vedette.camera_record import settings_of
-from vedette.camera_settings import Camera
-from vedette.pipeline_settings import Pipeline
+from vedette.cameras.check import CameraRefused
+from vedette.cameras.record import settings_of
+from vedette.config.camera_settings import Camera
+from vedette.config.pipeline_settings import Pipeline
 
 PIPELINES = {"people": Pipeline.model_validate({"stages": [{"model": "coco-detector"}]})}
 VIEW = {"offset": [0, 0.125], "scale": [1, 0.75]}

@@ -28,7 +28,7 @@ from tests.gateway.run_reader import EVERY, PEDESTRIANS, Witness, output
 from tests.gateway.two_streams import DOOR_POLYGON, FPS, Pixels, Stream, first_picture, purple
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.stills import StillWanted
 from vedette.subjects import still
 from vedette.view import WHOLE

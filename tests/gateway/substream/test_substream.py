@@ -9,7 +9,7 @@ from tests.gateway.run_gateway import Witness, configured, gateway, pixels
 from tests.gateway.two_streams import CUT, DOOR_POLYGON, FPS, Stream, first_picture, purple
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.view import WHOLE
 
 PIPELINES = {

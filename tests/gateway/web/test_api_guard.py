@@ -7,8 +7,8 @@ from aiohttp.test_utils import make_mocked_request
 
 from gateway.api.guard import Guard
 from gateway.web.problem import HttpProblem
-from vedette.listen_settings import Address
-from vedette.secret import SecretText
+from vedette.config.listen_settings import Address
+from vedette.secrets.secret import SecretText
 
 LOOPBACK, EVERYWHERE = Address(host="127.0.0.1", port=8080), Address(host="0.0.0.0", port=8080)
 TOKEN = SecretText("t0ken-ü")

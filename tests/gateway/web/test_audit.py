@@ -17,8 +17,8 @@ from tests.nats_server import NatsServer
 from tests.waiting import until_async
 from vedette.audit.command import entries
 from vedette.audit.message import Audit
-from vedette.bus import Bus
-from vedette.members import live_members
+from vedette.bus.connection import Bus
+from vedette.fleet.members import live_members
 
 ADMIN, VIEWER = "vdg_boss", "vdg_guest"
 SECRET = "hunter2-of-the-camera"

@@ -15,7 +15,7 @@ from tests.gateway.run_gateway import SITE, configured, simulated
 from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
 from vedette.buckets import CAMERAS
-from vedette.bus import Bus, connect
+from vedette.bus.connection import Bus, connect
 
 URL = "rtsp://operator:s3cret@127.0.0.1:1/gate"
 GATE = {"name": "gate", "url": URL, "pipeline": "people"}

@@ -8,11 +8,11 @@ import pytest
 from gateway.api import Guard
 from gateway.api.debug import debug_routes
 from gateway.web.http import Door, serve_http
-from vedette.account_settings import ROLES, Account
-from vedette.debug.settings import Debug
-from vedette.health import Health
-from vedette.listen_settings import Address
-from vedette.secret import SecretText
+from vedette.config.account_settings import ROLES, Account
+from vedette.config.debug_settings import Debug
+from vedette.config.listen_settings import Address
+from vedette.process.health import Health
+from vedette.secrets.secret import SecretText
 
 HERE, ANYWHERE = Address(host="127.0.0.1", port=0), Address(host="0.0.0.0", port=0)
 ACCOUNTS = [Account(name=role, role=role, token_sha256=hashlib.sha256(role.encode()).hexdigest()) for role in ROLES]

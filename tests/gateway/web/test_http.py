@@ -8,8 +8,8 @@ from aiohttp import ClientSession, web
 from gateway.web.http import Door, serve_http
 from gateway.web.problem import HttpProblem
 from gateway.web.request_body import read_text
-from vedette.health import Health
-from vedette.listen_settings import Address
+from vedette.config.listen_settings import Address
+from vedette.process.health import Health
 
 FREE = Address(host="127.0.0.1", port=0)
 

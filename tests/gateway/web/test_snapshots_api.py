@@ -17,10 +17,10 @@ from gateway.web.problem import HttpProblem
 from tests.gateway.run_api import Api, running_api
 from tests.gateway.run_gateway import SITE, configured
 from tests.nats_server import NatsServer
-from vedette.bus import Bus, connect
-from vedette.listen_settings import Address
-from vedette.snapshot_record import Query, SnapshotRecord
-from vedette.snapshot_store import SnapshotStore
+from vedette.bus.connection import Bus, connect
+from vedette.config.listen_settings import Address
+from vedette.snapshots.record import Query, SnapshotRecord
+from vedette.snapshots.store import SnapshotStore
 
 NOON = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 

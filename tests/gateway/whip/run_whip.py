@@ -14,10 +14,10 @@ from gateway.whip.endpoint import routes
 from gateway.whip.ingest import Ingest
 from gateway.whip.service import WhipService
 from vedette.background import background
-from vedette.gateway_settings import WebRtc
-from vedette.health import Health
-from vedette.listen_settings import Address
-from vedette.secret import SecretText
+from vedette.config.gateway_settings import WebRtc
+from vedette.config.listen_settings import Address
+from vedette.process.health import Health
+from vedette.secrets.secret import SecretText
 
 
 @dataclass

@@ -9,7 +9,7 @@ from gateway.whip.ice import IceServers
 from tests.gateway.whip.peer import peer
 from tests.gateway.whip.run_whip import whip
 from tests.waiting import until
-from vedette.gateway_settings import WebRtc
+from vedette.config.gateway_settings import WebRtc
 
 OFFER = {"Content-Type": "application/sdp"}
 

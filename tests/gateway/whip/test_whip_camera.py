@@ -11,8 +11,8 @@ from tests.gateway.run_gateway import SITE, Witness, configured, gateway
 from tests.gateway.whip.peer import SIZE, peer
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
-from vedette.bus import Bus
-from vedette.members import live_members
+from vedette.bus.connection import Bus
+from vedette.fleet.members import live_members
 
 LOBBY = {"url": "whip", "pipeline": "people", "token": "tell-nobody"}
 

@@ -25,12 +25,12 @@ from inference.stream.tokens import Tokens
 from tests.inference.worker import ROOT, Notes, Worker, encoded, open_plane, working
 from tests.waiting import until
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.config.models_settings import Models
+from vedette.config.pipeline_settings import Pipeline
 from vedette.consumers import crop_consumer
 from vedette.messages import Detections
-from vedette.models_settings import Models
-from vedette.pipeline_settings import Pipeline
 from vedette.streams import CROPS
 from vedette.tracing.tracer import Tracer
 

@@ -11,7 +11,7 @@ from tests.inference.cascade.access import ACCESS, EMBEDDING, JUDGED, LIVENESS, 
 from tests.inference.stream.test_live_consumer import SCHEMA
 from tests.inference.worker import Camera, listen, stored
 from tests.waiting import until, until_async
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.streams import CROPS
 
 

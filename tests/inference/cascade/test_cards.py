@@ -10,8 +10,8 @@ from inference.repository.opening import open_repository
 from inference.repository.store import RepositoryUnavailable
 from tests.inference.cascade.access import ACCESS
 from tests.inference.worker import ROOT
-from vedette.config import Config
-from vedette.models_settings import Models
+from vedette.config.config import Config
+from vedette.config.models_settings import Models
 
 
 async def test_a_card_that_could_not_be_read_is_read_at_the_next_look_and_then_no_more(

@@ -24,9 +24,9 @@ from tests.inference.cascade.access import (
 )
 from tests.inference.worker import Camera, lasting_frames, listen, stored
 from tests.waiting import until, until_async
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
+from vedette.config.pipeline_settings import Pipeline
 from vedette.messages import Detections
-from vedette.pipeline_settings import Pipeline
 from vedette.streams import CROPS
 
 LONG_MS = 120_000.0

@@ -13,8 +13,8 @@ from tests.inference.process import Processes, processes_of
 from tests.inference.worker import ROOT, Camera, lasting_frames, listen, pending, stored
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
-from vedette.bus import Bus
-from vedette.pipeline_settings import Pipeline
+from vedette.bus.connection import Bus
+from vedette.config.pipeline_settings import Pipeline
 from vedette.streams import CLIPS, CROPS, DETECTIONS
 
 CONFIG = f"""

@@ -10,9 +10,9 @@ from inference.check import problems
 from inference.errors import ModelError
 from inference.repository.card import ModelCard
 from inference.repository.folder import Repository
-from vedette.config import Config
-from vedette.models_settings import Models
-from vedette.pipeline_settings import Pipeline
+from vedette.config.config import Config
+from vedette.config.models_settings import Models
+from vedette.config.pipeline_settings import Pipeline
 
 MODELS = Path(__file__).resolve().parents[3] / "models"
 NAMES = ("coco-detector", "face-detector", "face-liveness", "face-embedding")

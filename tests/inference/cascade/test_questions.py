@@ -9,7 +9,7 @@ from inference.cascade.question import Question
 from inference.cascade.questions import Questions
 from tests.inference.cascade.access import LIVENESS, MODELS
 from vedette.background import background, end
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import MalformedMessage
 from vedette.subjects import Feed
 

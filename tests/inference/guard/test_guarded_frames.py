@@ -18,9 +18,9 @@ from tests.inference.guard.pictures import Image, jpeg, png, webp, with_exif
 from tests.inference.stream.test_live_consumer import SCHEMA, dropped, total
 from tests.inference.worker import PEOPLE, Camera, encoded, jpegs, listen, open_plane, pictures, working
 from tests.waiting import until
-from vedette.bus import Bus
-from vedette.guard_settings import Guard
-from vedette.pipeline_settings import Pipeline
+from vedette.bus.connection import Bus
+from vedette.config.guard_settings import Guard
+from vedette.config.pipeline_settings import Pipeline
 
 DARK = encoded((pictures()[0] // 16).astype(np.uint8))
 BLURRED = encoded(np.asarray(cv2.GaussianBlur(pictures()[0], (0, 0), 8), np.uint8))

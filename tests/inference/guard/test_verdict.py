@@ -3,7 +3,7 @@ from pydantic import ValidationError
 
 from inference.guard.measures import Measures
 from inference.guard.verdict import checked, judge
-from vedette.guard_settings import Guard
+from vedette.config.guard_settings import Guard
 
 FINE = Measures(luminance=120.126, sharpness=300.0, hash=0xAB)
 STRICT = Guard(min_size=(320, 180), max_size=(640, 480), aspect=(1.3, 1.8), luminance=(10, 240), sharpness=50)

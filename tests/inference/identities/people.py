@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from vedette.identity_record import EmbeddingModel, EnrolledFace, IdentityRecord, person_of
-from vedette.sealing import Sealer
+from vedette.identities.record import EmbeddingModel, EnrolledFace, IdentityRecord, person_of
+from vedette.secrets.sealing import Sealer
 
 SEALER = Sealer(bytes(range(32)), "identities.key_file")
 MODEL = EmbeddingModel("face-embedding", "1.0.0", "sha256:" + "a" * 64)

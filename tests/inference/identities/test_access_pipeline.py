@@ -10,12 +10,12 @@ from tests.inference.cascade.access import ACCESS, EMBEDDING, LIVENESS, detectin
 from tests.inference.identities.faces import portrait, reader
 from tests.inference.worker import Camera, Notes, listen
 from tests.waiting import until, until_async
-from vedette.bus import Bus
-from vedette.config import Config
-from vedette.identity_store import IdentityStore
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.identities.store import IdentityStore
 from vedette.messages import Detection
-from vedette.sealing import identities_sealer_of
-from vedette.snapshot_store import SnapshotStore
+from vedette.secrets.sealing import identities_sealer_of
+from vedette.snapshots.store import SnapshotStore
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from inference.check import problems
 from tests.inference.worker import ROOT
-from vedette.config import Config
+from vedette.config.config import Config
 
 STAGES = [
     {"model": "face-detector@^1"},

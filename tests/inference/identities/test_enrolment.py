@@ -11,12 +11,12 @@ from tests.inference.identities.faces import nobody, portrait, reader, side_by_s
 from tests.inference.identities.people import MODEL, SEALER, like, record, vector
 from tests.waiting import until
 from vedette.background import background
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable
-from vedette.identity_record import MOST_FACES, IdentityRecord, WrongName
-from vedette.identity_store import IdentityStore, UnknownPerson
-from vedette.sealing import Sealer
-from vedette.snapshot_store import SnapshotStore
+from vedette.identities.record import MOST_FACES, IdentityRecord, WrongName
+from vedette.identities.store import IdentityStore, UnknownPerson
+from vedette.secrets.sealing import Sealer
+from vedette.snapshots.store import SnapshotStore
 
 THRESHOLD = 0.363
 

@@ -10,9 +10,9 @@ from inference.identities.vector_index import VectorIndex
 from tests.inference.identities.people import MODEL, OTHER, SEALER, like, record, vector
 from tests.waiting import until
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.identity_record import IdentityRecord
-from vedette.identity_store import IdentityStore
+from vedette.bus.connection import Bus
+from vedette.identities.record import IdentityRecord
+from vedette.identities.store import IdentityStore
 
 ANNA, BEN = record("Anna", vector(1), vector(2)), record("Ben", vector(3))
 

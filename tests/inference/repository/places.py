@@ -11,7 +11,7 @@ from inference.repository.url_store import UrlStore
 from tests.inference.repository.test_card import CARD
 from tests.nats_server import NatsServer
 from tests.s3_server import S3Server
-from vedette.secret import SecretUrl
+from vedette.secrets.secret import SecretUrl
 
 PLACES = ("folder", "bucket", "s3", "file", "memory")
 

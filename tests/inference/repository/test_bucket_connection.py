@@ -8,7 +8,7 @@ import pytest
 from inference.repository import bucket_store
 from tests.inference.repository.places import bucket
 from tests.nats_server import NatsServer
-from vedette.bus import connect
+from vedette.bus.connection import connect
 
 
 async def test_requests_that_come_together_share_one_connection(

@@ -22,8 +22,8 @@ from tests.inference.repository import places
 from tests.inference.repository.places import card, fill, graph, release, sha256, write
 from tests.nats_server import NatsServer
 from tests.s3_server import S3Server
-from vedette.bus import Bus
-from vedette.secret import SecretUrl
+from vedette.bus.connection import Bus
+from vedette.secrets.secret import SecretUrl
 
 Gone = Callable[[], None]
 

@@ -24,7 +24,7 @@ from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import end
 from vedette.buckets import ROLLOUTS
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable, Conflict
 
 LOW = ("plant-1", min((f"cam-{number}" for number in range(50)), key=lambda name: place_of("plant-1", name)))

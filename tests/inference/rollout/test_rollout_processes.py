@@ -22,7 +22,7 @@ from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.audit.command import entries
 from vedette.background import end
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 CAMERAS = [f"cam-{number}" for number in (1, 2, 3)]
 SHARE = 0.5

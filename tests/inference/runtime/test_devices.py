@@ -22,7 +22,7 @@ from inference.runtime.pinned import pinned
 from inference.runtime.placement import placement_of
 from inference.runtime.session import open_session
 from tests.inference.nanodet_reference import ROOT, letterboxed, pedestrians
-from vedette.models_settings import Inference
+from vedette.config.models_settings import Inference
 
 MODEL = Repository(ROOT / "models").resolve("coco-detector@1.0.0")
 NAMES = ["auto", "cpu", "cuda", "cuda:7", "tensorrt", "tensorrt:1", "cuda-fp32", "tensorrt-fp32:2"]

@@ -25,10 +25,10 @@ from inference.serving.vision.addresses import fetcher
 from inference.serving.vision.rest import VisionRest
 from tests.inference.serving.models import colours
 from vedette.audit.trail import AuditTrail
-from vedette.config import Config
-from vedette.health import Health
-from vedette.listen_settings import Address
-from vedette.worker_addresses import WorkerAddress
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
+from vedette.fleet.worker_addresses import WorkerAddress
+from vedette.process.health import Health
 
 __all__ = ["Answer", "Served", "colours", "edge", "printed_by", "versions_of"]
 

@@ -15,8 +15,8 @@ from inference.serving.limits import Limits
 from inference.serving.v2.grpc_server import GrpcV2, serve_grpc
 from inference.serving.v2.repository import ModelControl
 from inference.serving.v2.rest import RestV2
-from vedette.health import Health
-from vedette.listen_settings import Address
+from vedette.config.listen_settings import Address
+from vedette.process.health import Health
 
 FREE = Address(host="127.0.0.1", port=0)
 LIMITS = Limits(body_bytes=1 << 20, timeout_s=60)

@@ -23,9 +23,9 @@ from tests.inference.guard.pictures import png
 from tests.inference.serving.edge import Served, colours, edge
 from tests.waiting import until, until_async
 from vedette.__main__ import main
-from vedette.listen_settings import Address
-from vedette.serving_settings import Serving
-from vedette.worker_addresses import WorkerAddress
+from vedette.config.listen_settings import Address
+from vedette.config.serving_settings import Serving
+from vedette.fleet.worker_addresses import WorkerAddress
 
 INFER, CHANGE = "infer-" + "x" * 40, "admin-" + "y" * 40
 TOKENS = [

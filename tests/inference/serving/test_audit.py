@@ -25,7 +25,7 @@ from tests.waiting import until_async
 from vedette.audit.command import entries
 from vedette.audit.message import Audit
 from vedette.background import background
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 ROLLOUT = "/api/v1/rollouts/colours"
 PERSON = "Anna-Muster"

@@ -8,12 +8,12 @@ import pytest
 from inference.serving.access import Access
 from inference.serving.edge import ADMIN
 from inference.serving.http import serve_http
+from vedette.config.listen_settings import Address
+from vedette.config.serving_settings import AccessToken, Role, Serving
 from vedette.debug.routes import DebugRoutes
-from vedette.health import Health
-from vedette.listen_settings import Address
-from vedette.secret import SecretText
-from vedette.serving_settings import AccessToken, Role, Serving
-from vedette.worker_addresses import WorkerAddress
+from vedette.fleet.worker_addresses import WorkerAddress
+from vedette.process.health import Health
+from vedette.secrets.secret import SecretText
 
 HERE, ANYWHERE = Address(host="127.0.0.1", port=0), Address(host="0.0.0.0", port=0)
 ROLES: tuple[Role, ...] = ("infer", "admin")

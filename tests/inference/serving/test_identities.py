@@ -19,7 +19,7 @@ from tests.inference.identities.faces import nobody, portrait, side_by_side
 from tests.inference.serving.edge import Served, colours, edge
 from tests.inference.serving.test_openapi import check
 from tests.inference.worker import ROOT
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 STAFF = "/api/v1/identities/staff"
 _GALLERY, _PERSON = "/api/v1/identities/{gallery}", "/api/v1/identities/{gallery}/{person}"

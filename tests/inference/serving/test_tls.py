@@ -24,10 +24,10 @@ from tests.inference.process import CONFIG, processes_of
 from tests.inference.serving.edge import Served, colours, edge
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
-from vedette.config import Config
+from vedette.config.config import Config
+from vedette.config.tls_settings import ServerTls
 from vedette.errors import ConfigError
-from vedette.metrics import CERTIFICATE_EXPIRY
-from vedette.tls.settings import ServerTls
+from vedette.process.metrics import CERTIFICATE_EXPIRY
 
 LIVE = "/inference.GRPCInferenceService/ServerLive"
 

@@ -11,7 +11,7 @@ from inference.stream.intake import Intake, Serve
 from inference.stream.room import Place, Room
 from tests.inference.worker import Camera
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.consumers import work_consumer
 from vedette.streams import WORK
 

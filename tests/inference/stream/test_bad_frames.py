@@ -11,7 +11,7 @@ from inference.dataplane import DataPlane
 from tests.inference.stream.test_live_consumer import dropped, no_token_is_left
 from tests.inference.worker import HEADERS, Camera, jpegs, listen, working
 from tests.waiting import until, until_async
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 
 async def test_a_token_without_a_frame_is_noted_as_missing(bus: Bus, plane: DataPlane) -> None:

@@ -25,10 +25,10 @@ from tests.inference.worker import MODEL, Camera, Notes, encoded, jpegs, listen,
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import end
-from vedette.bus import Bus, connect
+from vedette.bus.connection import Bus, connect
 from vedette.consumers import clip_consumer
 from vedette.errors import BusFull
-from vedette.metrics import DROPPED
+from vedette.process.metrics import DROPPED
 from vedette.streams import CLIPS, DETECTIONS
 
 WHITE = encoded(np.full((480, 640, 3), 255, np.uint8))

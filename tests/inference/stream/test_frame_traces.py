@@ -8,7 +8,7 @@ from inference.dataplane import DataPlane
 from tests.inference.cascade.access import JUDGED, LIVENESS, detecting, group, serving
 from tests.inference.worker import Camera, lasting_frames, listen, working
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.messages import DetectionsEvent
 from vedette.tracing.context import TraceContext
 from vedette.tracing.sampling import TailSampling

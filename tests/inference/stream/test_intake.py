@@ -14,7 +14,7 @@ from tests.inference.stream.pulling import Desk, Plane, offer, pulling, waiting_
 from tests.inference.worker import pending
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.consumers import work_consumer
 from vedette.streams import WORK
 

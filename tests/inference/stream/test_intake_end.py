@@ -15,7 +15,7 @@ from tests.inference.worker import pending
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette import consumers
-from vedette.bus import Bus, connect
+from vedette.bus.connection import Bus, connect
 from vedette.consumers import work_consumer
 from vedette.streams import WORK
 

@@ -13,7 +13,7 @@ from tests.inference.worker import lasting_frames
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import background
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.errors import BusUnavailable
 from vedette.streams import FRAMES
 

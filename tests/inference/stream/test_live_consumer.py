@@ -14,9 +14,9 @@ from inference.dataplane import DataPlane
 from inference.picture_model import Inference
 from tests.inference.worker import HEADERS, MODEL, ROOT, Camera, jpegs, listen, stored, working
 from tests.waiting import until, until_async
-from vedette.bus import Bus
-from vedette.metrics import DROPPED, EXPIRED
-from vedette.pipeline_settings import Pipeline
+from vedette.bus.connection import Bus
+from vedette.config.pipeline_settings import Pipeline
+from vedette.process.metrics import DROPPED, EXPIRED
 from vedette.streams import DETECTIONS, FRAMES, PICTURES, WORK
 from vedette.view import View
 

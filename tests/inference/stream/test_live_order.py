@@ -11,7 +11,7 @@ from tests.inference.stream.test_live_consumer import dropped
 from tests.inference.worker import Camera, lasting_frames, listen, stored, working
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus, connect
+from vedette.bus.connection import Bus, connect
 from vedette.streams import DETECTIONS, LIVE_FRAME_MAX_AGE_S
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from inference.dataplane import DataPlane
 from tests.inference.nanodet_reference import detect
 from tests.inference.worker import MODEL, Camera, listen, working
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.streams import PICTURES
 
 

@@ -11,10 +11,10 @@ from tests.inference.stream.test_live_consumer import SCHEMA
 from tests.inference.worker import HEADERS, MODEL
 from tests.nats_server import NatsServer
 from tests.waiting import until
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
+from vedette.config.pipeline_settings import Pipeline
 from vedette.errors import BusUnavailable
 from vedette.messages import Detection, DetectionsEvent
-from vedette.pipeline_settings import Pipeline
 from vedette.streams import DETECTIONS
 from vedette.subjects import Feed
 from vedette.view import View

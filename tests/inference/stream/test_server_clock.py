@@ -11,7 +11,7 @@ from inference.stream.server_clock import ServerClock
 from tests.nats_server import NatsServer
 from tests.waiting import until
 from vedette.background import background
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 
 
 def error_s(clock: ServerClock, real: float) -> float:

@@ -9,7 +9,7 @@ from tests.inference.worker import Camera, pending, stored
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.consumers import work_consumer
 from vedette.errors import MalformedMessage
 from vedette.messages import Served

@@ -3,7 +3,7 @@
 import pytest
 from nats.js.errors import APIError
 
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.streams import AUDIT
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from vedette.config.listen_settings import Address
 from vedette.debug.loopback import LoopbackOnly
 from vedette.debug.ptrace import why_not
 from vedette.debug.recording import NoProfile, NoProfiler, Wanted, record
 from vedette.debug.routes import DebugRoutes
-from vedette.health import Health, serve_health
-from vedette.listen_settings import Address
-from vedette.secret import SecretText
+from vedette.process.health import Health, serve_health
+from vedette.secrets.secret import SecretText
 
 HERE, ANYWHERE = Address(host="127.0.0.1", port=0), Address(host="0.0.0.0", port=0)
 TOKEN = "t0ken-of-an-admin"

@@ -5,10 +5,10 @@ import pytest
 from tests.nats_server import SMALL
 from tests.waiting import until_async
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
 from vedette.debug.targets import NoSuchProcess, Target, given, named, names_of
-from vedette.members import Member, announce, live_members
+from vedette.fleet.members import Member, announce, live_members
 
 
 def member(name: str, kind: str, port: int, serves: str = "") -> Member:

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager, contextmanager
 
 from nats.aio.client import Client
 
-from vedette.bus_address import address_of
-from vedette.child import die_with_parent
-from vedette.config import Config
-from vedette.embedded_nats import EmbeddedNats
+from vedette.bus.address import address_of
+from vedette.bus.embedded_nats import EmbeddedNats
+from vedette.config.config import Config
+from vedette.process.child import die_with_parent
 from vedette.roles.permissions import Role, inbox_of
 
 CONFIG = Config.model_validate(

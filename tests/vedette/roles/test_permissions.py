@@ -10,12 +10,12 @@ from nats.aio.msg import Msg
 
 from tests.vedette.roles.server import CONFIG, client_of, embedded
 from tests.vedette.samples import detections, encoded
-from vedette.bus import Bus, connect
-from vedette.bus_address import STATE_VARIABLE, address_of
-from vedette.embedded_nats import EmbeddedNats
+from vedette.bus.address import STATE_VARIABLE, address_of
+from vedette.bus.connection import Bus, connect
+from vedette.bus.embedded_nats import EmbeddedNats
 from vedette.roles.permissions import ROLES, Role
-from vedette.snapshot_store import STREAM
-from vedette.subscriber import Subscription, _Server
+from vedette.snapshots.store import STREAM
+from vedette.subscriber.subscribe import Subscription, _Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,16 +13,16 @@ from prometheus_client import REGISTRY
 from tests.gateway.certificates import Certificate, self_signed
 from tests.nats_server import SMALL, GuardedServer, NatsServer, started
 from tests.waiting import until, until_async
-from vedette.bus import Bus, connect
-from vedette.bus_address import BusAddress, address_of
-from vedette.config import Config
-from vedette.config_file import load_config
+from vedette.bus.address import BusAddress, address_of
+from vedette.bus.connection import Bus, connect
+from vedette.config.config import Config
+from vedette.config.file import load_config
 from vedette.errors import BusMisfit, BusUnavailable, ConfigError
-from vedette.metrics import CERTIFICATE_EXPIRY
-from vedette.private_file import write_private
+from vedette.process.metrics import CERTIFICATE_EXPIRY
 from vedette.roles.command import write_users
 from vedette.roles.permissions import Place
-from vedette.secret import SecretUrl
+from vedette.secrets.private_file import write_private
+from vedette.secrets.secret import SecretUrl
 from vedette.tls.check import certificate_problems
 
 PLACE = Place("plant-1")

@@ -11,11 +11,11 @@ from pathlib import Path
 from tests.free_ports import free_ports
 from tests.gateway.certificates import Certificate, self_signed
 from tests.vedette.site.places_of_work import SITE, SMALL
-from vedette.bus import Bus, connect
-from vedette.bus_address import address_of
-from vedette.child import die_with_parent
-from vedette.config import Config
-from vedette.embedded_nats import server_binary
+from vedette.bus.address import address_of
+from vedette.bus.connection import Bus, connect
+from vedette.bus.embedded_nats import server_binary
+from vedette.config.config import Config
+from vedette.process.child import die_with_parent
 from vedette.roles.command import write_users
 from vedette.roles.permissions import Place, Role
 

@@ -16,17 +16,17 @@ from ruamel.yaml import YAML
 from tests.vedette.site.link import Link, linked
 from tests.waiting import DEADLINE_S, until_async
 from vedette.background import background
-from vedette.bus import Bus, connect
-from vedette.bus_address import address_of
-from vedette.child import die_with_parent
-from vedette.config import Config
-from vedette.config_file import load_config
-from vedette.embedded_nats import EmbeddedNats
+from vedette.bus.address import address_of
+from vedette.bus.connection import Bus, connect
+from vedette.bus.embedded_nats import EmbeddedNats
+from vedette.config.config import Config
+from vedette.config.file import load_config
+from vedette.config.site_settings import Uplink
+from vedette.process.child import die_with_parent
 from vedette.roles.permissions import Role
 from vedette.site.edge_stream import held_by
 from vedette.site.hub_keeper import HubKeeper
 from vedette.site.site_files import Wanted, write_site
-from vedette.site_settings import Uplink
 from vedette.streams import DETECTIONS, EVENTS
 
 SITE = "plant-1"

@@ -17,11 +17,11 @@ from tests.vedette.site.places_of_work import (
     until_linked,
 )
 from tests.waiting import until, until_async
-from vedette.bus import Bus
+from vedette.bus.connection import Bus
 from vedette.site import metrics
 from vedette.site.site_listing import read_sites, table
 from vedette.streams import DETECTIONS, EVENTS
-from vedette.subscriber import subscribe
+from vedette.subscriber.subscribe import subscribe
 
 
 async def stored(bus: Bus) -> tuple[list[str], list[str]]:

@@ -18,8 +18,8 @@ from tests.vedette.site.places_of_work import (
     until_linked,
 )
 from tests.waiting import until
-from vedette.bus import Bus
-from vedette.config import Config
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
 from vedette.site.edge_stream import held_by
 from vedette.streams import DETECTIONS
 

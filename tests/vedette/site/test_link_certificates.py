@@ -11,8 +11,8 @@ from cryptography.x509 import load_pem_x509_certificate
 from tests.gateway.certificates import self_signed
 from tests.waiting import until
 from vedette.background import background
-from vedette.config import Config
-from vedette.metrics import CERTIFICATE_EXPIRY
+from vedette.config.config import Config
+from vedette.process.metrics import CERTIFICATE_EXPIRY
 from vedette.site import link_certificates
 from vedette.site.link_certificates import watch_link_certificates
 

@@ -19,10 +19,10 @@ from tests.vedette.site.places_of_work import (
 )
 from tests.waiting import until_async
 from vedette.__main__ import main
-from vedette.child import die_with_parent
-from vedette.config_file import load_config
-from vedette.embedded_nats import server_binary
+from vedette.bus.embedded_nats import server_binary
+from vedette.config.file import load_config
 from vedette.errors import ConfigError
+from vedette.process.child import die_with_parent
 from vedette.site.hub_streams import read_stream
 from vedette.site.places import Held, Place, begin, complete, lost_behind, lost_between, parse_source
 from vedette.streams import EVENTS

@@ -22,10 +22,10 @@ from tests.vedette.site.places_of_work import (
     until_linked,
 )
 from tests.waiting import until_async
-from vedette.bus import Bus, connect
-from vedette.bus_address import BusAddress, address_of
+from vedette.bus.address import BusAddress, address_of
+from vedette.bus.connection import Bus, connect
 from vedette.errors import BusUnavailable
-from vedette.secret import SecretText
+from vedette.secrets.secret import SecretText
 from vedette.streams import DETECTIONS, EVENTS
 
 

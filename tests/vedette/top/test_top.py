@@ -9,12 +9,12 @@ from aiohttp import web
 from tests.waiting import until_async
 from vedette.__main__ import main
 from vedette.background import background
-from vedette.bus import Bus
-from vedette.config import Config
-from vedette.health import Health, listening, serve_health
-from vedette.listen_settings import Address
-from vedette.members import announce, live_members, new_member
-from vedette.metrics import STAGE_TIME
+from vedette.bus.connection import Bus
+from vedette.config.config import Config
+from vedette.config.listen_settings import Address
+from vedette.fleet.members import announce, live_members, new_member
+from vedette.process.health import Health, listening, serve_health
+from vedette.process.metrics import STAGE_TIME
 from vedette.top.processes import Given, OfSite
 from vedette.top.screen import Watch
 

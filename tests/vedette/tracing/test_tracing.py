@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from tests.vedette.tracing.collector import Collector, collecting
 from tests.waiting import until
-from vedette.check import explanation
-from vedette.config import Config
+from vedette.commands.check import explanation
+from vedette.config.config import Config
+from vedette.config.tracing_settings import Tracing
 from vedette.tracing.context import TraceContext
 from vedette.tracing.sampling import TailSampling
 from vedette.tracing.span import INFERENCE, Span
 from vedette.tracing.tracer import MOST_WAITING, tracing
-from vedette.tracing_settings import Tracing
 
 ROOT = Path(__file__).parents[3]
 LONG_S = 60.0

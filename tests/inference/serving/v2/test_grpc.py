@@ -16,8 +16,8 @@ from inference.serving.v2.protobuf import open_inference_pb2 as oip
 from inference.serving.v2.repository import ModelControl
 from tests.inference.serving.models import KINDS, echo, words
 from tests.inference.serving.server import Server, serving
+from vedette.config.listen_settings import Address
 from vedette.errors import StartFailed
-from vedette.listen_settings import Address
 
 Input = oip.ModelInferRequest.InferInputTensor
 

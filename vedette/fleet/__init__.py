@@ -1,0 +1,1 @@
+"""Which processes of a site live, and how they share its cameras and partitions."""

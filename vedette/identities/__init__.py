@@ -1,0 +1,1 @@
+"""Enrolled people, as they lie in the KV bucket `vedette-identities`."""

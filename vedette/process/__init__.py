@@ -1,0 +1,1 @@
+"""What every process has: signals, children, logs, health and metrics."""

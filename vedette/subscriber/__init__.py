@@ -1,0 +1,1 @@
+"""Receive events in a program of your own: `vedette.subscribe`."""

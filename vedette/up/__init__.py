@@ -1,0 +1,1 @@
+"""`vedette up`: everything on one machine."""
