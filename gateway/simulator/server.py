@@ -64,6 +64,12 @@ class Server:
                 group.create_task(camera.run(), name=f"camera {path}")
             await self._serve()
 
+    async def refuse(self) -> None:
+        """Accept no more connections. asyncio loses the socket of one that is half accepted when its server closes."""
+        for listening in self._listener.sockets:
+            self._loop.remove_reader(listening.fileno())
+        await asyncio.sleep(0)
+
     def close(self) -> None:
         """Give the ports back; ``run`` must have ended."""
         self._listener.close()
@@ -99,7 +105,8 @@ class Server:
         if self._group is None or len(self._connections) >= MAX_CONNECTIONS:
             writer.transport.abort()
         else:
-            self._group.create_task(self._attend(Connection(self._stage, reader, writer)))
+            attending = self._group.create_task(self._attend(Connection(self._stage, reader, writer)))
+            attending.add_done_callback(lambda _: writer.close())  # cancelled before it began, it has closed nothing
 
     async def _attend(self, connection: Connection) -> None:
         self._connections.add(connection)

@@ -74,6 +74,7 @@ class Simulator:
         if self._running is None or self._server is None:
             return
         running, self._running = self._running, None
+        await self._server.refuse()
         running.cancel()
         try:
             with contextlib.suppress(asyncio.CancelledError):

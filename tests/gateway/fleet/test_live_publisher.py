@@ -16,7 +16,7 @@ from nats.js.api import StreamConfig
 from gateway.fleet.live_publisher import LiveFeed, LivePublisher
 from gateway.fleet.rate_control import RateLimits
 from gateway.pictures.frame_headers import headers_of
-from tests.gateway.run_gateway import Witness, counted, dropped, sampled
+from tests.gateway.run_gateway import Witness, counted, dropped, lasting_leases, sampled
 from tests.nats_server import NatsServer
 from tests.waiting import until, until_async
 from vedette.background import background
@@ -30,6 +30,11 @@ from vedette.streams import FRAMES, WORK, streams
 from vedette.subjects import Feed
 
 SITE = "plant"
+
+
+@pytest.fixture(autouse=True)
+def leases_that_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    lasting_leases(monkeypatch)
 
 
 def headers(epoch: int, seq: int) -> FrameHeaders:

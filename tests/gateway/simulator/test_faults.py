@@ -1,5 +1,8 @@
 """Cameras that fail on demand."""
 
+import asyncio
+import contextlib
+import socket
 import time
 
 import av.error
@@ -125,3 +128,17 @@ async def test_taken_port_is_named() -> None:
         with pytest.raises(AddressTaken, match=f":{simulator.port}: Address already in use"):
             await second.start()
         await second.close()
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_client_that_connects_while_it_closes_is_dropped(steps: int) -> None:
+    simulator = Simulator([CAMERA])
+    await simulator.start()
+    with socket.socket() as client:
+        client.setblocking(False)
+        client.connect_ex((simulator.host, simulator.port))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await simulator.close()
+        with contextlib.suppress(ConnectionResetError):  # it had not been let in
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 1), 5) == b""
