@@ -6,9 +6,13 @@ meanwhile fails at once, and who publishes events tries again.
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from nats.aio.client import Client, RawCredentials
+from nats.aio.msg import Msg
 from nats.errors import AuthorizationError
 from nats.errors import Error as NatsError
 
@@ -87,7 +91,8 @@ def set_access(client: Client, access: Access) -> None:
 
 
 class RenewedClient(Client):
-    """Comes back where a server ends the connection of a user that has changed; keeps to TLS; reads whatever comes."""
+    """Comes back where a server ends the connection of a user that has changed; keeps to TLS; reads whatever comes;
+    swallows no cancellation."""
 
     renewed = False
     """Whether credentials may change: otherwise being refused is for good."""
@@ -99,6 +104,16 @@ class RenewedClient(Client):
             await self._process_op_err(AuthorizationError())
             return
         await super()._process_err(err_msg)
+
+    async def request(self, *arguments: Any, **options: Any) -> Msg:
+        """As the library's."""
+        with _cancellation_kept():
+            return await super().request(*arguments, **options)
+
+    async def flush(self, *arguments: Any, **options: Any) -> None:
+        """As the library's."""
+        with _cancellation_kept():
+            await super().flush(*arguments, **options)
 
     async def _process_connect_init(self) -> None:
         """A connection that failed is closed and forgotten. The library leaves it open while it tries again, and after
@@ -122,6 +137,18 @@ class RenewedClient(Client):
         """At a subject that is no UTF-8 the library stops reading until its pings go unanswered (nats-py 2.16). The
         server takes and stores such a message, which would cut off each of its readers again and again."""
         await super()._process_msg(sid, _readable(subject), _readable(reply), data, headers)
+
+
+@contextmanager
+def _cancellation_kept() -> Iterator[None]:
+    """A cancellation that came while the body ran is raised behind it. The library waits by `asyncio.wait_for`, which
+    before Python 3.12 swallows one that comes at the moment of the result (github.com/python/cpython/issues/86296):
+    the task would run on, and who ends it would wait."""
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 def _readable(text: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""How long a process waits before it connects again. (`test_bus.py` has the rest, with a real server.)"""
+"""How long a process waits before it connects again. (`test_connection.py` has the rest, with a real server.)"""
 
 from vedette.bus.client import RECONNECT, Attempts
 

@@ -346,3 +346,36 @@ async def test_a_cancelled_close_closes(nats_server: NatsServer) -> None:
     closing.cancel()
     await asyncio.gather(closing, return_exceptions=True)
     assert bus.client.is_closed
+
+
+async def test_a_cancellation_at_the_moment_of_the_answer_is_not_swallowed(bus: Bus) -> None:
+    await bus.client.subscribe("silence", cb=_say_nothing)
+    asking = asyncio.create_task(bus.client.request("silence", timeout=60))
+    await until(lambda: bus.client._resp_map, "it waits for its answer")
+    (answer,) = bus.client._resp_map.values()
+    answer.set_result(Msg(bus.client, "silence"))
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_who_cleans_up_after_a_cancellation_is_answered(bus: Bus) -> None:
+    answered = []
+
+    async def working() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            answered.append(await bus.jetstream.account_info())
+            await bus.client.flush()
+
+    task = asyncio.create_task(working())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert answered
+
+
+async def _say_nothing(_: Msg) -> None:
+    pass
