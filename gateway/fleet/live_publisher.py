@@ -265,6 +265,7 @@ class LiveFeed:
                 said = self._traces.begin(said)
             self._bus.check_size(subject, jpeg)
             await self._bus.client.publish(subject, jpeg, reply=reply, headers=said.encode())
+            self._bus.hand_over()  # while the lease is held for certain
         except MessageTooLarge as error:
             logger.warning("frame not sent: %s", error)
             self._lost(seq, "too_large")

@@ -136,6 +136,14 @@ class Bus:
         if len(payload) + HEADERS_AT_MOST_BYTES > self.client.max_payload:
             raise MessageTooLarge(subject, len(payload), self.client.max_payload)
 
+    def hand_over(self) -> None:
+        """Give what was published to the socket now. The library does it in a later step of the event loop, and a
+        process that is paused between the two publishes it when it goes on."""
+        client = self.client
+        if client.is_connected and client._pending and client._transport is not None:
+            client._transport.writelines(client._pending)
+            client._pending, client._pending_data_size = [], 0
+
     async def ensure(self) -> None:
         """Make the streams and buckets as they should be. Idempotent.
 

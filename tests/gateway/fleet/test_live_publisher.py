@@ -194,6 +194,13 @@ async def test_frames_flow_again_after_the_server_was_killed(nats_server: NatsSe
     assert not [frame for frame in witness.frames if gone_s < float(frame.jpeg) < back_s], "stale"
 
 
+async def test_a_frame_is_given_to_the_socket_while_the_lease_is_held(bus: Bus) -> None:
+    async with feeding(bus, "in-hand") as feed:
+        await feed.publish(b"jpeg", headers)
+        assert not bus.client._pending
+        await until(lambda: feed._ledger._stored_seq == 0, "stored")
+
+
 async def test_without_the_lease_nothing_is_published(bus: Bus) -> None:
     async with feeding(bus, "deposed") as feed:
         await feed.publish(b"jpeg", headers)
