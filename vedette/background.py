@@ -22,10 +22,11 @@ async def background(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[No
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel each of `tasks` that nobody cancelled yet, and wait for all; what they raised is theirs who awaited them.
 
-    A task has 3 s to clean up, then it is cancelled again: before Python 3.12 `asyncio.wait_for` swallows a cancellation
-    that comes at the moment of its result (https://github.com/python/cpython/issues/86296; our requests on the bus
-    don't, but the NATS library waits by it elsewhere too). Whoever waits here and is cancelled waits on, having cancelled
-    `tasks` once more: a task group cancels its tasks only once, and would wait for ever for one that swallowed that.
+    A task has 3 s to clean up, then it is cancelled again: before Python 3.12 `asyncio.wait_for` swallows a
+    cancellation that comes at the moment of its result (https://github.com/python/cpython/issues/86296; our requests
+    on the bus don't, but the NATS library waits by it elsewhere too). Whoever waits here and is cancelled waits on,
+    having cancelled `tasks` once more: a task group cancels its tasks only once, and would wait for ever for one that
+    swallowed that.
     """
     every = set(tasks)
     pending = {task for task in every if not task.done()}
