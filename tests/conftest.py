@@ -1,5 +1,6 @@
 """Fixtures of all tests. Every test runs with a real server; a blocking call inside the event loop fails it."""
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +23,21 @@ settings.load_profile("patient")
 
 # The debug mode of event loops warns of each slow step, and a machine that stalls makes many: not what a test is about.
 logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).startswith("Executing "))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def grpc_stays() -> Iterator[None]:
+    """The last gRPC object of all waits for a thread of the library when it is collected, wherever that happens to be:
+    in the event loop blockbuster would find it. With one more user counted it is never the last."""
+    import grpc  # it reads the variable above
+
+    async def counted() -> None:  # wants an event loop, which an earlier test may have taken from the thread
+        grpc.aio.init_grpc_aio()
+
+    asyncio.run(counted())
+    yield
+    grpc.aio.shutdown_grpc_aio()
+
 
 MEDIA = Path(__file__).parent.parent / "media"
 

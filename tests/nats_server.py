@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.free_ports import free_port
 from vedette.bus.address import BusAddress
 from vedette.bus.embedded_nats import server_binary
 from vedette.config.bus_settings import Retention
@@ -32,6 +33,8 @@ class NatsServer:
         return f"nats://127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        if self.port < 0:
+            self.port = free_port()
         for old in self.folder.glob("*.ports"):
             old.unlink()
         log = self.folder / "nats.log"

@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+
+from tests.free_ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 VIDEO = ROOT / "media" / "pedestrians.mp4"
@@ -32,13 +33,6 @@ models: {{path: {models}}}
 inference: {{sessions: 2, replicas: {replicas}}}
 retention: {{detections_gib: 0.5, events_gib: 0.5, clips_mib: 64}}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Site:

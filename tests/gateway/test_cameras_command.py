@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from gateway.cameras_command import SUBCOMMANDS
+from tests.free_ports import free_port
 from tests.gateway.run_reader import WALK
 from tests.nats_server import SMALL, NatsServer
 from vedette.__main__ import main
@@ -138,9 +138,7 @@ def test_every_subcommand_explains_itself_with_an_example(command: Command) -> N
 
 
 def test_testing_a_stream_says_why_it_fails(command: Command) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    refused = command("cameras", "test", f"rtsp://operator:s3cret@127.0.0.1:{port}/gate")
+    refused = command("cameras", "test", f"rtsp://operator:s3cret@127.0.0.1:{free_port()}/gate")
     assert (refused.status, refused.err.startswith("vedette: refused: ")) == (1, True)
     missing = command("cameras", "test", "/no/such/file.mp4", "--json")
     assert (missing.status, json.loads(missing.out)["reason"]) == (1, "not_found")

@@ -17,6 +17,7 @@ from gateway.app import serve
 from gateway.fleet.fleet_camera import outputs_of
 from gateway.reading.sampler import Sampling
 from gateway.simulator import SimulatedCamera, Simulator
+from tests.free_ports import free_port
 from tests.gateway.run_gateway import FREE, SITE, Witness, configured
 from tests.gateway.run_reader import WALK
 from tests.nats_server import NatsServer
@@ -52,11 +53,6 @@ async def ask(address: str, path: str) -> tuple[int, str]:
 
 async def has_metrics(member: Member, text: str) -> bool:
     return text in (await ask(member.http, "/metrics"))[1]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 async def test_it_is_ready_while_it_has_the_bus_and_not_before_nor_after(

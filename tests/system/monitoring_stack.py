@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.rule_files import rule_file
-from tests.end_to_end.site import free_port
+from tests.free_ports import free_port
 
 RATES_OVER = "20s"
 """What stands for `$__rate_interval`: scrapes come each second."""

@@ -21,7 +21,8 @@ import numpy as np
 
 from monitoring.dashboards import DASHBOARDS
 from monitoring.panels import Dashboard, Panel, Query
-from tests.end_to_end.site import ROOT, free_port, site
+from tests.end_to_end.site import ROOT, site
+from tests.free_ports import free_port
 from tests.system.monitoring_stack import Prometheus, asking, receiver, until, watched
 from tests.system.test_monitoring import CONFIG, addresses, here, page
 

@@ -11,7 +11,8 @@ from aiohttp import ClientError, ClientSession, web
 from gateway.access.accounts import hash_password
 from gateway.simulator import Simulator
 from gateway.web import http
-from tests.end_to_end.site import VIDEO, Site, free_port, site
+from tests.end_to_end.site import VIDEO, Site, site
+from tests.free_ports import free_port
 from tests.gateway.run_gateway import SITE, configured, gateway, simulated
 from tests.nats_server import NatsServer
 from tests.system.devtools import Page, browser

@@ -13,7 +13,8 @@ import pytest
 
 from monitoring.dashboards import DASHBOARDS
 from monitoring.panels import Panel, Query
-from tests.end_to_end.site import ROOT, Site, free_port, site
+from tests.end_to_end.site import ROOT, Site, site
+from tests.free_ports import free_port
 from tests.system.monitoring_stack import RATES_OVER, Prometheus, Receiver, asking, receiver, until, watched
 from tests.test_metrics_page import rows
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from events.sinks.dead_letters import dead_letters
-from tests.end_to_end.site import free_port
 from tests.events.sinks.published import entered, publish
 from tests.events.sinks.test_mqtt import FAST, reading
 from tests.events.sinks.test_sink import delivering, until_done, until_reading
+from tests.free_ports import free_port
 from tests.waiting import until, until_async
 from vedette.bus.connection import Bus
 from vedette.config.config import Config

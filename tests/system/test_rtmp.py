@@ -1,13 +1,13 @@
 """RTMP from a server that isn't ours: Debian's ffmpeg, which listens and plays a file."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 
 import pytest
 
 from gateway.reading.sampler import Sampling
 from tests.conftest import MEDIA
+from tests.free_ports import free_port
 from tests.gateway.run_reader import running
 from tests.waiting import until
 
@@ -16,8 +16,7 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture
 async def rtmp_url() -> AsyncIterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"rtmp://127.0.0.1:{port}/live/gate"
     process = await asyncio.create_subprocess_exec(
         *("ffmpeg", "-v", "error", "-re", "-i", str(MEDIA / "pedestrians.mp4"), "-an", "-c", "copy"),

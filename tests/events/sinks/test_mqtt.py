@@ -15,7 +15,6 @@ from paho.mqtt.enums import CallbackAPIVersion
 from events.sinks.dead_letters import dead_letters
 from events.sinks.receivers import receiver_of
 from events.sinks.verdict import Outcome
-from tests.end_to_end.site import free_port
 from tests.events.sinks.broker import (
     GONE,
     NOT_AUTHORIZED,
@@ -27,6 +26,7 @@ from tests.events.sinks.broker import (
 )
 from tests.events.sinks.published import entered, publish
 from tests.events.sinks.test_sink import delivering, letters, until_done, until_reading
+from tests.free_ports import free_port
 from tests.gateway.certificates import self_signed
 from tests.nats_server import NatsServer
 from tests.waiting import until

@@ -17,6 +17,7 @@ from gateway.reading.interface import ReadOptions
 from gateway.reading.reader import Reader
 from gateway.sources.diagnosis import diagnose
 from gateway.sources.tls import CHECKED
+from tests.free_ports import free_port
 from tests.gateway.run_reader import PEDESTRIANS, WALK, Witness, output, read
 
 
@@ -81,9 +82,7 @@ def test_each_answer_of_a_server_has_its_reason(answer: str | None, reason: Reas
 
 
 def test_a_port_where_nothing_listens_refuses() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    assert failure(f"rtsp://admin:s3cret@127.0.0.1:{port}/gate").reason is Reason.REFUSED
+    assert failure(f"rtsp://admin:s3cret@127.0.0.1:{free_port()}/gate").reason is Reason.REFUSED
 
 
 def test_an_unknown_host_is_unreachable() -> None:

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from tests.free_ports import free_port
+
 
 class Link:
     """Connections to `port` go on to 127.0.0.1:`far_port`, while it is whole."""
 
     def __init__(self, far_port: int) -> None:
-        self.port = 0
+        self.port = free_port()
         self.far_port = far_port
         self.tries = 0
         """Connections so far."""
@@ -24,7 +26,6 @@ class Link:
         self._whole.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
         """Connections end, and new ones are refused."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ from typing import Protocol
 from nats.errors import Error as NatsError
 from ruamel.yaml import YAML
 
+from tests.free_ports import free_port
 from tests.vedette.site.link import Link, linked
 from tests.waiting import DEADLINE_S, until_async
 from vedette.background import background
@@ -59,19 +59,14 @@ class Place:
 
     @property
     def leaf_port(self) -> int:
-        found = re.search(r'leafnodes \{\s+listen: "127.0.0.1:(\d+)"', (self.server.folder / "nats.conf").read_text())
-        assert found
-        return int(found[1])
+        return self.config.listen.leaf.port
 
     def restart_with(self, user: Path) -> None:
         """A hub, which knows one user more then."""
         users = self.server.folder / "sites"
         users.mkdir(exist_ok=True)
         (users / user.name).write_text(user.read_text())
-        addresses = {"nats": "127.0.0.1:0", "leaf": f"127.0.0.1:{self.leaf_port}"}
         self.kill()
-        self.config = self.config.model_copy(update={"listen": type(self.config.listen).model_validate(addresses)})
-        self.server = EmbeddedNats(self.config)
         self.start()
 
     async def connect(self, role: Role) -> Bus:
@@ -98,9 +93,8 @@ class Edge(Place):
 
 
 def hub_config(**hub: object) -> Config:
-    return Config.model_validate(
-        {"site": "cloud", "hub": hub, "listen": {"nats": "127.0.0.1:0", "leaf": "127.0.0.1:0"}, "retention": SMALL}
-    )
+    listen = {"nats": "127.0.0.1:0", "leaf": f"127.0.0.1:{free_port()}"}
+    return Config.model_validate({"site": "cloud", "hub": hub, "listen": listen, "retention": SMALL})
 
 
 @asynccontextmanager
