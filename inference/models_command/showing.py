@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments."""
     add_config(parser)
     parser.add_argument("reference", metavar="NAME[@VERSION]", help="the model, and which version; default: the newest")
-    parser.add_argument("--json", action="store_true", help="as one JSON object: the card, and the version it is of")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as one JSON object: the card, and the version it is of")
+    form.add_argument("--labels", action="store_true", help="its labels alone, one a line, as `models add` takes them")
     add_logging(parser)
     parser.epilog = """\
 Example: vedette models show configs/demo.yaml coco-detector@^1
@@ -42,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             said = {**asdict(shown), "card": shown.card.model_dump(mode="json", exclude_unset=True)}
             sys.stdout.write(json.dumps(said) + "\n")
+        elif args.labels:
+            sys.stdout.writelines(f"{label}\n" for label in shown.card.labels)
         else:
             sys.stdout.writelines(f"{key:12} {value}\n" for key, value in explained(shown).items())
         return DONE
@@ -131,4 +135,4 @@ def _output(card: ModelCard) -> str:
 
 def _some(labels: tuple[str, ...]) -> str:
     more = len(labels) - _LABELS_SHOWN
-    return ", ".join(labels[:_LABELS_SHOWN]) + (f" and {more} more (--json has all)" if more > 0 else "")
+    return ", ".join(labels[:_LABELS_SHOWN]) + (f" and {more} more (--labels has all)" if more > 0 else "")

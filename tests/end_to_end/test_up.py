@@ -66,6 +66,7 @@ def test_two_replicas_are_two_processes_that_end_like_one(tmp_path: Path) -> Non
     with site(tmp_path, replicas=2) as running:
         running.start()
         next_detections(running)
+        until(lambda: "all processes are at work" in running.text(), "all processes at work")
         assert sum("inference" in child.cmdline() for child in running.children()) == 2
         running.interrupt()
         assert running.up.wait(10) == 0

@@ -93,7 +93,9 @@ def test_a_folder_is_listed_and_a_card_explained(models: Command) -> None:
         MODEL.digest,
     ):
         assert said in shown
-    assert len(models("show", site, DETECTOR, "--json").data[0]["card"]["labels"]) == 80
+    labels = models("show", site, DETECTOR, "--json").data[0]["card"]["labels"]
+    assert len(labels) == 80
+    assert models("show", site, DETECTOR, "--labels").out.splitlines() == labels
     for name, version in rows:
         assert models("show", site, f"{name}@{version}").status == 0
 

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -37,7 +38,8 @@ from vedette.process.shell import DONE, Stop
 from vedette.process.shell import run as run_process
 from vedette.subjects import detections_filter, status
 from vedette.up.stack import Stack
-from vedette.watching.live_view import LiveView
+from vedette.up.start_progress import follow_start
+from vedette.watching.live_view import NO_CAMERAS, LiveView
 
 logger = logging.getLogger(__name__)
 
@@ -115,8 +117,19 @@ async def _up(config: Config, path: Path, stack: Stack, view: LiveView, live: bo
 async def _show(config: Config, view: LiveView, live: bool) -> None:
     async with await connect(address_of(config), "up", give_up_after_s=_CONNECT_WITHIN_S) as bus:
         await _follow(bus, config.site, view, live)
-        async with background(bus.until_lost()):
+        async with background(bus.until_lost(), follow_start(bus, config, partial(_note_start, view, live))):
             await (_draw(view) if live else _tell(view))
+
+
+def _note_start(view: LiveView, live: bool, starting: tuple[str, ...]) -> None:
+    view.starting = starting
+    if live:
+        return
+    lines = [f"starting: {', '.join(starting)}" if starting else "all processes are at work"]
+    if not starting and not view.cameras:
+        lines.append(NO_CAMERAS)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
 
 
 async def _watch_config(config: Config, path: Path) -> None:

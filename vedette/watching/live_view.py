@@ -17,6 +17,7 @@ _PICTURE_HOLDS_S = 5.0
 """What was in a camera's latest picture is not what is in it now, after this long."""
 _STATUS_HOLDS_S = 30.0
 """Published every 10 s; one that is absent for this long is unknown."""
+NO_CAMERAS = "No cameras yet: add one in the console, or with vedette cameras add"
 _COLOURS = {"live": "green", "connecting": "yellow", "stalled": "yellow", "offline": "red", "unassigned": "red"}
 
 
@@ -75,6 +76,8 @@ class LiveView:
         self.site = site
         self.cameras = {name: CameraLine(name, configured=True) for name in cameras}
         self.notices = notices
+        self.starting: tuple[str, ...] = ()
+        """Processes that are not at work yet."""
         self.latest: deque[str] = deque(maxlen=8)
 
     def on_event(self, event: Event, now_s: float) -> None:
@@ -117,15 +120,21 @@ class LiveView:
         return [f"{row.name}: {row.state(now_s)}, inferred {row.inferred_fps(now_s):.1f} fps" for row in rows]
 
     def draw(self, now_s: float) -> RenderableType:
-        """The table of cameras, the latest detections, and what went wrong of late."""
+        """Who starts yet, the table of cameras, the latest detections, and what went wrong of late."""
+        starting = [Text(f"starting: {', '.join(self.starting)}", style="yellow"), Text()] if self.starting else []
+        if not (rows := self.rows(now_s)) and not self.latest:
+            return Group(*starting, Text(NO_CAMERAS), *self._notices())
         table = Table(box=None, pad_edge=False, header_style="bold")
         for title in ("camera", "state", "source", "sampled", "inferred", "frame age", "now in the picture"):
             table.add_column(title, justify="right" if title in ("sampled", "inferred", "frame age") else "left")
-        for line in self.rows(now_s):
+        for line in rows:
             table.add_row(*_row(line, now_s))
         latest = [Text(line, style="dim") for line in self.latest]
+        return Group(*starting, table, Text(), *latest, *self._notices())
+
+    def _notices(self) -> list[Text]:
         notices = [Text(line, style="yellow") for line in self.notices]
-        return Group(table, Text(), *latest, *([Text(), *notices] if notices else []))
+        return [Text(), *notices] if notices else []
 
 
 def _is_rejected(detections: Detections) -> bool:

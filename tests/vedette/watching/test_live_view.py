@@ -10,7 +10,7 @@ from tests.vedette import samples
 from vedette.event_parser import Event, parse_event
 from vedette.messages import CloudEvent, Detections, DetectionsEvent, Input, Status, StatusEvent, Timing
 from vedette.process.notices import Notices
-from vedette.watching.live_view import LiveView, one_line
+from vedette.watching.live_view import NO_CAMERAS, LiveView, one_line
 
 
 def detected(camera: str = "gate", total_ms: float = 34.0) -> DetectionsEvent:
@@ -100,6 +100,16 @@ def test_a_camera_that_is_not_configured_has_a_row_while_its_state_is_known() ->
 def test_events_of_other_kinds_change_nothing() -> None:
     unknown = parse_event(samples.encoded(samples.status()).replace(b"dev.vedette.status.v1", b"dev.vedette.other.v1"))
     assert "unknown" in row(told([(unknown, 1.0)]), "gate", 2.0)
+
+
+def test_who_is_still_starting_is_said_and_that_there_are_no_cameras() -> None:
+    view = told([], cameras=())
+    view.starting = ("gateway", "coco-detector")
+    assert shown(view, 0.0).splitlines() == ["starting: gateway, coco-detector", "", NO_CAMERAS]
+    view.starting = ()
+    assert shown(view, 0.0).splitlines() == [NO_CAMERAS]
+    view.on_event(stated(), 1.0)
+    assert NO_CAMERAS not in shown(view, 2.0)
 
 
 def test_a_line_a_camera_says_the_same_without_a_terminal() -> None:
