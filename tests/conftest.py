@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from asyncio import constants as asyncio_constants
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -23,6 +24,9 @@ settings.load_profile("patient")
 
 # The debug mode of event loops warns of each slow step, and a machine that stalls makes many: not what a test is about.
 logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).startswith("Executing "))
+
+# That mode notes with each step who asked for it, ten frames deep: a tenth of the tests' time. The innermost is enough.
+asyncio_constants.DEBUG_STACK_DEPTH = 1  # type: ignore[misc]
 
 
 @pytest.fixture(autouse=True, scope="session")
