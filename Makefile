@@ -24,7 +24,7 @@ demo: $(READY) ## cameras, detections and a live view in this terminal; Ctrl-C e
 	@$(BIN)/vedette up configs/demo.yaml
 
 test: $(READY) ## all tests that need nothing but pip
-	$(BIN)/pytest -m "not system and not unsteady" -n 3 --dist loadfile
+	$(BIN)/pytest -m "not system and not unsteady" -n 4 --dist loadfile
 	@$(BIN)/pytest -m system --collect-only -q 2>/dev/null | tail -n 1 | sed -E 's/^([0-9]+).*/Not run: \1 tests that need system packages; make test-system runs them./'
 	@echo "Nor the tests marked unsteady, which fail now and then for a cause that is not known: make test-unsteady."
 

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import os
-from asyncio import constants as asyncio_constants
+from asyncio.base_events import BaseEventLoop
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
@@ -21,12 +22,6 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 # No example fails for being slow: the machine may be.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-
-# The debug mode of event loops warns of each slow step, and a machine that stalls makes many: not what a test is about.
-logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).startswith("Executing "))
-
-# That mode notes with each step who asked for it, ten frames deep: a tenth of the tests' time. The innermost is enough.
-asyncio_constants.DEBUG_STACK_DEPTH = 1  # type: ignore[misc]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -50,6 +45,24 @@ MEDIA = Path(__file__).parent.parent / "media"
 def no_blocking_calls_in_the_loop() -> Iterator[BlockBuster]:
     with blockbuster_ctx(["vedette", "gateway", "inference", "events"]) as blockbuster:
         yield blockbuster
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loops_are_used_by_their_own_threads() -> Iterator[None]:
+    """The check that the debug mode of event loops makes, without the stacks that it notes: those doubled the CPU time of
+    the tests."""
+
+    def checked(method: Any) -> Any:
+        def call(loop: Any, *arguments: Any, **keywords: Any) -> Any:
+            loop._check_thread()
+            return method(loop, *arguments, **keywords)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseEventLoop, "call_soon", checked(BaseEventLoop.call_soon))
+        patch.setattr(BaseEventLoop, "call_at", checked(BaseEventLoop.call_at))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from vedette.bus.connection import Bus, connect
 URL = "rtsp://operator:s3cret@127.0.0.1:1/gate"
 GATE = {"name": "gate", "url": URL, "pipeline": "people"}
 MASKED = "rtsp://***@127.0.0.1:1/gate"
+UNLIMITED = {"requests_per_s": 10_000, "changes_per_s": 10_000}
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,7 +34,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
     server = NatsServer(folder)
     await asyncio.to_thread(server.start)
     filed = {"url": str(WALK), "pipeline": "people", "enabled": False}
-    config = configured(server, {"filed": filed}, gateway={"key_file": folder / "key"})
+    config = configured(server, {"filed": filed}, gateway={"key_file": folder / "key"} | UNLIMITED)
     async with await connect(server.address, "test") as bus, running_api(config, bus) as api:
         yield bus, api
     server.close()

@@ -47,6 +47,7 @@ async def test_a_watch_that_falls_silent_is_made_anew_though_a_heartbeat_came_as
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vedette.fleet.member_watch._SILENCE_S", 0.01)
+    monkeypatch.setattr("vedette.background._AGAIN_S", 0.05)
     watch, watches = MemberWatch(bus, "plant-1"), 0
 
     async def follow(tell: Callable[[Mapping[str, Stored]], None]) -> None:
