@@ -5,6 +5,7 @@ import importlib
 import sys
 
 NAMES = (
+    "footprint",
     "pipeline",
     "ingest",
     "loop_filter",

@@ -127,6 +127,15 @@ def metrics_of(address: str) -> str:
         return ""
 
 
+def ready(address: str) -> bool:
+    """Whether the process at HOST:PORT says that it is ready."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/readyz", timeout=10):
+            return True
+    except OSError:  # an answer other than 200 is one
+        return False
+
+
 def metric(address: str, name: str) -> float:
     """The sum of a metric's series."""
     return sum(float(value) for value in re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", metrics_of(address), re.MULTILINE))

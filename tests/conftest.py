@@ -49,8 +49,8 @@ def no_blocking_calls_in_the_loop() -> Iterator[BlockBuster]:
 
 @pytest.fixture(autouse=True, scope="session")
 def loops_are_used_by_their_own_threads() -> Iterator[None]:
-    """The check that the debug mode of event loops makes, without the stacks that it notes: those doubled the CPU time of
-    the tests."""
+    """The check that the debug mode of event loops makes, without the stacks that it notes: they doubled the tests' CPU
+    time."""
 
     def checked(method: Any) -> Any:
         def call(loop: Any, *arguments: Any, **keywords: Any) -> Any:
