@@ -23,12 +23,12 @@ from benchmarks.processes import Up, cpu_seconds, free_port, memory_mib, ready, 
 from benchmarks.results import Result
 from vedette.__main__ import COMMANDS
 
-MODEL = {"people": {"sampling": {"fps": 2}, "stages": [{"model": "coco-detector"}]}}
+PIPELINES = {"people": {"sampling": {"fps": 2}, "stages": [{"model": "coco-detector"}]}}
 
 
 def run(quick: bool) -> Result:
     """All of it."""
-    rounds, seconds = (1, 5) if quick else (7, 60)
+    rounds, seconds = (1, 5) if quick else (5, 40)
     sizes = {one.name: _size_mib(one) for one in _closure()}
     largest = sorted(sizes, key=lambda name: -sizes[name])[:6]
     figures: dict[str, Any] = {
@@ -37,8 +37,8 @@ def run(quick: bool) -> Result:
         "help_s": _help_seconds([], rounds)["s"],
         "help_s_by_command": {name: _help_seconds([name], rounds) for name in COMMANDS},
     }
-    figures |= {f"without_model_{name}": value for name, value in _idle({}, seconds, rounds).items()}
-    figures |= {f"with_model_{name}": value for name, value in _idle(MODEL, seconds, 1).items()}
+    figures |= {f"without_model_{name}": value for name, value in _idle(0, seconds, rounds).items()}
+    figures |= {f"with_model_{name}": value for name, value in _idle(1, seconds, 1).items()}
     return Result(
         "footprint",
         f"installed size; `--help` of each command, median of {rounds}; `up` without a camera: seconds to ready,"
@@ -89,18 +89,19 @@ def _help_seconds(words: list[str], rounds: int) -> dict[str, float]:
     return {"s": round(statistics.median(taken[1:]), 2), "cpu_s": round(statistics.median(used[1:]), 2)}
 
 
-def _idle(pipelines: dict[str, Any], seconds: float, rounds: int) -> dict[str, Any]:
+def _idle(replicas: int, seconds: float, rounds: int) -> dict[str, Any]:
     """Without a camera: of several starts the median, of the last one all else."""
-    starts = [_start(pipelines, None) for _ in range(rounds - 1)]
-    last = _start(pipelines, seconds)
+    starts = [_start(replicas, None) for _ in range(rounds - 1)]
+    last = _start(replicas, seconds)
     return last | {"ready_s": round(statistics.median(one["ready_s"] for one in [*starts, last]), 2)}
 
 
-def _start(pipelines: dict[str, Any], seconds: float | None) -> dict[str, Any]:
-    kinds = ("gateway", "events", *(("inference",) if pipelines else ()))
+def _start(replicas: int, seconds: float | None) -> dict[str, Any]:
+    kinds = ("gateway", "events", *(("inference",) if replicas else ()))
     addresses = {kind: f"127.0.0.1:{free_port()}" for kind in kinds}
     began = time.perf_counter()
-    with up({"listen": {"nats": "127.0.0.1:0"} | addresses, "pipelines": pipelines}) as site:
+    listen = {"nats": "127.0.0.1:0"} | addresses
+    with up({"listen": listen, "pipelines": PIPELINES, "inference": {"replicas": replicas}}) as site:
         wait_until(lambda: all(map(ready, addresses.values())), "all processes are ready", 120)
         start = {"ready_s": time.perf_counter() - began}
         return start if seconds is None else start | dict(_settled(site, seconds))

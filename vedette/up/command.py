@@ -190,10 +190,11 @@ def _banner(config: Config, path: Path, live: bool) -> str:
         lines.append(f"Hub      {config.uplink.url}  (detections and events of this site go there)")
     if config.hub is not None:
         lines.append(f"Sites    {', '.join(config.hub.sites) or 'none yet'}  (leaf nodes on {config.listen.leaf})")
-    lines.append(f"Console  http://{config.listen.gateway}/  ({_who_may(config)})")
-    scheme = "http" if config.serving.tls is None else "https"
-    inference = f"{scheme}://{config.listen.inference}/readyz"
-    lines.append(f"Gateway  http://{config.listen.gateway}/readyz   Inference  {inference}")
+    if config.pipelines:
+        lines.append(f"Console  http://{config.listen.gateway}/  ({_who_may(config)})")
+        scheme = "http" if config.serving.tls is None else "https"
+        inference = f"{scheme}://{config.listen.inference}/readyz"
+        lines.append(f"Gateway  http://{config.listen.gateway}/readyz   Inference  {inference}")
     if live:
         lines.append(f"Logs     {site_folder(config.site) / 'log'}")
     lines.append(f"Subscribe in another terminal: {_this_command()} watch {path} (with --events: what happens)")
