@@ -51,20 +51,20 @@ def run(quick: bool) -> Result:
 def _closure() -> list[Distribution]:
     """The distributions that `pip install vedette[cpu]` brings, itself included."""
     found: dict[str, Distribution] = {}
-    waiting = [("vedette", frozenset({"cpu"}))]
+    waiting, seen = [("vedette", frozenset({"cpu"}))], set()
     while waiting:
         name, extras = waiting.pop()
         key = re.sub(r"[-_.]+", "-", name).lower()
+        if (key, extras) in seen:
+            continue
+        seen.add((key, extras))
         try:
-            one = distribution(name)
+            found[key] = distribution(name)
         except PackageNotFoundError:
             continue  # of another platform
-        if key in found and not extras:
-            continue
-        found[key] = one
         waiting += [
             (requirement.name, frozenset(requirement.extras))
-            for requirement in map(Requirement, one.requires or ())
+            for requirement in map(Requirement, found[key].requires or ())
             if requirement.marker is None or any(requirement.marker.evaluate({"extra": e}) for e in extras or {""})
         ]
     return list(found.values())

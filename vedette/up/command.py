@@ -39,7 +39,7 @@ from vedette.process.shell import run as run_process
 from vedette.subjects import detections_filter, status
 from vedette.up.stack import Stack
 from vedette.up.start_progress import follow_start
-from vedette.watching.live_view import NO_CAMERAS, LiveView
+from vedette.watching.live_view import NO_CAMERAS, NO_PIPELINES, LiveView
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
 
     async def body(stop: Stop) -> int:
         stack = Stack(config, args.config, live, logging_options(args))
-        view = LiveView(config.site, config.cameras, notices.lines)
+        empty = NO_CAMERAS if config.pipelines else NO_PIPELINES
+        view = LiveView(config.site, config.cameras, notices.lines, empty)
         return await _up(config, args.config, stack, view, live, args.watch, stop)
 
     return run_process(body)
@@ -127,7 +128,7 @@ def _note_start(view: LiveView, live: bool, starting: tuple[str, ...]) -> None:
         return
     lines = [f"starting: {', '.join(starting)}" if starting else "all processes are at work"]
     if not starting and not view.cameras:
-        lines.append(NO_CAMERAS)
+        lines.append(view.empty)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
 
@@ -191,14 +192,18 @@ def _banner(config: Config, path: Path, live: bool) -> str:
     if config.hub is not None:
         lines.append(f"Sites    {', '.join(config.hub.sites) or 'none yet'}  (leaf nodes on {config.listen.leaf})")
     if config.pipelines:
-        lines.append(f"Console  http://{config.listen.gateway}/  ({_who_may(config)})")
-        scheme = "http" if config.serving.tls is None else "https"
-        inference = f"{scheme}://{config.listen.inference}/readyz"
-        lines.append(f"Gateway  http://{config.listen.gateway}/readyz   Inference  {inference}")
+        gateway = f"{_scheme(config.gateway.tls)}://{config.listen.gateway}"
+        inference = f"{_scheme(config.serving.tls)}://{config.listen.inference}/readyz"
+        lines.append(f"Console  {gateway}/  ({_who_may(config)})")
+        lines.append(f"Gateway  {gateway}/readyz   Inference  {inference}")
     if live:
         lines.append(f"Logs     {site_folder(config.site) / 'log'}")
     lines.append(f"Subscribe in another terminal: {_this_command()} watch {path} (with --events: what happens)")
     return "\n".join(lines) + "\n\n"
+
+
+def _scheme(tls: object | None) -> str:
+    return "http" if tls is None else "https"
 
 
 def _who_may(config: Config) -> str:

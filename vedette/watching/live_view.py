@@ -18,6 +18,7 @@ _PICTURE_HOLDS_S = 5.0
 _STATUS_HOLDS_S = 30.0
 """Published every 10 s; one that is absent for this long is unknown."""
 NO_CAMERAS = "No cameras yet: add one in the console, or with vedette cameras add"
+NO_PIPELINES = "No pipelines are configured: no camera is looked at here"
 _COLOURS = {"live": "green", "connecting": "yellow", "stalled": "yellow", "offline": "red", "unassigned": "red"}
 
 
@@ -71,11 +72,12 @@ class LiveView:
     Its rows are the configured cameras, and others while their state is known; a recording has none.
     """
 
-    def __init__(self, site: str, cameras: Iterable[str], notices: Sequence[str] = ()) -> None:
-        """`notices` are shown as they are when it is drawn."""
+    def __init__(self, site: str, cameras: Iterable[str], notices: Sequence[str] = (), empty: str = NO_CAMERAS) -> None:
+        """`notices` are shown as they are when it is drawn; `empty` is what is said where there are no cameras."""
         self.site = site
         self.cameras = {name: CameraLine(name, configured=True) for name in cameras}
         self.notices = notices
+        self.empty = empty
         self.starting: tuple[str, ...] = ()
         """Processes that are not at work yet."""
         self.latest: deque[str] = deque(maxlen=8)
@@ -123,7 +125,7 @@ class LiveView:
         """Who starts yet, the table of cameras, the latest detections, and what went wrong of late."""
         starting = [Text(f"starting: {', '.join(self.starting)}", style="yellow"), Text()] if self.starting else []
         if not (rows := self.rows(now_s)) and not self.latest:
-            return Group(*starting, Text(NO_CAMERAS), *self._notices())
+            return Group(*starting, Text(self.empty), *self._notices())
         table = Table(box=None, pad_edge=False, header_style="bold")
         for title in ("camera", "state", "source", "sampled", "inferred", "frame age", "now in the picture"):
             table.add_column(title, justify="right" if title in ("sampled", "inferred", "frame age") else "left")
