@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from tests.free_ports import free_port
 from tests.vedette.site.link import Link, linked
-from tests.waiting import DEADLINE_S, until_async
+from tests.waiting import DEADLINE_S, until, until_async
 from vedette.background import background
 from vedette.bus.address import address_of
 from vedette.bus.connection import Bus, connect
@@ -43,12 +43,22 @@ class Place:
 
     def start(self) -> None:
         self.server.prepare()
-        self._process = subprocess.Popen(self.server.command(), stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self.server.command(), stderr=log, preexec_fn=die_with_parent)
 
-    def reload(self) -> None:
-        """As `nats-server --signal reload`."""
+    async def reload(self) -> None:
+        """As `nats-server --signal reload`, until it is done: who connects meanwhile may be refused."""
         assert self._process is not None
+        before = self._reloads()
         self._process.send_signal(signal.SIGHUP)
+        await until(lambda: self._reloads() > before, "the server has read its files again")
+
+    def _reloads(self) -> int:
+        return self._log.read_text().count("Reloaded server configuration")
+
+    @property
+    def _log(self) -> Path:
+        return self.server.folder / "nats-server.log"
 
     def kill(self) -> None:
         if self._process is not None:

@@ -67,11 +67,11 @@ async def test_certificates_of_both_sides_are_asked_for_and_replaced_without_a_r
         await all_there(bus, producer)
         shutil.copy(certificates["renewed"].pem, certificates["hub"].pem)  # the site's authority and the hub's own
         shutil.copy(certificates["renewed"].key, certificates["hub"].key)
-        edge.reload()
+        await edge.reload()
         await edge.link.cut()
         await edge.link.mend()
         await refused(bus, edge)
-        hub.reload()
+        await hub.reload()
         await producer.publish(10)
         await all_there(bus, producer)
 

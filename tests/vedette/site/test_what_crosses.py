@@ -91,6 +91,7 @@ async def test_a_site_reads_nothing_of_the_hub_and_its_private_subjects_never_cr
     ):
         await until_linked(bus, SITE)
         await asyncio.to_thread(let_everything_out_at, edge)
+        await edge.reload()
         heard: set[str] = set()
 
         async def hear(message: Msg) -> None:
@@ -132,7 +133,6 @@ def let_everything_out_at(edge: Edge) -> None:
     password = json.loads(operator.read_text())["password"]
     users = f'authorization {{ users: [{{user: operator, password: "{password}"}}] }}'
     file.write_text(head + users)
-    edge.reload()
 
 
 async def test_frames_of_a_site_are_the_hubs_and_go_on_after_a_cut(hub: Place, tmp_path: Path) -> None:
