@@ -121,9 +121,12 @@ class RenewedClient(Client):
         try:
             await super()._process_connect_init()
         except BaseException:
-            if self._transport is not None:
-                self._transport.close()  # type: ignore[no-untyped-call]
-                self._transport = None
+            transport, self._transport = self._transport, None
+            if transport is not None:
+                transport.close()  # type: ignore[no-untyped-call]
+                plain = getattr(transport, "_bare_io_writer", None)
+                if plain is not None:  # the TCP connection under TLS, which would wait for the server's last word
+                    plain.close()
             raise
 
     async def _process_info(self, info: dict[str, object], initial_connection: bool = False) -> None:

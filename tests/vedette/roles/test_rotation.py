@@ -1,8 +1,10 @@
 """Users and certificates of the bus are replaced while a process runs: it connects again, and goes on."""
 
 import asyncio
+import gc
 import re
 import shutil
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +14,12 @@ from prometheus_client import REGISTRY
 
 from tests.gateway.certificates import Certificate, self_signed
 from tests.nats_server import SMALL, GuardedServer, NatsServer, started
-from tests.waiting import until, until_async
+from tests.waiting import DEADLINE_S, until, until_async
 from vedette.bus.address import BusAddress, address_of
 from vedette.bus.connection import Bus, connect
 from vedette.config.config import Config
 from vedette.config.file import load_config
+from vedette.config.tls_settings import ClientTls
 from vedette.errors import BusMisfit, BusUnavailable, ConfigError
 from vedette.process.metrics import CERTIFICATE_EXPIRY
 from vedette.roles.command import write_users
@@ -149,6 +152,28 @@ async def test_a_server_that_offers_no_tls_is_not_told_the_password(nats_server:
     address = BusAddress(SecretUrl(f"tls://user:secret@127.0.0.1:{nats_server.port}"))
     with pytest.raises(BusUnavailable, match="offers no TLS"):
         await connect(address, "test", 0)
+
+
+async def test_a_refused_connection_is_closed_though_the_server_keeps_it(tmp_path: Path) -> None:
+    made = self_signed(tmp_path, "127.0.0.1")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(made.pem, made.key)
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id": "x", "version": "2.15.1", "tls_required": true, "auth_required": true}\r\n')
+        await writer.start_tls(context)
+        writer.write(b"-ERR 'Authorization Violation'\r\n")
+        heard.set_result(await reader.read())  # until the other side ends it
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        address = BusAddress(SecretUrl(f"tls://user:secret@127.0.0.1:{port}"), tls=ClientTls(ca=made.pem))
+        with pytest.raises(BusMisfit, match="refuses these credentials"):
+            await connect(address, "stranger", 0)
+        gc.collect()  # what was left open says so now
+        assert await asyncio.wait_for(heard, DEADLINE_S)
 
 
 def test_what_is_wrong_with_a_file_is_said_with_its_key(nats_server: NatsServer, tmp_path: Path) -> None:
